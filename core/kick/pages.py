@@ -234,27 +234,15 @@ def setup(page: Page) -> list[SetupStep]:
     if missing:
         lacks = _("Missing: {kinds}. It is tried again every 10 minutes.")
         webhooks = lacks.format(kinds=", ".join(missing))
-    title = _("Enter the name of the Kick channel")
+    title, sync = _("Enter the name of the Kick channel"), _("Sync from Kick")
+    receive, check = _("Receive Kick's webhooks"), _("Check the webhooks")
+    is_set, checks = channel is not None, f"{url}#checks-title"
     steps = [
-        SetupStep(title, channel is not None, name, f"{url}#channel-title", PAGES.title(), 10),
+        SetupStep(title, is_set, name, f"{url}#channel-title", PAGES.title(), 10),
         account_step(page, actions.ACCOUNT, f"{url}#account-title", 20),
-        SetupStep(
-            _("Sync from Kick"),
-            chatroom is not None,
-            ids,
-            f"{url}#numbers-title",
-            _("Sync from Kick"),
-            30,
-        ),
-        SetupStep(
-            _("Receive Kick's webhooks"),
-            channel is not None and not missing,
-            webhooks,
-            f"{url}#checks-title",
-            _("Check the webhooks"),
-            40,
-        ),
-        chat_step(page, CHAT, f"{url}#checks-title", 45),
+        SetupStep(sync, chatroom is not None, ids, f"{url}#numbers-title", sync, 30),
+        SetupStep(receive, is_set and not missing, webhooks, checks, check, 40),
+        chat_step(page, CHAT, checks, 45),
     ]
     if channel is None:
         later = _("Comes after the channel.")

@@ -29,7 +29,7 @@ KEEP_ACTIVITIES = timedelta(days=2)
 
 
 def _prune(services: Services) -> None:
-    """Delete activities that can no longer come again."""
+    """Delete activities that are not repeated any more."""
     before = services.clock() - KEEP_ACTIVITIES
     delete_in_steps(services, partial(inbox.delete_deliveries, kind=SUBSCRIBER, before=before))
 

@@ -57,11 +57,11 @@ def _filled(body: str, payload: Mapping[str, Any]) -> str:
 def _changes(payload: Mapping[str, Any]) -> str:
     """A line for each viewer: the change, and the balance before and at the last look."""
     rows = []
-    for one in payload["rows"]:
-        row = f"{safe(one['viewer'])}: {one['points']:+,}"
-        if one["held"] is not None and one["balance"] is not None:
+    for change in payload["rows"]:
+        row = f"{safe(change['viewer'])}: {change['points']:+,}"
+        if change["held"] is not None and change["balance"] is not None:
             row += " · " + _("had {held}, now {balance}").format(
-                held=f"{one['held']:,}", balance=f"{one['balance']:,}"
+                held=f"{change['held']:,}", balance=f"{change['balance']:,}"
             )
         rows.append(row)
     if payload["count"] > len(rows):

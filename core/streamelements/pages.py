@@ -1,4 +1,4 @@
-"""StreamElements on the dashboard: the account, checks, and what admins decide."""
+"""StreamElements on the dashboard: the account, checks, and changes that need review."""
 
 from flask import Response
 
@@ -27,7 +27,7 @@ def connection(page: Page) -> str:
 
 @PAGES.post("connect", shows=connection)
 def connect(page: Page) -> Response:
-    """Keep a JWT token; it is never shown again."""
+    """Store a JWT token; it is never shown again."""
     guild_id, actor = page.guild.id, page.person.discord_id
     name = bulk.connect(page.services, guild_id, page.form.get("token", ""), actor)
     done = _("{account} is connected with {server}.")
@@ -46,7 +46,7 @@ def check(page: Page) -> Response:
     ]
     if wrong:
         raise Refusal(" ".join(wrong))
-    return page.done(_("Everything is in place at StreamElements."))
+    return page.done(_("StreamElements is set up correctly."))
 
 
 @PAGES.post("decide", shows=connection)

@@ -52,10 +52,10 @@ def reconnect(payload: Mapping[str, Any]) -> Rendered:
 
 
 def ask_disconnect(kind: Kind, name: str, held: str = "") -> discord.Embed:
-    """`held`: what the bot cannot end any more afterwards."""
+    """`held`: what the bot could not end afterwards."""
     body = kind.stops()
     if held:
-        body += "\n" + _("{held} Afterwards the bot cannot end that any more.").format(held=held)
+        body += "\n" + _("{held} Afterwards the bot can no longer end that.").format(held=held)
     title = _("Disconnect {name}?").format(name=safe(name))
     return card("❓ " + title, body, tone="warning")
 

@@ -38,10 +38,10 @@ _log = structlog.get_logger(__name__)
 
 
 class WrongPerson(Exception):
-    """Somebody else than the channel's streamer agreed.
+    """Somebody other than the channel's streamer consented.
 
     Attributes:
-        came: the account that came.
+        came: the account that consented.
         needed: the slug of the channel whose streamer is needed.
     """
 
@@ -52,10 +52,10 @@ class WrongPerson(Exception):
 
 
 def choose(services: Services, guild_id: int, name: str | None, actor: int) -> Channel:
-    """The channel to connect: the one named here, or the one configured already.
+    """The channel to connect: the named one, which becomes the server's, or the configured one.
 
     Raises:
-        Refusal: there is none, or Kick does not know it.
+        Refusal: no channel is configured, or Kick does not know it.
         Outage: Kick does not answer.
     """
     if name is None:
@@ -72,13 +72,13 @@ def choose(services: Services, guild_id: int, name: str | None, actor: int) -> C
 
 
 def arrive(services: Services, attempt: ConnectAttempt, code: str) -> Connected:
-    """The streamer agreed: exchange the code, check whose account it is, and store it.
+    """The streamer consented: exchange the code, check whose account it is, and store it.
 
     Raises:
-        StateExpired: that came too late.
-        WrongPerson: it is not the channel's streamer; nothing is kept.
-        GrantEnded: Kick does not take the code.
-        Refusal: no channel is configured any more, or Kick does not take our app.
+        StateExpired: the answer came too late.
+        WrongPerson: it is not the channel's streamer; nothing is stored.
+        GrantEnded: Kick does not accept the code.
+        Refusal: no channel is configured, or Kick does not accept our app.
         Outage: Kick does not answer.
     """
     client, now = client_of(services.settings), services.clock()

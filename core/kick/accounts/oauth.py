@@ -69,7 +69,7 @@ def redeem(
 
     Raises:
         GrantEnded: the code is wrong, used or too old.
-        Refusal: Kick does not take our app's id and secret.
+        Refusal: Kick does not accept our app's id and secret.
         Outage: Kick does not answer.
     """
     with _translated():
@@ -86,7 +86,7 @@ def redeem(
 def refresh(
     client: KickClient, refresh_token: str, scopes: tuple[str, ...], now: datetime
 ) -> Tokens:
-    """A new pair for an old one. `scopes` are what was granted, should Kick not repeat it.
+    """A new pair for an old one. `scopes` are what was granted, in case Kick does not repeat it.
 
     Raises:
         GrantEnded, Refusal, Outage: as above.
@@ -99,7 +99,7 @@ def refresh(
 def revoke(client: KickClient, access: str, refresh: str) -> bool:
     """Revoke both tokens at Kick; False if that failed.
 
-    Sent as a form: in the address, where Kick's page shows them, they would end in logs.
+    Sent as a form: in the address, as in Kick's documentation, they would end up in logs.
     """
     try:
         for token, kind in ((refresh, "refresh_token"), (access, "access_token")):
@@ -107,16 +107,16 @@ def revoke(client: KickClient, access: str, refresh: str) -> bool:
                 # The name of this field is Kick's; RFC 7009 has another.
                 client.ask_oauth("revoke", token=token, token_hint_type=kind)
     except Outage as outage:
-        _log.warning("Tokens could not be revoked", reason=outage.reason)
+        _log.warning("Revoking tokens failed", reason=outage.reason)
         return False
     except KickRejected as rejected:
-        _log.warning("Kick declined to revoke tokens", status=rejected.status)
+        _log.warning("Revoking tokens failed: Kick declined", status=rejected.status)
         return False
     return True
 
 
 def identify(services: Services, code: str, verifier: str) -> Person:
-    """Whose account it is that came back with this code. Nothing of it is kept. Raises as `redeem`
+    """Whose account consented. Nothing is stored. Raises as `redeem`
     does."""
     client = client_of(services.settings)
     tokens = redeem(client, services.settings, code, verifier, services.clock())

@@ -835,11 +835,11 @@ CREATE TABLE streamelements_operations (
 
 CREATE INDEX streamelements_operations_open ON streamelements_operations (try_at) WHERE state IN ('waiting', 'sending');
 
-COMMENT ON COLUMN streamelements_operations.key IS 'of whoever wants it; the same key is one operation';
+COMMENT ON COLUMN streamelements_operations.key IS 'the caller''s; the same key is one operation';
 
 COMMENT ON COLUMN streamelements_operations.purpose IS 'for admins, such as `Stakes of heist 12`';
 
-COMMENT ON COLUMN streamelements_operations.try_at IS 'not before';
+COMMENT ON COLUMN streamelements_operations.try_at IS 'no attempt before then';
 
 COMMENT ON COLUMN streamelements_operations.reason IS 'why it waits, is refused or unclear';
 
@@ -1623,11 +1623,11 @@ COMMENT ON COLUMN streamelements_operation_lines.login IS 'at the platform';
 
 COMMENT ON COLUMN streamelements_operation_lines.user_id IS 'at the platform';
 
-COMMENT ON COLUMN streamelements_operation_lines."references" IS 'of whoever wants it, such as viewer ids';
+COMMENT ON COLUMN streamelements_operation_lines."references" IS 'the caller''s, such as viewer ids';
 
 COMMENT ON COLUMN streamelements_operation_lines.before IS 'the balance just before the call';
 
-COMMENT ON COLUMN streamelements_operation_lines.alltime IS 'what they had ever earned just before the call';
+COMMENT ON COLUMN streamelements_operation_lines.alltime IS 'all that they had earned just before the call';
 
 COMMENT ON COLUMN streamelements_operation_lines.seen IS 'the balance at the last look after a lost answer';
 

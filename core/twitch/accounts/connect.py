@@ -56,12 +56,12 @@ def make_link(services: Services, attempt: TwitchConnectAttempt) -> str:
 
 
 def arrive(services: Services, attempt: TwitchConnectAttempt, code: str) -> Connected:
-    """Somebody agreed: exchange the code, ask whose account it is, and keep it.
+    """The owner consented: exchange the code, ask whose account it is, and store it.
 
     Raises:
-        StateExpired: that came too late.
-        GrantEnded: Twitch does not take the code.
-        Refusal: it is the wrong account, or Twitch does not take our app.
+        StateExpired: the answer came too late.
+        GrantEnded: Twitch does not accept the code.
+        Refusal: it is the wrong account, or Twitch does not accept our app.
         Outage: Twitch does not answer.
     """
     client, now = client_of(services.settings), services.clock()
@@ -97,7 +97,7 @@ def arrive(services: Services, attempt: TwitchConnectAttempt, code: str) -> Conn
 
 
 def _require_streamer(attempt: TwitchConnectAttempt, who: User) -> None:
-    """A streamer who signed in with Twitch cannot exchange the channel. Raises Refusal."""
+    """Raises Refusal if a streamer who signed in with Twitch would replace the channel."""
     theirs = attempt.streamer_id
     if theirs is not None and attempt.role == "streamer" and who.user_id != theirs:
         raise Refusal(

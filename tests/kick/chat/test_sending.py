@@ -134,9 +134,7 @@ async def test_admin_say_is_sent_and_audited(
         assert [tuple(row) for row in noted] == [("kick.say", 77, "Welcome!")] * 2
 
 
-@pytest.mark.parametrize(
-    ("line", "words"), [("  ", "nothing to say"), ("x" * 501, "501 characters")]
-)
+@pytest.mark.parametrize(("line", "words"), [("  ", "is empty"), ("x" * 501, "501 characters")])
 def test_message_kick_would_reject_is_refused(
     unconnected: Services, guild_id: int, line: str, words: str
 ) -> None:
