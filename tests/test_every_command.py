@@ -15,8 +15,8 @@ from structlog.testing import capture_logs
 
 import bot
 from core.features import load_features
+from core.guilds.connections import chat
 from core.kit.database.connection import Database
-from core.outbox import selftest
 from sandbox.discord.driver import DiscordDriver
 from tests.bot_rig import bot_in_discord
 from tests.patience import until
@@ -62,7 +62,7 @@ def discord(database: Database) -> Iterator[DiscordDriver]:
         database, *load_features(), until="auditlog", flask_secret_key="a-key-for-tests-only"
     )
     with pytest.MonkeyPatch.context() as patch, given as (driver, _bot):
-        patch.setattr(selftest, "WAIT_SECONDS", 0)
+        patch.setattr(chat, "WAIT_SECONDS", 0)
         driver.fault(ratelimit_messages=10_000)
         yield driver
 
