@@ -189,7 +189,7 @@ def test_missing_requirements_are_reported_before_asking_shuffle(guild: Guild) -
         candidate("loner", "x")
     with pytest.raises(Refusal, match="has not linked a Shuffle account"):
         candidate("viewer7")
-    with pytest.raises(Refusal, match="no campaign code") as refused:
+    with pytest.raises(Refusal, match="no Shuffle campaign code") as refused:
         candidate("viewer7", "x")
     assert "`wagers.shuffle_code`" in refused.value.remedy
     guild.set(shuffle_code="NORA")
