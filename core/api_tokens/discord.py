@@ -50,7 +50,7 @@ class ApiTokens(commands.Cog):
 
     @group.command(name="create", extras=PRIVATE)
     @app_commands.describe(
-        name="What it is for, such as stream deck", scope="What it may be used for"
+        name="What the token is for, such as stream deck", scope="What the token can be used for"
     )
     async def create(self, ctx: Context, scope: Scope, *, name: str) -> None:
         """Create a token for a program. It is shown once, only to you."""

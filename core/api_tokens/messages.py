@@ -37,7 +37,7 @@ def created(name: str, token: str, scope: Scope) -> discord.Embed:
 
 def sent_by_dm() -> discord.Embed:
     """The new token is in a direct message."""
-    return card("🔑 " + _("Check your DMs"), _("The new API token is there."), tone="success")
+    return card("🔑 " + _("Check your DMs"), _("I sent you the new API token."), tone="success")
 
 
 def listed(tokens: Sequence[ApiToken]) -> discord.Embed:

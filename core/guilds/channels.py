@@ -88,9 +88,9 @@ def say_trouble(trouble: ChannelTrouble) -> str:
     """What is wrong and what helps, in Discord's markup."""
     if trouble.reason == "deleted":
         return _("The channel for these posts was deleted. Choose another one.")
-    return _("I can't post in <#{channel_id}>. Give my role there: {needed}.").format(
-        channel_id=trouble.channel_id, needed=permission_names(trouble.missing or TO_POST)
-    )
+    return _(
+        "I can't post in <#{channel_id}>. Give my role these permissions there: {needed}."
+    ).format(channel_id=trouble.channel_id, needed=permission_names(trouble.missing or TO_POST))
 
 
 def check_health(tx: Connection, now: datetime) -> list[HealthItem]:

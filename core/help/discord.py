@@ -17,7 +17,6 @@ from core.kit.discord.access import (
     Source,
     granted_groups,
     group_of_command,
-    group_title,
     is_grantable,
 )
 from core.kit.discord.arguments import descriptions, usage
@@ -25,7 +24,7 @@ from core.kit.discord.errors import handle_errors
 from core.kit.discord.ui import services_of
 from core.kit.errors import Refusal
 from core.kit.feature import ChatCommand
-from core.kit.text.words import _
+from core.kit.text.words import _, package_title
 
 Command = commands.Command[Any, ..., Any]
 ChatCommands = Mapping[str, tuple[ChatCommand, ...]]
@@ -74,7 +73,7 @@ class Help(commands.Cog):
         self._chat_commands = {feature: tuple(found) for feature, found in chat_commands.items()}
 
     @commands.hybrid_command(name="help", extras=ui.PRIVATE)
-    @app_commands.describe(topic="A topic such as Raffle, or a command; an overview if empty")
+    @app_commands.describe(topic="A topic such as Raffle, or a command. Default: an overview")
     async def help(self, ctx: commands.Context[commands.Bot], *, topic: str | None = None) -> None:
         """Show what you can do here and in the stream's chat."""
         embed, view = await self.page(ctx, ctx.bot, topic)
@@ -193,7 +192,7 @@ async def _allowed(source: Source, bot: commands.Bot) -> list[Command]:
 
 def topic_of(command: Command) -> str:
     """The topic that a command belongs to, such as `Slot calls`."""
-    return group_title(group_of_command(command))
+    return package_title(group_of_command(command))
 
 
 def topics(allowed: Iterable[Command]) -> list[str]:

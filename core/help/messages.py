@@ -7,8 +7,7 @@ from typing import Any
 import discord
 
 from core.kit.discord import ui
-from core.kit.discord.access import group_title
-from core.kit.text.words import _
+from core.kit.text.words import _, package_title
 
 Described = Mapping[str, Any]
 
@@ -41,7 +40,7 @@ def overview(sections: Mapping[str, Section], moderated: Sequence[str]) -> disco
     }
     grouped: dict[str, Section] = {heading: Section() for heading in headings.values()}
     for group, section in sections.items():
-        one = grouped.setdefault(headings.get(group, group_title(group)), Section())
+        one = grouped.setdefault(headings.get(group, package_title(group)), Section())
         one.here += section.here
         one.chat += section.chat
     for heading, section in grouped.items():
@@ -112,7 +111,7 @@ def command(
         who = _("Members with the permission {needed}").format(needed=about["who"])
         if about["group"]:
             who += _(", or with a role that was granted **{group}** (`/permissions`)").format(
-                group=group_title(about["group"])
+                group=package_title(about["group"])
             )
     return embed.add_field(name=_("Who can use it"), value=who, inline=False)
 

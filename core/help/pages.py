@@ -8,10 +8,9 @@ from flask import Response, abort
 from core.guilds import chat_commands
 from core.guilds.chat_commands import MAX_COOLDOWN
 from core.kit.database.work import Work
-from core.kit.discord.access import group_title
 from core.kit.errors import Refusal
 from core.kit.feature import ChatCommand, ChatRules, ChatUsers
-from core.kit.text.words import _
+from core.kit.text.words import _, package_title
 from core.kit.web.guild_pages import GuildPages, Page
 
 
@@ -37,7 +36,7 @@ def chat_command_pages(features: Mapping[str, Sequence[ChatCommand]]) -> GuildPa
         rules = dict(zip((one.names[0] for one in known), page.run(rules_of_all), strict=True))
         cards = [
             {
-                "feature": group_title(feature),
+                "feature": package_title(feature),
                 "command": chat_commands.shown_as(one, rules[one.names[0]]),
                 "key": one.names[0],
                 "rules": rules[one.names[0]],

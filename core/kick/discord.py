@@ -101,7 +101,7 @@ class KickAccounts(commands.Cog):
         if account is None:
             await answer(ctx, messages.not_connected())
             return
-        view = question_view(DisconnectButton(ctx.author.id), ctx.author.id, _("Keep it"))
+        view = question_view(DisconnectButton(ctx.author.id), ctx.author.id, _("Cancel"))
         await answer(ctx, messages.ask_disconnect(account.name), view)
 
     @server_command("sync_kick", for_admins=True)

@@ -1,7 +1,7 @@
 """A feature's settings, one line each: declared, typed, and read as one value.
 
     class RaffleSettings(GuildSettings, feature="raffle"):
-        enabled: bool = switch("Whether raffles are on.", default=True)
+        enabled: bool = switch("Run raffles.", default=True)
 
 The line makes the setting `raffle.enabled` in `/settings` and in the documentation. Read all of
 them with `core.guilds.actions.load_settings`, and show them with `core.kit.discord.ui.status_card`.

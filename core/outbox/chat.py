@@ -41,7 +41,7 @@ for moderators."""
 SHARE_FOR_ANSWERS = 0.5
 """Of these lines, at most so many are answers, so that announcements are not held up by them."""
 
-UNKNOWN_OUTCOME = "It is unknown whether this line reached the chat, so it is not sent again."
+UNKNOWN_OUTCOME = "This line may have reached the chat, so it is not sent again."
 
 Renderer = Callable[[Mapping[str, Any]], str]
 

@@ -19,7 +19,7 @@ class OverlaySettings(GuildSettings, feature="overlays"):
     """What an admin can set."""
 
     theme: str = choice(
-        "How overlays look: dark or light cards, or clear text with an outline.",
+        "The style of overlays: dark or light cards, or only text with an outline.",
         Theme,
         default="dark",
         label="Theme",
@@ -27,7 +27,7 @@ class OverlaySettings(GuildSettings, feature="overlays"):
     accent: str = choice(
         "The colour of headings and numbers.", Accent, default="green", label="Colour"
     )
-    size: str = choice("How large the text is.", Size, default="medium", label="Text size")
+    size: str = choice("The size of the text.", Size, default="medium", label="Text size")
     corner: str = choice(
         "The corner of the screen in which overlays appear.",
         Corner,

@@ -104,8 +104,8 @@ class NobodyFound(Refusal):
 
     def __init__(self, name: str) -> None:
         super().__init__(
-            _("I have not seen anybody called “{name}” in chat.").format(name=name.strip()),
-            _("Names are as on Kick or Twitch. Capitals do not matter."),
+            _("I haven't seen anyone called “{name}” in chat.").format(name=name.strip()),
+            _("Use their name on Kick or Twitch. Capitals don't matter."),
         )
 
 
@@ -130,7 +130,7 @@ def find_person(work: Work, text: str, *, meant: Meant | None = None, platform: 
     if not candidates and discord_id is not None:
         raise Refusal(
             _("That member has not linked an account."),
-            _("<@{discord_id}> does that with `/link`. A name in chat works as well.").format(
+            _("<@{discord_id}> can link one with `/link`. A name in chat works, too.").format(
                 discord_id=discord_id
             ),
         )

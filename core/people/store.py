@@ -335,7 +335,7 @@ _SET_PERSON = text("""
 
 
 def _set_person(tx: Connection, guild_id: int, discord_id: int, viewer_id: int) -> None:
-    """This account was linked with the member, or unlinked."""
+    """This account was linked to the member, or unlinked."""
     cache_of(tx).pop(UNTIL_LOCKED, None)
     key = {"guild_id": guild_id, "discord_id": discord_id, "viewer_id": viewer_id}
     tx.execute(_SET_PERSON, key)
@@ -422,7 +422,7 @@ def _select_person(guild_id: int, viewer_id: int) -> Select[ViewerId]:
 def list_accounts(
     tx: Connection, guild_id: int, discord_id: int, *, lock: bool = True
 ) -> tuple[Account, ...]:
-    """The accounts that are linked with a member.
+    """The accounts that are linked to a member.
 
     Args:
         lock: their names and links do not change until the transaction ends.

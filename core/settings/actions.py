@@ -211,7 +211,7 @@ def undo_entry(work: Work, undo: Mapping[str, Undo], entry_id: int) -> AuditEntr
     guild_store.lock_settings(work.tx, work.guild_id)
     entry = find_entry(work, entry_id)
     if entry.id not in undoable(work, undo, (entry,)):
-        raise Refusal(_("This was changed again since, so it cannot be undone."))
+        raise Refusal(_("This has been changed since, so it cannot be undone."))
     undo[entry.action].run(work, entry)
     return entry
 

@@ -11,7 +11,6 @@ from core.guilds import actions as guilds
 from core.kit.discord.access import (
     ANY_GROUP,
     grantable_groups,
-    group_title,
     missing_for,
     rights_of,
     slash_names,
@@ -21,7 +20,7 @@ from core.kit.discord.ui import answer, guild_of, run_action, server_command, se
 from core.kit.errors import Refusal
 from core.kit.feature import AuditLine
 from core.kit.services import Services
-from core.kit.text.words import _
+from core.kit.text.words import _, package_title
 from core.settings import actions, messages, places
 from core.settings.places import features_like, keys_like, values_like
 from core.settings.rules import Declared, feature_of, get_declared, get_feature, parse
@@ -57,7 +56,7 @@ class Settings(commands.Cog, name="settings"):
         self._paginator = paginator
 
     @server_group("settings", fallback="list", for_admins=True, extras=ANY_GROUP)
-    @app_commands.describe(feature="Of one feature only, such as watchtime")
+    @app_commands.describe(feature="Only settings of this feature, such as watchtime")
     async def settings(self, ctx: Context, *, feature: str = "") -> None:
         """List the settings of this server and their values."""
         only = get_feature(feature, self._known) if feature.strip() else ""
@@ -134,7 +133,7 @@ class Permissions(commands.Cog, name="permissions"):
         await answer(ctx, messages.permissions(slash_names(ctx.bot.walk_commands()), roles))
 
     @permissions.command(name="grant")
-    @app_commands.describe(group="Which commands", role="Whose members may use them")
+    @app_commands.describe(group="Which commands", role="The role whose members can use them")
     async def grant(self, ctx: Context, group: str, *, role: discord.Role) -> None:
         """Let members with a role use a group of commands."""
         found = _group(ctx.bot, group)
@@ -146,7 +145,9 @@ class Permissions(commands.Cog, name="permissions"):
         )
 
     @permissions.command(name="revoke")
-    @app_commands.describe(group="Which commands", role="Whose members may no longer use them")
+    @app_commands.describe(
+        group="Which commands", role="The role whose members can no longer use them"
+    )
     async def revoke(self, ctx: Context, group: str, *, role: discord.Role) -> None:
         """Take a group of commands back from a role."""
         found = _group(ctx.bot, group)
@@ -158,7 +159,7 @@ class Permissions(commands.Cog, name="permissions"):
     async def _groups(self, interaction: discord.Interaction, typed: str) -> Choices:
         bot = interaction.client
         assert isinstance(bot, commands.Bot), "commands come to our own bot"
-        titles = {group: group_title(group) for group in grantable_groups(bot.walk_commands())}
+        titles = {group: package_title(group) for group in grantable_groups(bot.walk_commands())}
         wanted = typed.strip().casefold()
         return [
             app_commands.Choice(name=title, value=group)

@@ -42,7 +42,7 @@ def _find_channel(guild: discord.Guild, declared: Declared, text: str) -> discor
     if found is None:
         raise Refusal(
             _("There is no such channel in this server"),
-            _("Write it as a mention: type `#` and choose. `none` takes it away."),
+            _("Type `#` and choose it, or use `none` to clear it."),
         )
     if not isinstance(found, discord.TextChannel):
         raise misfit(declared)
@@ -55,7 +55,7 @@ def _find_role(guild: discord.Guild, declared: Declared, text: str) -> discord.R
     if found is None:
         raise Refusal(
             _("There is no such role in this server"),
-            _("Write it as a mention: type `@` and choose. `none` takes it away."),
+            _("Type `@` and choose it, or use `none` to clear it."),
         )
     if found.is_default():
         raise misfit(declared)
@@ -87,7 +87,7 @@ def trouble(guild: discord.Guild, declared: Declared, value: int) -> str:
 def _trouble_with_channel(guild: discord.Guild, channel_id: int) -> str:
     channel = guild.get_channel(channel_id)
     if not isinstance(channel, discord.TextChannel):
-        return _("This channel is gone. Choose another one.")
+        return _("This channel was deleted. Choose another one.")
     try:
         require_permissions(channel, guild.me)
     except Refusal as refusal:

@@ -63,8 +63,8 @@ def get_feature(text: str, known: Sequence[Declared]) -> str:
     if wanted in features:
         return wanted
     raise Refusal(
-        _("Nothing of that name has settings"),
-        _("These have: {features}.").format(
+        _("No feature of that name has settings"),
+        _("These do: {features}.").format(
             features=", ".join(f"`{feature}`" for feature in features)
         ),
     )
@@ -121,8 +121,8 @@ def parse_id(text: str) -> int | None:
 def misfit(declared: Declared) -> Refusal:
     """The refusal of a value that does not fit, with what does."""
     return Refusal(
-        _("That does not fit this setting"),
-        _("`{key}` takes {what}.").format(key=declared.key, what=what_fits(declared)),
+        _("Invalid value for this setting"),
+        _("Allowed values for `{key}`: {what}.").format(key=declared.key, what=what_fits(declared)),
     )
 
 
@@ -146,7 +146,7 @@ def what_fits(declared: Declared) -> str:
         return words.format(minimum=declared.minimum, maximum=declared.maximum)
     if choices := choices_of(declared):
         return _("one of {choices}").format(choices=", ".join(f"`{word}`" for word in choices))
-    return _("text of up to {maximum} letters").format(maximum=LONGEST_TEXT)
+    return _("text of up to {maximum} characters").format(maximum=LONGEST_TEXT)
 
 
 def viewer_of(target: str) -> int:

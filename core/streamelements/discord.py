@@ -52,7 +52,7 @@ class StreamElements(commands.Cog):
         if account is None:
             await answer(ctx, messages.not_connected())
             return
-        view = question_view(DisconnectButton(ctx.author.id), ctx.author.id, _("Keep it"))
+        view = question_view(DisconnectButton(ctx.author.id), ctx.author.id, _("Cancel"))
         await answer(ctx, messages.ask_disconnect(account.name), view)
 
     @server_command("check_streamelements_config", for_admins=True)

@@ -60,7 +60,7 @@ class Twitch(commands.Cog):
         buttons: list[ConfirmButton] = [TwitchDisconnectButton(role, asker_id, bool(held))]
         if held:
             buttons.insert(0, TwitchEndButton(asker_id))
-        view = view_of(*buttons, KeepButton(asker_id, _("Keep it")))
+        view = view_of(*buttons, KeepButton(asker_id, _("Cancel")))
         await answer(ctx, messages.ask_disconnect(account.name, held), view)
 
     @server_command("check_twitch_config", for_admins=True)

@@ -152,7 +152,7 @@ def test_other_typed_texts_of_a_hunt_need_no_quotes(guild: HuntGuild, world: Dis
     assert (guild.view.hunt.name, guild.lines()) == ("Not Friday 14", ["#1 Gates of Olympus 1 ?"])
     assert "belongs to the hunt" in ask("edit name Friday 15")["title"]
     refused = ask("remove -1")
-    assert refused["title"] == "⚠️ “\\-1” does not fit `number`."
+    assert refused["title"] == "⚠️ Invalid value for `number`: “\\-1”."
 
 
 def test_group_name_alone_shows_the_hunt(guild: HuntGuild, world: DiscordDriver) -> None:

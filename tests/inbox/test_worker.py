@@ -387,7 +387,7 @@ def test_retry_of_a_removed_handler_becomes_a_dead_letter(story: Story) -> None:
     drain(story.worker(handler("former", lambda _event: BUG)))
     story.passes(seconds=2)
     drain(story.worker(handler("a")))
-    assert story.counts().dead_error == "There is no handler former any more."
+    assert story.counts().dead_error == "The handler former no longer exists."
 
 
 def test_retry_in_an_older_format_does_not_block_others(

@@ -227,7 +227,7 @@ async def test_what_is_too_late_is_dropped_and_counted(stream: Stream) -> None:
     assert (row["state"], row["receipt"]) == ("sent", {"skipped": TOO_LATE})
     with stream.post.database.begin() as tx:
         (outbox, *_rest) = check_health(tx, stream.post.now)
-    assert outbox.reason == "0 waiting. 2 came too late in the last hour and were dropped."
+    assert outbox.reason == "0 waiting. 2 expired in the last hour and were dropped."
     stream.post.now += timedelta(minutes=20)
     stream.refuse("cleo")
     with stream.post.database.begin() as tx:

@@ -4,7 +4,7 @@ import re
 
 from core.features import load_features
 from core.guilds import actions as guilds
-from core.kit.discord.access import group_title
+from core.kit.text.words import package_title
 from core.roles import actions as rewards
 from tests.conventions.documents import told
 from tests.dashboard.site import GUILD, Site, words
@@ -24,7 +24,7 @@ def test_groups_and_commands_are_those_of_the_bot(site: Site) -> None:
     assert set(re.findall(r'<h2 class="card-title" id="(\w+)-title"', page.text)) == groups
     for one in told("--commands"):
         if one["group"]:
-            assert group_title(one["group"]) in words(page)
+            assert package_title(one["group"]) in words(page)
             assert f"/{one['name'].split()[0]}" in words(page)
 
 

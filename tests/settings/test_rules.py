@@ -86,7 +86,7 @@ def test_feature_is_found_by_name() -> None:
     assert get_feature(" Game ", KNOWN) == "game"
     with pytest.raises(Refusal) as refused:
         get_feature("raffle", KNOWN)
-    assert refused.value.remedy == "These have: `game`, `clock`."
+    assert refused.value.remedy == "These do: `game`, `clock`."
 
 
 # -- values -------------------------------------------------------------------------------------

@@ -340,7 +340,7 @@ def test_second_draw_within_a_day_requires_two_confirmations(
         question = becomes(stage, asked_to_draw(stage, without_beacon=True), "anyway?")
         assert "The last draw was <t:" in question["embeds"][0]["description"]
         stage.discord.click("nora", question["message_id"], custom_id_of(question, "Cancel"))
-        question = becomes(stage, question["message_id"], "Everything stays as it is")
+        question = becomes(stage, question["message_id"], "Cancelled. Nothing changed.")
         assert question["components"] == []
         assert stage.scalar("SELECT count(*) FROM raffle_draws") == 1
 

@@ -46,7 +46,7 @@ def channel_in(stage: Stage, guild: str | None = None, person: str = "nora") -> 
     """Where slot calls appear, and who says so."""
     shown = chosen(stage, person, "show", guild, key="slot_calls.channel")
     fields = {field["name"]: field["value"] for field in shown["fields"]}
-    return f"{fields['Now']}, {fields['Comes from']}"
+    return f"{fields['Now']}, {fields['Source']}"
 
 
 def test_channel_setting_accepts_mention_and_can_be_reset(stage: Stage) -> None:

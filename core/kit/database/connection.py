@@ -90,7 +90,7 @@ _LIMIT_TIME = text("""
 """)
 
 _POOLER = (
-    "DATABASE_URL leads to a connection pooler in transaction mode, which the bot cannot use: set "
+    "DATABASE_URL points to a connection pooler in transaction mode, which the bot cannot use: set "
     "it to the address of the database itself, or of a pooler in session mode (PgBouncer: "
     "pool_mode = session; docs/deploy.md says where hosts show that address)."
 )

@@ -26,7 +26,7 @@ from core.kit.discord.ui import (
 )
 from core.kit.errors import Outage, Refusal
 from core.kit.rights import Action, is_for_admins
-from core.kit.text.words import _
+from core.kit.text.words import _, package_title
 
 Command = commands.Command[Any, ..., Any]
 Source = discord.Interaction | commands.Context[Any]
@@ -51,11 +51,6 @@ def any_of(*groups: str) -> dict[str, Any]:
 def group_of(module: str) -> str:
     """The group of a module: `core.slot_calls.discord` -> `slot_calls`."""
     return module.split(".")[1]
-
-
-def group_title(group: str) -> str:
-    """A group as people read it: `slot_calls` -> `Slot calls`."""
-    return group.replace("_", " ").capitalize()
 
 
 def group_of_command(command: Command) -> str:
@@ -132,7 +127,7 @@ def for_moderators(needed: str, module: str) -> Refusal:
         _(
             "You need the permission {needed}, or a role that an admin gave the group "
             "**{group}** with `/permissions grant`."
-        ).format(needed=needed, group=group_title(group_of(module))),
+        ).format(needed=needed, group=package_title(group_of(module))),
     )
 
 

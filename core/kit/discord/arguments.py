@@ -270,7 +270,7 @@ def _wrong(error: BaseException, ctx: Context, name: str, given: str) -> tuple[s
         case commands.ArgumentParsingError():
             return _("A quotation mark is missing or in the wrong place."), ""
         case commands.RangeError():
-            return _("“{given}” does not fit `{name}`.").format(
+            return _("Invalid value for `{name}`: “{given}”.").format(
                 given=safe(str(error.value), 40), name=name
             ), _bounds(error)
         case NoNumber():
@@ -278,7 +278,7 @@ def _wrong(error: BaseException, ctx: Context, name: str, given: str) -> tuple[s
         case commands.BadLiteralArgument():
             choices = ", ".join(f"`{literal}`" for literal in error.literals)
             hint = _("Choose one of these: {choices}.").format(choices=choices)
-            return _("“{given}” does not fit `{name}`.").format(given=shown, name=name), hint
+            return _("Invalid value for `{name}`: “{given}”.").format(given=shown, name=name), hint
         case commands.RoleNotFound():
             return _("“{given}” is not a role on this server.").format(given=shown), ""
         case commands.ChannelNotFound() | commands.ThreadNotFound():
@@ -286,10 +286,10 @@ def _wrong(error: BaseException, ctx: Context, name: str, given: str) -> tuple[s
         case commands.MemberNotFound() | commands.UserNotFound():
             return _("“{given}” is not a member of this server.").format(given=shown), ""
         case commands.BadBoolArgument():
-            return _("“{given}” is neither yes nor no.").format(given=shown), ""
+            return _("“{given}” is not `yes` or `no`.").format(given=shown), ""
     if ctx.current_parameter is not None and _is_number(ctx.current_parameter.converter):
         return _("“{given}” is not a whole number.").format(given=shown), ""
-    return _("“{given}” does not fit `{name}`.").format(given=shown, name=name), ""
+    return _("Invalid value for `{name}`: “{given}”.").format(given=shown, name=name), ""
 
 
 def _surplus(ctx: Context) -> str:
@@ -300,7 +300,7 @@ def _surplus(ctx: Context) -> str:
     if not optional:
         return _("I don't know what “{rest}” means here.").format(rest=rest)
     names = _(" or ").join(optional)
-    return _("“{given}” does not fit {names}.").format(given=rest, names=names)
+    return _("Invalid value for {names}: “{given}”.").format(given=rest, names=names)
 
 
 def _is_number(converter: Any) -> bool:

@@ -56,9 +56,9 @@ class ChoiceButton(
         async with handle_errors(interaction):
             asked = _QUESTIONS.get(self.question)
             if asked is None:
-                raise Refusal(_("These buttons are too old."), _("Please run the command again."))
+                raise Refusal(_("These buttons have expired."), _("Please run the command again."))
             if asked.asker_id != interaction.user.id:
-                raise Refusal(_("This question is for somebody else."))
+                raise Refusal(_("Only the person who ran this can answer."))
             _QUESTIONS.pop(self.question, None)
             value, label = asked.choices[self.number]
             await interaction.response.edit_message(embed=card("👤 " + label), view=None)

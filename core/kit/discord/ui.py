@@ -308,7 +308,9 @@ def require_permissions(
     if missing := missing_in(channel, me, needed):
         raise Refusal(
             _("I am not allowed to post in {channel}.").format(channel=channel.mention),
-            _("Give my role there: {needed}.").format(needed=permission_names(missing)),
+            _("Give my role these permissions there: {needed}.").format(
+                needed=permission_names(missing)
+            ),
         )
 
 

@@ -1,7 +1,7 @@
 """Web pages of an OAuth flow: cookies, rate limits, and errors as readable pages.
 
 Two cookies bind a flow to one browser. The link's page sets the first, and nobody gets to the other
-site without it: whoever opens a forwarded link sees what is about to be linked with whom. The
+site without it: whoever opens a forwarded link sees what is about to be linked to whom. The
 second holds the state, so a forwarded address of the consent page leads nowhere.
 """
 

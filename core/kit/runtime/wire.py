@@ -134,7 +134,7 @@ class Rejected(Exception):
     service: ClassVar[str]
 
     def __init__(self, status: int, reason: str, code: str = "") -> None:
-        super().__init__(f"{self.service} said no ({status}): {reason}")
+        super().__init__(f"{self.service} answered {status}: {reason}")
         self.status = status
         self.reason = reason
         self.code = code

@@ -163,7 +163,7 @@ def _sheet(content: bytes) -> str:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as packed:
             if sum(one.file_size for one in packed.infolist()) > MAX_UNPACKED:
-                raise Refusal(_("The file is too large."), _("Save the list alone, as CSV."))
+                raise Refusal(_("The file is too large."), _("Save only the list, as CSV."))
         book = load_workbook(io.BytesIO(content), read_only=True, data_only=True)
         try:
             limits = {"max_row": MAX_ROWS + 2, "max_col": MAX_COLUMNS}

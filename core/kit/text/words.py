@@ -4,6 +4,7 @@ Use `_("...")` where a sentence is made, inside `speak(language)`. Templates use
 """
 
 import gettext
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -36,6 +37,12 @@ def _(message: str) -> str:
 def N_(message: str) -> str:
     """Mark a message that is translated later, where it is shown."""
     return message
+
+
+def package_title(package: str) -> str:
+    """A package as people read it: the `TITLE` of its `__init__.py`, or else its name in words."""
+    title: str | None = getattr(sys.modules.get(f"core.{package}"), "TITLE", None)
+    return _(title) if title else package.replace("_", " ").capitalize()
 
 
 translate = _

@@ -308,7 +308,7 @@ class BufferingWorker(ThreadWorker):
         try:
             return next(connection.steps)
         except OSError as error:
-            self.log.debug("A client left before its answer: %s", error)
+            self.log.debug("Writing the response failed: %s", error)
         except Exception:
             self.log.exception("Error handling request")
         finally:

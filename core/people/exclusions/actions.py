@@ -32,7 +32,7 @@ def exclude(work: Work, who: str, scope: Scope = "everything", reason: str = "")
         return exclude_seen(work, who, scope, reason).name
     name = _checked_name(who)
     if _is_name_excluded(work, fold(name), scope):
-        raise Refusal(_("{name} is excluded already.").format(name=name))
+        raise Refusal(_("{name} is already excluded.").format(name=name))
     store.set_name(work, name, scope, excluded=True)
     _audit(work, "people.exclude", name, scope, reason)
     return name
@@ -43,7 +43,7 @@ def exclude_seen(work: Work, who: str, scope: Scope, reason: str = "") -> Viewer
     already, or were not seen."""
     viewer = find_person(work, who)
     if not exclude_viewer(work, viewer.viewer_id, scope, reason=reason):
-        raise Refusal(_("{name} is excluded already.").format(name=viewer.name))
+        raise Refusal(_("{name} is already excluded.").format(name=viewer.name))
     for name in names_of(viewer):
         store.end_name(work, name, scope)
     return viewer
@@ -68,7 +68,7 @@ def _include(work: Work, viewer: Viewer | None, name: str, scope: Scope) -> None
     if scope != "everything" and _is_excluded_from_everything(work, viewer, fold(name)):
         raise Refusal(
             _("{name} is excluded from everything.").format(name=name),
-            _("`/exclude remove` ends that."),
+            _("End that with `/exclude remove`."),
         )
     was_listed = _is_name_excluded(work, fold(name), scope)
     ended = viewer is not None and include_viewer(work, viewer.viewer_id, scope)

@@ -41,7 +41,7 @@ def excluded(name: str, scope: Scope) -> discord.Embed:
         ),
         "vips": (
             _("{name} can no longer redeem VIP"),
-            _("Who is VIP now stays so until it ends."),
+            _("A current VIP stays until it ends."),
             "/exclude remove",
         ),
     }[scope]
@@ -57,7 +57,7 @@ def included(name: str, scope: Scope) -> discord.Embed:
         "raffle": _("{name} can win again"),
         "vips": _("{name} can redeem VIP again"),
     }[scope]
-    body = _("Watchtime from before counts again; none was earned in the meantime.")
+    body = _("Earlier watchtime counts again. None was earned in the meantime.")
     return card(
         "✅ " + title.format(name=safe(name)),
         body if scope in ("everything", "watchtime") else "",
@@ -96,7 +96,7 @@ def _cause(one: Exclusion) -> str:
             admin=mention(one.excluded_by), ago=ago(one.excluded_at)
         )
     if one.cause == "name":
-        return _("a listed name, seen {ago}").format(ago=ago(one.excluded_at))
+        return _("by name, seen {ago}").format(ago=ago(one.excluded_at))
     if one.cause == "discord_ban":
         return _("banned on Discord")
     until = " " + _("until {when}").format(when=ago(one.until)) if one.until else ""

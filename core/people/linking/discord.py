@@ -165,7 +165,7 @@ def ask_unlink(
         )
         for link in links
     )
-    view = question_view(first, asker_id, _("Keep it"))
+    view = question_view(first, asker_id, _("Cancel"))
     for other in others:
         view.add_item(other)
     return {"embed": messages.ask_unlink(links, own=own, is_public=is_public), "view": view}
@@ -178,7 +178,7 @@ class Linking(commands.Cog):
     """Whose account is whose."""
 
     @server_command("link", private=True)
-    @app_commands.describe(platform="Whose account; those of this server's channels if empty")
+    @app_commands.describe(platform="Which platform. Default: those of this server's channels")
     async def link(self, ctx: Context, platform: PlatformChoice | None = None) -> None:
         """Link your Kick or Twitch account, so that what you do in the stream counts here."""
         if platform is not None and not PLATFORMS[platform].is_configured(
@@ -187,15 +187,15 @@ class Linking(commands.Cog):
             name = PLATFORMS[platform].name
             raise Refusal(
                 _("{platform} accounts can't be linked here.").format(platform=name),
-                _("The bot is not connected with {platform}.").format(platform=name),
+                _("The bot is not connected to {platform}.").format(platform=name),
             )
         await give(ctx, StartButton(platform or ""))
 
     @server_command("unlink", private=True)
     @commands.cooldown(5, 60, commands.BucketType.member)
     @app_commands.describe(
-        platform="Whose account, if several are linked",
-        person="For admins: a mention, a Discord id or a name; yourself if empty",
+        platform="Which platform, if several accounts are linked",
+        person="For admins: a mention, a Discord id or a name. Default: you",
     )
     async def unlink(
         self, ctx: Context, platform: PlatformChoice | None = None, *, person: str | None = None

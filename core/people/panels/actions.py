@@ -198,7 +198,7 @@ def check_health(tx: Connection, now: datetime) -> list[HealthItem]:
         HealthItem(
             _("Link panel in #{channel}").format(channel=row.channel_name),
             "warn",
-            row.trouble or _("It was deleted. `/setup_link_panel` posts a new one."),
+            row.trouble or _("It was deleted. Post a new one with `/setup_link_panel`."),
             guild_id=row.guild_id,
         )
         for row in found

@@ -159,9 +159,7 @@ class PanelReactions(commands.Cog):
                 if self._may(_ANSWERS, member, "answers"):
                     await self._give_link(member, panel)
         except (Outage, *NO_ANSWER) as error:
-            _log.info(
-                "Reaction could not be answered yet", reason=str(error), guild_id=member.guild.id
-            )
+            _log.info("Answering a reaction failed", reason=str(error), guild_id=member.guild.id)
             return
         finally:
             # Before the reaction is removed: one that is added from now on is a new request.
@@ -208,7 +206,7 @@ class PanelReactions(commands.Cog):
                 missing_in(channel, channel.guild.me, NEEDED) or ["manage_messages"],
             )
         except NO_ANSWER as error:
-            _log.info("Reaction could not be removed", reason=str(error), guild_id=member.guild.id)
+            _log.info("Removing a reaction failed", reason=str(error), guild_id=member.guild.id)
 
     # -- a panel is deleted ---------------------------------------------------------------------
 
@@ -261,7 +259,7 @@ class PanelReactions(commands.Cog):
                     async for member in check_panel(self._services, guild, panel):
                         await self._answer(member, panel)
         except Outage as outage:
-            _log.info("Panels could not be checked", reason=str(outage), guild_id=guild.id)
+            _log.info("Checking link panels failed", reason=str(outage), guild_id=guild.id)
 
 
 async def delete_withdrawn_panels(
@@ -276,7 +274,7 @@ async def delete_withdrawn_panels(
             except discord.NotFound:
                 pass
             except NO_ANSWER as error:
-                _log.info("Panel could not be deleted", reason=str(error), guild_id=guild.id)
+                _log.info("Deleting a link panel failed", reason=str(error), guild_id=guild.id)
                 continue
         await services.run_as_bot(guild.id, actions.delete_withdrawn, panel.message_id)
 
@@ -302,9 +300,9 @@ async def check_panel(
         await _set_gone(services, panel)
     except NO_ANSWER as error:
         if getattr(error, "code", None) == UNKNOWN_EMOJI:
-            trouble = _("{emoji} does not exist any more. Post it again with another emoji.")
+            trouble = _("{emoji} no longer exists. Post the panel again with another emoji.")
             await _set_trouble(services, panel, trouble.format(emoji=panel.emoji))
-        _log.info("Panel could not be checked", reason=str(error), guild_id=guild.id)
+        _log.info("Checking a link panel failed", reason=str(error), guild_id=guild.id)
 
 
 async def _redraw(
@@ -346,7 +344,7 @@ def is_with(panel: Panel, emoji: discord.PartialEmoji | discord.Emoji | str) -> 
 
 async def set_missing(services: Services, panel: Panel, missing: Sequence[str]) -> None:
     """Store which permissions the bot lacks in the panel's channel."""
-    trouble = _("I lack permissions. Give my role there: {needed}.")
+    trouble = _("I'm missing permissions. Give my role these permissions there: {needed}.")
     needed = permission_names(missing)
     await _set_trouble(services, panel, trouble.format(needed=needed) if missing else None)
 

@@ -12,7 +12,7 @@ from core.kit.discord.paginator import nearest_page
 from core.kit.errors import Refusal
 from core.kit.feature import AuditLine, Undo
 from core.kit.rights import is_for_admins
-from core.kit.text.words import _
+from core.kit.text.words import _, package_title
 from core.kit.web.guild_pages import (
     MAX_ACTIVITIES,
     Activity,
@@ -23,7 +23,7 @@ from core.kit.web.guild_pages import (
     local_time,
 )
 from core.settings import actions
-from core.settings.messages import Style, by_no_member, feature_title, sentence
+from core.settings.messages import Style, by_no_member, sentence
 from core.settings.rules import Declared, parse_id
 
 PER_PAGE = 25
@@ -108,7 +108,7 @@ def audit_pages(reader: Reader, undo: Mapping[str, Undo]) -> GuildPages:
                 (one, names.get(one, one) if one else _("the bot or the streamer"))
                 for one in actors
             ],
-            features=[(feature, feature_title(feature)) for feature in features],
+            features=[(feature, package_title(feature)) for feature in features],
             asked=request.args,
         )
 
@@ -153,7 +153,7 @@ def _require_choice(page: Page, declared: Declared, value: Any) -> None:
         return
     choices = page.role_choices() if declared.of == "role" else page.channel_choices()
     if str(value) not in dict(choices):
-        raise Refusal(_("What was set before is gone, or not yours to choose."))
+        raise Refusal(_("The previous value no longer exists, or you can't choose it."))
 
 
 def wanted(page: Page) -> actions.LogFilter:

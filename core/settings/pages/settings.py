@@ -7,10 +7,9 @@ from flask import Response, abort
 from werkzeug.datastructures import MultiDict
 
 from core.guilds.setting_fields import SettingField, save_settings, setting_fields
-from core.kit.text.words import _
+from core.kit.text.words import _, package_title
 from core.kit.web.guild_pages import GuildPages, Page
 from core.settings import actions
-from core.settings.messages import feature_title
 from core.settings.rules import Declared, feature_of
 
 
@@ -50,7 +49,7 @@ def settings_pages(known: Sequence[Declared]) -> GuildPages:
         cards = [
             Card(
                 one,
-                feature_title(one),
+                package_title(one),
                 page if one == feature else untouched,
                 [row for row in rows if feature_of(row.field.declared) == one],
             )

@@ -93,7 +93,7 @@ def test_exclusion_applies_to_its_scope_and_everything_to_all(
     assert actions.exclude(work, "@madcats", scope, "alt of a cheater") == "MadCats"
     assert excluded_in(work, viewer_id) == (set(SCOPES) if scope == "everything" else {scope})
     assert actions.list_excluded(work, scope).accounts[0].reason == "alt of a cheater"
-    with pytest.raises(Refusal, match="MadCats is excluded already"):
+    with pytest.raises(Refusal, match="MadCats is already excluded"):
         actions.exclude(work, "MadCats", scope)
     assert actions.include(work, "MadCats", scope) == "MadCats"
     assert excluded_in(work, viewer_id) == set()

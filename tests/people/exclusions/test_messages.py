@@ -43,7 +43,7 @@ def test_list_shows_admin_or_cause() -> None:
     embed = messages.listed(found, "watchtime")
     assert embed.title == "🚫 4 are excluded"
     assert str(embed.description).split("\n")[:6] == [
-        "**KickBot** · a listed name, seen <t:1772402400:R>",
+        "**KickBot** · by name, seen <t:1772402400:R>",
         r"**mad\_cats** · everything · by <@900> <t:1772402400:R> · alt",
         r"**mad\_cats** · banned on Kick until <t:1772402400:R>",
         "**leo** · banned on Discord",
@@ -51,7 +51,7 @@ def test_list_shows_admin_or_cause() -> None:
         "Not seen here yet: Moobot",
     ]
     everything = str(messages.listed(found, "everything").description)
-    assert "**KickBot** · watchtime · a listed name" in everything
+    assert "**KickBot** · watchtime · by name" in everything
 
 
 @pytest.mark.parametrize("scope", SCOPES)

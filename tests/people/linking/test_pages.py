@@ -58,7 +58,7 @@ def test_redirect_to_kick_requests_only_the_name(desk: Desk) -> None:
 def test_account_is_linked_and_member_notified(desk: Desk) -> None:
     page = desk.browser().round_trip(desk.ask(), "mia")
     assert page.status_code == 200
-    assert "Linked with MadCats" in words(page)
+    assert "Linked to MadCats" in words(page)
     link = desk.find()
     assert link is not None
     assert (link.platform, link.viewer_name, link.discord_id) == ("kick", "MadCats", MIA)
@@ -395,7 +395,7 @@ def test_departure_before_expiry_can_return_after_it(desk: Desk) -> None:
 def test_every_failure_is_logged_once(desk: Desk) -> None:
     with capture_logs() as lines:
         _replayed(desk)
-    told = [line for line in lines if line["event"] == "A link changed, or could not be made"]
+    told = [line for line in lines if line["event"] == "Link changed, or linking failed"]
     assert [(line["kind"], line["reason"], line["member"]) for line in told] == [
         ("failed", "denied", MIA)
     ]
@@ -441,7 +441,7 @@ def test_account_linked_to_another_member_is_rejected_without_naming_them(desk: 
     page = desk.browser().round_trip(desk.ask(MIA), "mia")
     said = words(page)
     assert page.status_code == 409
-    assert "linked with somebody else in this server" in said
+    assert "linked to somebody else in this server" in said
     assert "Sam" not in said
     assert desk.find(MIA) is None
     assert desk.outcomes() == ["linked", "account_taken"]

@@ -158,7 +158,7 @@ def test_new_panel_resolves_the_loss(tx: Connection, guild: Guild) -> None:
 
 def test_panel_problem_is_in_health_until_resolved(tx: Connection, guild: Guild) -> None:
     guild.put(1)
-    guild.do(actions.set_trouble, 1, "Give my role there: Manage Messages.")
+    guild.do(actions.set_trouble, 1, "Give my role these permissions there: Manage Messages.")
     assert "Manage Messages" in actions.check_health(tx, NOON)[0].reason
     guild.do(actions.set_trouble, 1, None)
     assert actions.check_health(tx, NOON) == []
