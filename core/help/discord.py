@@ -191,7 +191,7 @@ async def _allowed(source: Source, bot: commands.Bot) -> list[Command]:
 
 
 def topic_of(command: Command) -> str:
-    """The topic that a command belongs to, such as `Slot calls`."""
+    """The topic that a command belongs to, such as `Slot requests`."""
     return package_title(group_of_command(command))
 
 
