@@ -44,8 +44,8 @@ class ApiTokens(commands.Cog):
         """List the API tokens of this server."""
         found = await run_action(ctx, actions.list_tokens)
         view = discord.ui.View(timeout=None)
-        for one in found:
-            view.add_item(RevokeButton(f"revoke:{one.name}"))
+        for token in found:
+            view.add_item(RevokeButton(f"revoke:{token.name}"))
         await answer(ctx, messages.listed(found), view if found else None)
 
     @group.command(name="create", extras=PRIVATE)

@@ -27,9 +27,11 @@ _log = structlog.get_logger(__name__)
 def list_used(work: Work, declared: Iterable[GuildSetting[Any]]) -> dict[int, list[str]]:
     """Channel id -> keys of the settings that name it."""
     used: dict[int, list[str]] = {}
-    for one in declared:
-        if one.of == "channel" and (channel_id := setting(work.tx, work.guild_id, one)):
-            used.setdefault(channel_id, []).append(one.key)
+    for guild_setting in declared:
+        if guild_setting.of == "channel" and (
+            channel_id := setting(work.tx, work.guild_id, guild_setting)
+        ):
+            used.setdefault(channel_id, []).append(guild_setting.key)
     return used
 
 

@@ -67,7 +67,9 @@ def key_of(name: str) -> str:
 def parse_names(text: str) -> tuple[str, ...]:
     """The names that somebody has typed, with or without exclamation marks. Raises Refusal if there
     is none, too many, or one cannot be typed as a command."""
-    names = tuple(dict.fromkeys(fold(one.lstrip("!")) for one in re.split(r"[\s,]+", text) if one))
+    names = tuple(
+        dict.fromkeys(fold(word.lstrip("!")) for word in re.split(r"[\s,]+", text) if word)
+    )
     if not names or len(names) > MAX_NAMES:
         raise Refusal(_("A command needs 1 to {maximum} names.").format(maximum=MAX_NAMES))
     for name in names:

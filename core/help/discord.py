@@ -87,8 +87,8 @@ class Help(commands.Cog):
         assert isinstance(bot, commands.Bot), "commands come to our own bot"
         allowed = await _allowed(interaction, bot)
         found = [*topics(allowed), *(f"/{command.qualified_name}" for command in allowed)]
-        fitting = [one for one in found if typed.strip().casefold() in one.casefold()]
-        return [app_commands.Choice(name=one, value=one) for one in fitting[:MAX_TOPICS]]
+        fitting = [name for name in found if typed.strip().casefold() in name.casefold()]
+        return [app_commands.Choice(name=name, value=name) for name in fitting[:MAX_TOPICS]]
 
     async def page(
         self, source: Source, bot: commands.Bot, wanted: str | None
@@ -118,9 +118,9 @@ class Help(commands.Cog):
     def _changed(self, work: Work) -> ChatCommands:
         return {
             feature: tuple(
-                chat_commands.shown_as(one, rules)
-                for one in found
-                if (rules := chat_commands.rules_of(work.tx, work.guild_id, one)).enabled
+                chat_commands.shown_as(command, rules)
+                for command in found
+                if (rules := chat_commands.rules_of(work.tx, work.guild_id, command)).enabled
             )
             for feature, found in self._chat_commands.items()
         }
@@ -151,16 +151,18 @@ class Help(commands.Cog):
         command = _find_command(bot, name)
         if command is not None:
             subcommands = [
-                describe_command(one)
-                for one in each_command(bot)
-                if one.full_parent_name == command.qualified_name and one in allowed
+                describe_command(subcommand)
+                for subcommand in each_command(bot)
+                if subcommand.full_parent_name == command.qualified_name and subcommand in allowed
             ]
             return messages.command(describe_command(command), descriptions(command), subcommands)
-        chat = [one for found in chat_by_feature.values() for one in found]
-        for one in chat:
-            if name in one.names:
-                return messages.chat_command(describe_chat_command(one))
-        names = [c.qualified_name for c in allowed] + [n for one in chat for n in one.names]
+        chat = [chat_command for found in chat_by_feature.values() for chat_command in found]
+        for chat_command in chat:
+            if name in chat_command.names:
+                return messages.chat_command(describe_chat_command(chat_command))
+        names = [c.qualified_name for c in allowed] + [
+            n for chat_command in chat for n in chat_command.names
+        ]
         near = get_close_matches(name, names, n=1)
         raise Refusal(
             _("There is no command or topic “{name}”.").format(name=ui.safe(wanted, 40)),

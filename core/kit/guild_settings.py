@@ -127,10 +127,13 @@ class GuildSettings:
         dataclass(frozen=True, kw_only=True)(cls)
         cls.checks = []
         cls.declared, heading = {}, ""
-        for one in fields(cls):  # type: ignore[arg-type]
-            heading = cls.headings.get(one.name, heading)
-            cls.declared[one.name] = replace(
-                one.metadata["declared"], key=f"{feature}.{one.name}", heading=heading, group=cls
+        for setting_field in fields(cls):  # type: ignore[arg-type]
+            heading = cls.headings.get(setting_field.name, heading)
+            cls.declared[setting_field.name] = replace(
+                setting_field.metadata["declared"],
+                key=f"{feature}.{setting_field.name}",
+                heading=heading,
+                group=cls,
             )
 
     def check(self) -> None:

@@ -45,7 +45,7 @@ def css_classes(style: OverlaySettings) -> str:
 def styled(settings: OverlaySettings, wanted: Mapping[str, str]) -> OverlaySettings:
     """The settings with other choices, for a preview; invalid ones are ignored."""
     known = OverlaySettings.declared
-    chosen = {name: wanted.get(one.key, "") for name, one in known.items()}
+    chosen = {name: wanted.get(declared.key, "") for name, declared in known.items()}
     return replace(
-        settings, **{name: one for name, one in chosen.items() if one in known[name].choices}
+        settings, **{name: value for name, value in chosen.items() if value in known[name].choices}
     )

@@ -33,14 +33,14 @@ def settings_paginator(known: Sequence[Declared]) -> Paginator:
     """All settings, or with a key those of one feature."""
 
     async def open_page(reader: Reader, key: str, number: int) -> Page:
-        named = [one for one in known if key in ("", feature_of(one))]
+        named = [declared for declared in known if key in ("", feature_of(declared))]
         wanted = await reader.run_action(actions.readable, named)
         number, pages = nearest_page(number, len(wanted), messages.PER_PAGE)
         part = wanted[(number - 1) * messages.PER_PAGE :][: messages.PER_PAGE]
         current = await reader.run_action(actions.list_current, part)
         troubles = {
-            one.declared.key: places.trouble(reader.guild, one.declared, one.value)
-            for one in current
+            shown.declared.key: places.trouble(reader.guild, shown.declared, shown.value)
+            for shown in current
         }
         return Page(messages.page(current, troubles), number, pages, key)
 
@@ -127,7 +127,7 @@ class Permissions(commands.Cog, name="permissions"):
         """Show which roles may use which groups of commands."""
         guild, granted = guild_of(ctx), await run_action(ctx, guilds.list_permissions)
         roles = {
-            group: [role for one in role_ids if (role := guild.get_role(one))]
+            group: [role for role_id in role_ids if (role := guild.get_role(role_id))]
             for group, role_ids in granted.items()
         }
         await answer(ctx, messages.permissions(slash_names(ctx.bot.walk_commands()), roles))
@@ -192,7 +192,7 @@ def audit_log_paginator(known: Sequence[Declared], lines: Mapping[str, AuditLine
     Args:
         lines: action -> how its entry reads.
     """
-    by_key = {one.key: one for one in known}
+    by_key = {declared.key: declared for declared in known}
 
     async def open_page(reader: Reader, key: str, number: int) -> Page:
         per_page = min(int(key), messages.MAX_ENTRIES)

@@ -40,8 +40,8 @@ Troubles = Mapping[str, str]
 def page(settings: Sequence[Current], troubles: Troubles) -> discord.Embed:
     """One page of the list, grouped by feature."""
     parts: list[str] = []
-    for feature, found in groupby(settings, key=lambda one: feature_of(one.declared)):
-        parts += [f"### {package_title(feature)}", *(_row(one, troubles) for one in found)]
+    for feature, found in groupby(settings, key=lambda current: feature_of(current.declared)):
+        parts += [f"### {package_title(feature)}", *(_row(current, troubles) for current in found)]
     embed = card("⚙️ " + _("Settings of this server"), "\n".join(parts))
     return embed.set_footer(text=_("Change one with /settings set"))
 
@@ -266,7 +266,7 @@ def _act(
     for name, value in (("before", entry.before), ("after", entry.after)):
         raw[name] = value
         if isinstance(value, Mapping):
-            raw |= {f"{name}_{key}": one for key, one in value.items()}
+            raw |= {f"{name}_{key}": inner for key, inner in value.items()}
     fields |= {name: style.value(value) for name, value in raw.items()}
     fields |= {f"{name}_time": _minutes(value) for name, value in raw.items()}
     if line is None:  # of a version that is newer, or older, than this one

@@ -123,14 +123,14 @@ Offered = list[Choice[str]]
 
 
 def features_like(typed: str, known: Sequence[Declared]) -> Offered:
-    features = dict.fromkeys(feature_of(one) for one in known)
+    features = dict.fromkeys(feature_of(declared) for declared in known)
     return _offered((feature, feature) for feature in features if typed.casefold() in feature)
 
 
 def keys_like(typed: str, known: Sequence[Declared]) -> Offered:
     """Keys, with what they are for."""
-    keys = near_keys(typed, known, MOST) if typed else [one.key for one in known]
-    helps = {one.key: one.help for one in known}
+    keys = near_keys(typed, known, MOST) if typed else [declared.key for declared in known]
+    helps = {declared.key: declared.help for declared in known}
     return _offered((f"{key} · {helps[key]}", key) for key in keys)
 
 
@@ -157,7 +157,7 @@ def _values(guild: discord.Guild, declared: Declared) -> Iterable[tuple[str, str
             for channel in guild.text_channels
             if not _trouble_with_channel(guild, channel.id)
         ]
-        return [*((f"#{one.name}", one.mention) for one in fit), ("none", "none")]
+        return [*((f"#{place.name}", place.mention) for place in fit), ("none", "none")]
     if declared.of == "role":
         roles = [(f"@{viewer.name}", viewer.mention) for viewer in list_for_viewers(guild)]
         return [*roles, ("none", "none")]

@@ -32,8 +32,8 @@ def get_declared(text: str, known: Sequence[Declared]) -> Declared:
     """The setting of this key; the part before the dot may be left out if only one key ends so.
     Raises Refusal if there is none; the nearest keys are named."""
     wanted = _plain(text)
-    exact = [one for one in known if one.key == wanted]
-    found = exact or [one for one in known if _short(one) == wanted]
+    exact = [declared for declared in known if declared.key == wanted]
+    found = exact or [declared for declared in known if _short(declared) == wanted]
     if len(found) == 1:
         return found[0]
     near = near_keys(wanted, known)
@@ -48,9 +48,9 @@ def get_declared(text: str, known: Sequence[Declared]) -> Declared:
 def near_keys(text: str, known: Sequence[Declared], maximum: int = 3) -> list[str]:
     """Keys that might be meant, the likeliest first."""
     wanted = _plain(text)
-    keys = [one.key for one in known]
+    keys = [declared.key for declared in known]
     holding = [key for key in keys if wanted and wanted in key]
-    short = {_short(one): one.key for one in known}
+    short = {_short(declared): declared.key for declared in known}
     close = get_close_matches(wanted, keys, n=maximum, cutoff=0.5)
     alike = [short[word] for word in get_close_matches(wanted, short, n=maximum, cutoff=0.6)]
     return list(dict.fromkeys([*holding, *alike, *close]))[:maximum]
@@ -59,7 +59,7 @@ def near_keys(text: str, known: Sequence[Declared], maximum: int = 3) -> list[st
 def get_feature(text: str, known: Sequence[Declared]) -> str:
     """The feature of this name. Raises Refusal if it has no settings; those that have are named."""
     wanted = _plain(text)
-    features = list(dict.fromkeys(feature_of(one) for one in known))
+    features = list(dict.fromkeys(feature_of(declared) for declared in known))
     if wanted in features:
         return wanted
     raise Refusal(

@@ -60,7 +60,7 @@ def group_of_command(command: Command) -> str:
 def is_grantable(command: Command) -> bool:
     """Whether the command needs a permission that `/permissions` can stand in for."""
     admins_only = any(
-        one.extras.get("admins_only") for one in (command, command.root_parent or command)
+        part.extras.get("admins_only") for part in (command, command.root_parent or command)
     )
     return bool(needed_permissions(command).value) and not admins_only
 
@@ -68,7 +68,7 @@ def is_grantable(command: Command) -> bool:
 def grantable_groups(known: Iterable[Command]) -> dict[str, list[Command]]:
     """Group -> its commands that need a permission, in alphabetical order."""
     found: dict[str, list[Command]] = defaultdict(list)
-    for command in sorted(known, key=lambda one: one.qualified_name):
+    for command in sorted(known, key=lambda command: command.qualified_name):
         if is_grantable(command):
             found[group_of_command(command)].append(command)
     return dict(sorted(found.items()))
@@ -77,7 +77,7 @@ def grantable_groups(known: Iterable[Command]) -> dict[str, list[Command]]:
 def slash_names(known: Iterable[Command]) -> dict[str, list[str]]:
     """Group -> its commands that need a permission as Discord lists them, without subcommands."""
     return {
-        group: list(dict.fromkeys(f"/{(one.root_parent or one).name}" for one in found))
+        group: list(dict.fromkeys(f"/{(command.root_parent or command).name}" for command in found))
         for group, found in grantable_groups(known).items()
     }
 

@@ -142,7 +142,7 @@ class Phrase(commands.Converter[str]):
         view = ctx.view
         rest = view.buffer[view.index :]
         words = list(re.finditer(r"\S+", rest))
-        amounts = [one.start() for one in words[-1:] if looks_like_amount(one[0])]
+        amounts = [word.start() for word in words[-1:] if looks_like_amount(word[0])]
         if not self.at_end:
             amounts = [word.start() for word in words if looks_like_amount(word[0])]
         end = amounts[-1] if amounts else len(rest)
@@ -243,9 +243,11 @@ def _quoted_form(ctx: Context) -> str:
     if words <= len(parameters) or not texts:
         return ""
     shown = (
-        f'"<{one.displayed_name or one.name}>"' if one in texts else f"<{one.name}>"
-        for one in parameters
-        if one.required or one in texts
+        f'"<{parameter.displayed_name or parameter.name}>"'
+        if parameter in texts
+        else f"<{parameter.name}>"
+        for parameter in parameters
+        if parameter.required or parameter in texts
     )
     return f"{PREFIX}{name} {' '.join(shown)}"
 
@@ -296,7 +298,7 @@ def _surplus(ctx: Context) -> str:
     """What is left of the line. discord.py skips an optional argument that does not fit."""
     rest = safe(ctx.view.buffer[ctx.view.index :].strip(), 40)
     parameters = ctx.command.clean_params if ctx.command else {}
-    optional = [f"`{name}`" for name, one in parameters.items() if not one.required]
+    optional = [f"`{name}`" for name, parameter in parameters.items() if not parameter.required]
     if not optional:
         return _("I don't know what “{rest}” means here.").format(rest=rest)
     names = _(" or ").join(optional)

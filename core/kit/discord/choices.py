@@ -100,7 +100,7 @@ async def _run_again(ctx: commands.Context[Any], typed: str, value: str) -> None
         return value if isinstance(given, str) and given.strip() == typed.strip() else given
 
     ctx.args = [instead(arg) for arg in ctx.args]
-    ctx.kwargs = {name: instead(one) for name, one in ctx.kwargs.items()}
+    ctx.kwargs = {name: instead(argument) for name, argument in ctx.kwargs.items()}
     try:
         if not await command.can_run(ctx):
             raise commands.CheckFailure

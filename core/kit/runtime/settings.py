@@ -29,7 +29,7 @@ from core.kit.runtime.env_file import read_env_file
 def _address(url: str, *schemes: str) -> str:
     """Raises ValueError unless it is an address with one of these schemes."""
     if not url.startswith(tuple(f"{scheme}://" for scheme in schemes)):
-        raise ValueError(f"must start with {' or '.join(f'{one}://' for one in schemes)}")
+        raise ValueError(f"must start with {' or '.join(f'{scheme}://' for scheme in schemes)}")
     if re.search(r"\s", url):
         raise ValueError("must not contain spaces")
     try:
@@ -385,7 +385,7 @@ def read_settings(**overrides: object) -> Settings:
     try:
         return Settings(**{**_of_env_file(), **overrides})  # type: ignore[arg-type]
     except ValidationError as error:
-        lines = [f"  {_sentence(dict(one))}" for one in error.errors(include_input=False)]
+        lines = [f"  {_sentence(dict(problem))}" for problem in error.errors(include_input=False)]
         raise StartError(
             "These settings are not valid (see .env.example):\n" + "\n".join(lines)
         ) from None

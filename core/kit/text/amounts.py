@@ -49,8 +49,8 @@ CODES = frozenset(_CODES.split())
 """Codes of currencies that may stand beside an amount."""
 
 CURRENCY = "|".join(
-    re.escape(one)
-    for one in sorted(
+    re.escape(word)
+    for word in sorted(
         {*SYMBOLS, *_SEVERAL, *(code.casefold() for code in CODES)}, key=len, reverse=True
     )
 )
@@ -182,7 +182,7 @@ def _plain_char(char: str) -> str:
 
 
 def _one_currency(before: str | None, after: str | None) -> bool:
-    codes = {SYMBOLS.get(one, one.upper()) for one in (before, after) if one}
+    codes = {SYMBOLS.get(word, word.upper()) for word in (before, after) if word}
     return len(codes) < 2
 
 
@@ -202,8 +202,8 @@ def _read(number: str, unit: str, digits: int, text: str) -> Decimal | None:
         if unit:
             whole, fraction = plain["whole"], plain["fraction"]
             low, high = (
-                int(Decimal(one) * _UNITS[unit])
-                for one in (f"{whole}.{fraction}", whole + fraction)
+                int(Decimal(reading) * _UNITS[unit])
+                for reading in (f"{whole}.{fraction}", whole + fraction)
             )
             raise Refusal(
                 _("“{text}” can mean two amounts.").format(text=text.strip()[:40]),

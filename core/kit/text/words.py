@@ -49,14 +49,14 @@ translate = _
 """For messages that `N_` has marked."""
 
 
-def ngettext(one: str, many: str, count: int) -> str:
+def ngettext(singular: str, many: str, count: int) -> str:
     """The form for `count`."""
-    return _catalogue(_language.get()).ngettext(one, many, count)
+    return _catalogue(_language.get()).ngettext(singular, many, count)
 
 
-def plural(one: str, many: str, count: int) -> str:
+def plural(singular: str, many: str, count: int) -> str:
     """The form for `count`, with `{count}` filled in, grouped by thousands."""
-    return ngettext(one, many, count).format(count=f"{count:,}")
+    return ngettext(singular, many, count).format(count=f"{count:,}")
 
 
 def gain_and_loss(gain: int, loss: int) -> str:

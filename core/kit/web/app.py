@@ -139,10 +139,12 @@ def _problem_details(found: Problem) -> Response:
 def problem_of_fields(error: ValidationError) -> Response:
     """The fields of a request to the API that do not fit."""
     fields = [
-        FieldProblem(field=".".join(map(str, one["loc"])), detail=one["msg"])
-        for one in error.errors(include_url=False, include_context=False, include_input=False)
+        FieldProblem(field=".".join(map(str, problem["loc"])), detail=problem["msg"])
+        for problem in error.errors(include_url=False, include_context=False, include_input=False)
     ]
-    detail = "; ".join(f"{one.field}: {one.detail}" if one.field else one.detail for one in fields)
+    detail = "; ".join(
+        f"{field.field}: {field.detail}" if field.field else field.detail for field in fields
+    )
     return _problem_details(Problem(**_title(422), detail=detail, errors=fields))
 
 

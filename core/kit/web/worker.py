@@ -365,7 +365,7 @@ class BufferingWorker(ThreadWorker):
             return
         self._next_check = now + 0.5
         self._serve_webhooks()
-        for connection in [one for one in self._held if one.deadline <= now]:
+        for connection in [connection for connection in self._held if connection.deadline <= now]:
             if connection.state == "receiving":
                 self._decline(connection)
             else:

@@ -107,8 +107,8 @@ def _is_name_excluded(work: Work, folded_name: str, scope: Scope) -> bool:
     if is_chat_bot(folded_name, CHAT_BOT_SCOPE):
         listed.setdefault(CHAT_BOT_SCOPE, True)
     return any(
-        excluded and (one in ("everything", scope) or scope == "everything")
-        for one, excluded in listed.items()
+        excluded and (listed_scope in ("everything", scope) or scope == "everything")
+        for listed_scope, excluded in listed.items()
     )
 
 
@@ -202,14 +202,15 @@ def list_excluded(work: Work, scope: Scope = "everything") -> Excluded:
         accounts = accounts.where(Exclusion.scope.in_(("everything", scope)))
         names = names.where(ExcludedName.scope.in_(("everything", scope)))
     found = sorted(
-        work.scalars(accounts), key=lambda one: (fold(one.viewer_name), one.scope, one.cause)
+        work.scalars(accounts),
+        key=lambda exclusion: (fold(exclusion.viewer_name), exclusion.scope, exclusion.cause),
     )
     listed = work.scalars(names).all()
-    known = {fold(one.viewer_name) for one in found} | {one.folded_name for one in listed}
+    known = {fold(entry.viewer_name) for entry in found} | {entry.folded_name for entry in listed}
     bots = [name for name in CHAT_BOTS if fold(name) not in known]
     return Excluded(
         found,
-        [one.name for one in listed if one.excluded]
+        [entry.name for entry in listed if entry.excluded]
         + (bots if scope in ("everything", CHAT_BOT_SCOPE) else []),
     )
 

@@ -20,7 +20,7 @@ ME = GuildPages("me_links", lambda: _("My accounts"), icon="link", for_members=T
 def link(page: Page, platform: str) -> Response:
     """The same as `/link`: on to the page that the personal link from Discord opens."""
     offered = page.run(list_offered, page.services.settings)
-    if platform not in [one.key for one in offered]:
+    if platform not in [offer.key for offer in offered]:
         abort(404)
     attempt = LinkAttempt(
         platform=platform,

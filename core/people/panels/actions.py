@@ -51,7 +51,7 @@ def request_panel(
         "channel_name": channel_name.lstrip("#"),
         "server": server,
         "privacy_url": f"{settings.public_url}/privacy",
-        "platforms": [one.key for one in list_offered(work, settings)],
+        "platforms": [platform.key for platform in list_offered(work, settings)],
         "actor": work.actor,
     }
     outbox.post_to_channel(work, channel_id, POST_KIND, f"{POST_KIND}:{key}", payload)

@@ -118,7 +118,7 @@ def _text_channel(ctx: Context) -> discord.TextChannel:
 async def _emoji(guild: discord.Guild, typed: str) -> str:
     # Asked each time: we do not listen to changes of a server's emojis.
     found = await guild.fetch_emojis() if typed.isascii() else []
-    own = {one.id: (one.name, str(one)) for one in found if one.is_usable()}
+    own = {emoji.id: (emoji.name, str(emoji)) for emoji in found if emoji.is_usable()}
     written = read_emoji(typed, own)
     if written is None:
         raise Refusal(

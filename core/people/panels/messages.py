@@ -54,7 +54,7 @@ def listed(panels: Sequence[Panel]) -> discord.Embed:
         return card(
             "🔗 " + _("There is no link panel"), _("Post one here with `/setup_link_panel`.")
         )
-    troubled_first = sorted(panels, key=lambda one: one.state == "posted" and not one.trouble)
+    troubled_first = sorted(panels, key=lambda panel: panel.state == "posted" and not panel.trouble)
     return card("🔗 " + _("Link panels"), lines([_row(panel) for panel in troubled_first]))
 
 

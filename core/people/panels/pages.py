@@ -67,8 +67,8 @@ def activity(page: Page) -> list[Activity]:
 
 
 def setup(page: Page) -> list[SetupStep]:
-    posted = [one for one in page.run(actions.list_panels) if one.state == "posted"]
-    trouble = next((one.trouble for one in posted if one.trouble), "")
+    posted = [panel for panel in page.run(actions.list_panels) if panel.state == "posted"]
+    trouble = next((panel.trouble for panel in posted if panel.trouble), "")
     if not posted:
         text = _("With a panel, members link their account with one click.")
     else:

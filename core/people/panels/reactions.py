@@ -97,7 +97,9 @@ async def panel_content(
     """What a panel shows now: whose accounts it offers to link, and what is sent."""
 
     def load(work: Work) -> tuple[list[str], str]:
-        return [one.key for one in list_offered(work, services.settings)], language_of(work)
+        return [platform.key for platform in list_offered(work, services.settings)], language_of(
+            work
+        )
 
     platforms, language = await services.run_as_bot(guild.id, load)
     url = f"{services.settings.public_url}/privacy"
@@ -318,7 +320,7 @@ async def _redraw(
 async def _unanswered(
     guild: discord.Guild, panel: Panel, message: discord.Message
 ) -> AsyncIterator[discord.Member]:
-    ours = [one for one in message.reactions if is_with(panel, one.emoji)]
+    ours = [reaction for reaction in message.reactions if is_with(panel, reaction.emoji)]
     if not any(our.me for our in ours):
         await message.add_reaction(reaction_of(panel.emoji))
         if not message.pinned:

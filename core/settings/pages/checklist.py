@@ -57,4 +57,4 @@ def setup(page: Page, pages: GuildPages) -> list[SetupStep]:
 
 def _can_give_no_role(guild: DiscordGuild, bot: DiscordMember) -> bool:
     ordinary = [role for role in guild.roles if role.id != guild.id and not role.managed]
-    return bool(ordinary) and all(one.position >= bot.top_position for one in ordinary)
+    return bool(ordinary) and all(role.position >= bot.top_position for role in ordinary)

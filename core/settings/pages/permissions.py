@@ -39,7 +39,11 @@ def permission_pages(cogs: Sequence[CogBuilder]) -> GuildPages:
                 group,
                 package_title(group),
                 commands,
-                [(one, names[one]) for one in granted.get(group, ()) if one in names],
+                [
+                    (role_id, names[role_id])
+                    for role_id in granted.get(group, ())
+                    if role_id in names
+                ],
             )
             for group, commands in groups_of(page.services).items()
         ]
