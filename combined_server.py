@@ -80,8 +80,8 @@ def _cannot_listen(settings: Settings, error: OSError) -> str:
         errno.EAFNOSUPPORT,
     ):
         return (
-            f"HOST={settings.host} is not an address of this computer ({error.strerror}): set HOST to "
-            "127.0.0.1, to 0.0.0.0 or, for IPv6, to ::."
+            f"HOST={settings.host} is not an address of this computer ({error.strerror}): set HOST "
+            "to 127.0.0.1, to 0.0.0.0 or, for IPv6, to ::."
         )
     if error.errno == errno.EACCES:
         return (

@@ -166,13 +166,18 @@ def commands_page() -> str:
         "exclamation mark. Slash commands that are for one person are answered so that only that "
         "person sees it.",
     ]
-    by_who = sorted(told("--commands"), key=lambda one: (one["who"] != "everyone", one["who"]))
-    for who, found in groupby(by_who, key=lambda one: one["who"]):
+    by_who = sorted(
+        told("--commands"), key=lambda command: (command["who"] != "everyone", command["who"])
+    )
+    for who, found in groupby(by_who, key=lambda command: command["who"]):
         parts += [
             f"## In Discord, for {who}" if who == "everyone" else f"## In Discord, with {who}",
             table(
                 ("Slash", "Typed", "What it does"),
-                ((f"`{one['slash']}`", f"`{one['usage']}`", one["help"]) for one in found),
+                (
+                    (f"`{command['slash']}`", f"`{command['usage']}`", command["help"])
+                    for command in found
+                ),
             ),
         ]
     parts += [
@@ -181,11 +186,11 @@ def commands_page() -> str:
             ("Typed", "Also", "What it does"),
             (
                 (
-                    f"`{one['usage']}`",
-                    ", ".join(f"`!{name}`" for name in one["names"][1:]),
-                    one["help"],
+                    f"`{command['usage']}`",
+                    ", ".join(f"`!{name}`" for name in command["names"][1:]),
+                    command["help"],
                 )
-                for one in told("--chat-commands")
+                for command in told("--chat-commands")
             ),
         ),
         "`python bot.py --commands` and `python bot.py --chat-commands` print the same as JSON.",
@@ -202,7 +207,7 @@ def privacy_policy() -> str:
     classes = (mapper.class_ for mapper in Record.registry.mappers)
     docs = {class_.__tablename__: inspect.getdoc(class_) for class_ in classes}
     heads = ("Stored", "What leads to you", "After `/forgetme`")
-    rows = table(heads, (_row(one, docs.get(one.name)) for one in personal_tables()))
+    rows = table(heads, (_row(table, docs.get(table.name)) for table in personal_tables()))
     policy = (ROOT / "PRIVACY_POLICY.md").read_text()
     return TABLE_OF_DATA.sub(lambda old: f"{old[1]}\n{rows}\n\n{old[2]}", policy)
 
@@ -213,13 +218,13 @@ def personal_tables() -> list[Table]:
 
 def _row(table: Table, doc: str | None) -> tuple[str, str, str]:
     data = declared(table)
-    goes = [name for name, one in data.items() if not one.stays]
+    goes = [name for name, personal in data.items() if not personal.stays]
     kept: dict[str, list[str]] = {}
-    for name, one in data.items():
-        if one.stays:
-            kept.setdefault(one.stays, []).append(_words(name))
+    for name, personal in data.items():
+        if personal.stays:
+            kept.setdefault(personal.stays, []).append(_words(name))
     after = [f"Kept: {', '.join(names)} ({why})." for why, names in kept.items()]
-    if any(one.deletes_row for one in data.values()):
+    if any(personal.deletes_row for personal in data.values()):
         after.insert(0, "Deleted.")
     elif goes:
         after.insert(0, "Deleted, or replaced by a made-up name.")

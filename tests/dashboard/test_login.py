@@ -71,7 +71,7 @@ def test_declined_consent_leads_back_to_the_login(site: Site) -> None:
 def test_logging_out_ends_one_login_or_all(site: Site) -> None:
     first, second, third = (site.visitor("nora") for _time in range(3))
     first.post("/logout", page="/servers")
-    assert [one.get(HOME).status_code for one in (first, second, third)] == [303, 200, 200]
+    assert [browser.get(HOME).status_code for browser in (first, second, third)] == [303, 200, 200]
     second.post("/logout", page="/servers", everywhere="1")
     assert third.get(HOME).status_code == 303
 
@@ -181,7 +181,7 @@ def test_viewers_are_shown_to_their_own_page(site: Site) -> None:
 def test_nobody_sends_forms_without_end(site: Site) -> None:
     visitor = site.visitor("nora")
     sent = [visitor.post(f"{QUEUE}/clear", page=QUEUE) for _click in range(61)]
-    assert {one.status_code for one in sent[:60]} == {303}
+    assert {request.status_code for request in sent[:60]} == {303}
     assert (sent[60].status_code, "doing that too often." in words(sent[60])) == (429, True)
     assert 0 < int(sent[60].headers["Retry-After"]) <= 60
 

@@ -90,8 +90,9 @@ async def test_retry_affects_dead_letters_of_this_server_only(
     await rig.hands.click("nora", line["message_id"], again)
     changed = await rig.hands.wait_for(
         "general",
-        lambda one: (
-            one["message_id"] == line["message_id"] and list(buttons(one)) == ["Check again"]
+        lambda message: (
+            message["message_id"] == line["message_id"]
+            and list(buttons(message)) == ["Check again"]
         ),
     )
     assert "could not be sent" not in changed["embeds"][0]["description"]

@@ -25,7 +25,7 @@ def driver(database: Database) -> Iterator[DiscordDriver]:
 def ask(driver: DiscordDriver, line: str) -> tuple[str, str]:
     """Title and text of the answer to what is typed."""
     asked = driver.message("nora", "general", line)
-    told = driver.wait_for("general", lambda one: one["author"] == "bot", after=asked)
+    told = driver.wait_for("general", lambda message: message["author"] == "bot", after=asked)
     return told["embeds"][0]["title"], told["embeds"][0].get("description", "")
 
 

@@ -44,9 +44,9 @@ def interaction(services: Services | None = None, **permissions: bool) -> AsyncM
 
 def reply(sent: AsyncMock) -> str:
     """The private reply."""
-    (one,) = sent.await_args_list
-    assert one.kwargs["ephemeral"] is True
-    embed: discord.Embed = one.kwargs["embed"]
+    (call,) = sent.await_args_list
+    assert call.kwargs["ephemeral"] is True
+    embed: discord.Embed = call.kwargs["embed"]
     return f"{embed.title} {embed.description or ''}".strip()
 
 

@@ -258,8 +258,10 @@ async def test_what_may_have_been_sent_is_not_dropped(stream: Stream) -> None:
 def test_answers_take_half_of_the_lines_at_most(stream: Stream) -> None:
     chat = Chat(stream.post)
     answer, news = (
-        Outgoing(key="k", service="kick", lane="l", target={}, kind="k", payload={}, priority=one)
-        for one in (Priority.ANSWER, Priority.DEADLINE)
+        Outgoing(
+            key="k", service="kick", lane="l", target={}, kind="k", payload={}, priority=priority
+        )
+        for priority in (Priority.ANSWER, Priority.DEADLINE)
     )
-    at = [chat.reserve(one, 100.0) for one in (answer, answer, news, answer, news)]
+    at = [chat.reserve(message, 100.0) for message in (answer, answer, news, answer, news)]
     assert at == [100.0, 102.0, 103.0, 104.0, 105.0]

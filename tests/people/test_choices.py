@@ -79,7 +79,7 @@ def test_a_typed_command_asks_whoever_typed_it(
     driver: DiscordDriver, database: Database, both: dict[str, int]
 ) -> None:
     line = driver.message("nora", "general", "!exclude add MadCats everything cheats")
-    told = driver.wait_for("general", lambda one: one["author"] == "bot", after=line)
+    told = driver.wait_for("general", lambda message: message["author"] == "bot", after=line)
     button = buttons(told)["MadCats (Kick)"]
     answer = driver.click("mia", told["message_id"], button)["response"]
     assert "somebody else" in answer["embeds"][0]["title"]

@@ -109,7 +109,7 @@ def test_every_setting_is_listed_within_discord_limits(
     ask = Asker(discord_world, "settings", typing=True)
     ask.answer("set", key="game.greeting", value="*_~`|" * 200)
     pages = [ask("list", feature=feature)["description"] for feature in ("game", "clock")]
-    assert all(f"`{one.key}`" in "".join(pages) for one in KNOWN)
+    assert all(f"`{declared.key}`" in "".join(pages) for declared in KNOWN)
 
 
 def test_pages_are_turned_by_admins_only(discord_world: DiscordDriver) -> None:
@@ -330,7 +330,7 @@ def offered(
 
 
 def test_keys_are_autocompleted(discord_world: DiscordDriver) -> None:
-    every = [one.key for one in KNOWN]
+    every = [declared.key for declared in KNOWN]
     assert offered(discord_world, "show", "key", key="") == every
     assert offered(discord_world, "reset", "key", key="zone") == ["clock.zone"]
     assert offered(discord_world, "set", "key", key="grting", value="") == ["game.greeting"]

@@ -79,7 +79,7 @@ def test_similar_keys_are_unique_and_limited(text: str, maximum: int) -> None:
     near = near_keys(text, KNOWN, maximum)
     assert len(near) <= maximum
     assert len(set(near)) == len(near)
-    assert set(near) <= {one.key for one in KNOWN}
+    assert set(near) <= {declared.key for declared in KNOWN}
 
 
 def test_feature_is_found_by_name() -> None:
@@ -193,13 +193,13 @@ def test_none_has_several_spellings() -> None:
 DECLARED = [setting for feature in load_features() for setting in feature.settings]
 
 
-@pytest.mark.parametrize("declared", DECLARED, ids=lambda one: one.key)
+@pytest.mark.parametrize("declared", DECLARED, ids=lambda declared: declared.key)
 def test_default_is_valid(declared: Any) -> None:
     assert type(declared.default) is declared.kind
     require_fitting(declared, declared.default)
 
 
-@pytest.mark.parametrize("declared", DECLARED, ids=lambda one: one.key)
+@pytest.mark.parametrize("declared", DECLARED, ids=lambda declared: declared.key)
 def test_every_setting_can_be_shown_and_typed(declared: Any) -> None:
     assert what_fits(declared)
     assert len(declared.key) <= 60

@@ -158,7 +158,7 @@ def test_forgetting_covers_both_accounts(stage: Stage, twitch: TwitchDriver) -> 
     assert "Linked to" in follow(on_twitch, twitch)
     ids = (BY_HANDLE["mia"].kick_user_id, BY_HANDLE["mia"].twitch_user_id)
     theirs = "SELECT viewer_id FROM people_viewers WHERE platform_user_id IN (:kick, :twitch)"
-    viewers = {one for (one,) in stage.rows(theirs, kick=ids[0], twitch=ids[1])}
+    viewers = {row for (row,) in stage.rows(theirs, kick=ids[0], twitch=ids[1])}
     assert len(viewers) == 2
     stage.discord.slash("mia", "general", "mydata")
     sent = file_in(stage.discord.wait_for("dm:mia", lambda m: bool(m["attachments"])))

@@ -110,7 +110,7 @@ def test_time_zone_autocompletes_by_city(stage: Stage) -> None:
     offered = stage.discord.autocomplete(
         "nora", "general", "settings set", "value", {"key": "guilds.time_zone", "value": "stock"}
     )
-    assert [one["value"] for one in offered] == ["Europe/Stockholm"]
+    assert [choice["value"] for choice in offered] == ["Europe/Stockholm"]
     echo = chosen(stage, "nora", "set", key="time_zone", value="Stockholm")
     assert "**UTC** → **Europe/Stockholm**" in echo["description"]
     assert (

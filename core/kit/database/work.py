@@ -279,7 +279,7 @@ def event_batch(
     def run(tx: Connection, events: Sequence[Any]) -> None:
         by_guild: dict[int, list[Any]] = {}
         for item in events:
-            by_guild.setdefault(item.guild_id, []).append(event)
+            by_guild.setdefault(item.guild_id, []).append(item)
         for guild_id, theirs in by_guild.items():
             now = max(their.at for their in theirs)
             with Work(tx, guild_id, now=now, in_batch=True) as work:

@@ -59,12 +59,12 @@ def excluded_in(work: Work, viewer_id: int) -> set[str]:
 
 
 def can_write(work: Work, *lines: ChatMessageSent, scope: Scope = "watchtime") -> list[str]:
-    return [one.sender.name for one in without_excluded(work.tx, lines, scope)]
+    return [line.sender.name for line in without_excluded(work.tx, lines, scope)]
 
 
 def accounts(work: Work, scope: Scope = "everything") -> list[tuple[str, str, str]]:
     found = actions.list_excluded(work, scope).accounts
-    return [(one.viewer_name, one.scope, one.cause) for one in found]
+    return [(row.viewer_name, row.scope, row.cause) for row in found]
 
 
 def published(work: Work) -> list[tuple[str, bool, int]]:

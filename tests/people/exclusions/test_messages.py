@@ -17,7 +17,7 @@ SCOPES: tuple[Scope, ...] = ("everything", "watchtime", "slot_calls", "raffle")
 def exclusion(
     name: str, scope: Scope = "watchtime", cause: Cause = "admin", reason: str = "", number: int = 1
 ) -> Exclusion:
-    one = Exclusion(
+    found = Exclusion(
         viewer_id=ViewerId(number),
         scope=scope,
         cause=cause,
@@ -26,8 +26,8 @@ def exclusion(
         excluded_at=AT,
         until=AT if cause == "kick_ban" else None,
     )
-    one.viewer_name = name
-    return one
+    found.viewer_name = name
+    return found
 
 
 def test_list_shows_admin_or_cause() -> None:

@@ -338,7 +338,9 @@ OUTCOMES: list[tuple[Outcome, int, str, str | None]] = [
 
 
 @pytest.mark.parametrize(
-    ("outcome", "status", "says", "noted"), OUTCOMES, ids=[one.__name__[1:] for one, *_ in OUTCOMES]
+    ("outcome", "status", "says", "noted"),
+    OUTCOMES,
+    ids=[outcome.__name__[1:] for outcome, *_ in OUTCOMES],
 )
 def test_errors_show_a_readable_page_and_link_nothing(
     desk: Desk, outcome: Outcome, status: int, says: str, noted: str | None

@@ -52,10 +52,10 @@ class Guild:
     def put(self, message_id: int, channel_id: int = 10) -> list[int]:
         """Post a panel; the messages that are to be deleted."""
         former = self.do(actions.put_panel, panel(message_id, channel_id))
-        return [one.message_id for one in former]
+        return [panel.message_id for panel in former]
 
     def states(self) -> dict[int, str]:
-        return {one.message_id: one.state for one in self.do(actions.list_panels)}
+        return {panel.message_id: panel.state for panel in self.do(actions.list_panels)}
 
 
 @pytest.fixture
