@@ -4,7 +4,7 @@
 SHELL := /bin/sh
 PY := .venv/bin/python
 
-.PHONY: help run demo test check bench scan screenshots format lock docs baseline words clean runtime development
+.PHONY: help run demo test check bench scan world screenshots format lock docs baseline words clean runtime development
 
 help: ## print this list
 	@echo 'Regulars: a community bot for streamers on Kick with a Discord server.'
@@ -35,6 +35,9 @@ bench: development ## measure speed and memory; writes benchmarks/results.json
 scan: development ## attack the product in its sandbox with wapiti; writes its summary into docs/security.md
 	@test -x .venv/scan/bin/wapiti || { $(PY) -m venv .venv/scan && .venv/scan/bin/pip install -q wapiti3==3.2.3; }
 	@$(PY) -m tests.scan
+
+world: development ## live SEEDS=10000 simulated worlds on all cores; what fails is shrunk and kept
+	@$(PY) -m tests.world --seeds $(or $(SEEDS),1000)
 
 screenshots: development ## take pictures of every page, in both themes and two widths
 	@$(PY) -m tests.screenshot_pages

@@ -178,14 +178,14 @@ class BonusHunts(commands.Cog):
 
     @hunt.command(name="result", ignore_extra=False)
     @app_commands.describe(payout="What it paid", number=_POSITION)
-    async def result(self, ctx: Context, payout: str, number: Number | None = None) -> None:
+    async def result(self, ctx: Context, payout: str, number: int | None = None) -> None:
         """Note what a bonus paid; the first result closes guessing."""
         bonus = await run_action(ctx, actions.record_result, payout, number)
         await answer(ctx, messages.result(bonus))
 
     @hunt.command(name="skip", ignore_extra=False)
     @app_commands.describe(number=_POSITION)
-    async def skip(self, ctx: Context, number: Number | None = None) -> None:
+    async def skip(self, ctx: Context, number: int | None = None) -> None:
         """Leave a bonus out."""
         await answer(ctx, messages.skipped(await run_action(ctx, actions.skip_bonus, number)))
 
@@ -199,7 +199,7 @@ class BonusHunts(commands.Cog):
         what="What to correct", value="The right value", number="Number of the bonus"
     )
     async def edit(
-        self, ctx: Context, what: actions.Editable, value: Value, number: Number | None = None
+        self, ctx: Context, what: actions.Editable, value: Value, number: int | None = None
     ) -> None:
         """Correct a bonus, or the name or the start cost of the hunt."""
         hunt = await run_action(ctx, actions.edit, what, value, number)
@@ -219,7 +219,7 @@ class BonusHunts(commands.Cog):
 
     @hunt.command(name="reopen", ignore_extra=False)
     @app_commands.describe(number="Number of the hunt; without one, the last")
-    async def reopen(self, ctx: Context, number: Number | None = None) -> None:
+    async def reopen(self, ctx: Context, number: int | None = None) -> None:
         """Go on with a finished hunt; nobody has won its guessing then."""
         await answer(ctx, messages.reopened(await run_action(ctx, actions.reopen, number)))
 

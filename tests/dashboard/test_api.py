@@ -141,7 +141,7 @@ def test_a_server_never_sees_what_another_one_did(site: Site) -> None:
 
 def test_a_session_changes_something_with_the_csrf_header_only(site: Site) -> None:
     """By way of the same check as every endpoint; no endpoint of its own is needed to try it."""
-    endpoint = next((endpoint for endpoint in ENDPOINTS if endpoint.scope == "write"), None)
+    endpoint = next((each for each in ENDPOINTS if each.scope == "write"), None)
     if endpoint is None:
         return
     program = Program(site, person="nora")
@@ -184,7 +184,7 @@ def test_wrong_fields_are_named(site: Site) -> None:
     assert {error["field"] for error in found.json["errors"]} == {"limit", "actor", "typo"}
 
 
-WRITING = next(endpoint for endpoint in ENDPOINTS if endpoint.method == "POST" and endpoint.asks)
+WRITING = next(each for each in ENDPOINTS if each.method == "POST" and each.asks)
 
 
 @pytest.mark.parametrize(
@@ -223,13 +223,13 @@ def test_lists_come_in_parts(site: Site) -> None:
     assert found == [["4", "3"], ["2", "1"], ["0"]]
 
 
-def test_too_many_requests_are_told_when_to_come_back(
+def test_too_many_requests_get_the_time_to_wait(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(served, "CALLS", RateLimitItemPerMinute(2))
     program, log = Program(site, make_token(site)), ENDPOINTS[NAMES.index("GET /audit-log")]
     found = [program.ask(log) for _time in range(3)]
-    assert [entry.status_code for entry in found] == [200, 200, 429]
+    assert [answer.status_code for answer in found] == [200, 200, 429]
     assert 1 <= int(found[-1].headers["Retry-After"]) <= 60
 
 

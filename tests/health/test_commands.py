@@ -50,7 +50,7 @@ async def test_admin_sees_the_report_and_only_they_can_use_its_buttons(
     assert list(buttons(line)) == ["Check again"]
     pressed = await rig.hands.click("nora", line["message_id"], buttons(line)["Check again"])
     assert pressed["response"]["ephemeral"]
-    assert "somebody else" in pressed["response"]["embeds"][0]["title"]
+    assert "Only the person who ran" in pressed["response"]["embeds"][0]["title"]
 
 
 @pytest.mark.parametrize(

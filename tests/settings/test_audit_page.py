@@ -86,4 +86,4 @@ def test_a_channel_that_is_gone_is_not_set_again(site: Site) -> None:
         assert entry is not None
     refused = site.visitor("nora").post(f"{PAGE}/{entry.id}/undo", page=PAGE)
     assert refused.status_code == 422
-    assert "gone" in words(refused)
+    assert "no longer exists" in words(refused)

@@ -139,7 +139,7 @@ def test_show_lists_all_details_of_a_setting(ask: Asker) -> None:
     assert fields == {
         "Now": "**30**",
         "Default": "**30**",
-        "Takes": "a whole number from 1 to 3600",
+        "Allowed values": "a whole number from 1 to 3600",
         "Source": "the default",
     }
     ask.answer("set", key="game.seconds", value="45")
@@ -285,7 +285,7 @@ def test_deleted_channel_is_marked(discord_world: DiscordDriver, database: Datab
         lambda: "it is not noticed",
     )
     fields = {f["name"]: f["value"] for f in ask("show", key="game.channel")["fields"]}
-    assert "gone" in fields["⚠️ Problem"]
+    assert "was deleted" in fields["⚠️ Problem"]
 
 
 # -- who may, and what is offered ---------------------------------------------------------------

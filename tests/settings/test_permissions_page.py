@@ -31,7 +31,7 @@ def test_groups_and_commands_are_those_of_the_bot(site: Site) -> None:
 def test_grant_and_revoke(site: Site) -> None:
     nora = site.visitor("nora")
     role = next(role for role in site.roles(GUILD) if role["name"] == "Regular")
-    for text in ("Regular may use Raffle now.", "Regular has Raffle already."):
+    for text in ("Regular can now use Raffle.", "Regular already has Raffle."):
         assert nora.post(f"{PAGE}/raffle/grant", page=PAGE, role=role["id"]).status_code == 303
         assert text in words(nora.get(PAGE))
     assert granted(site) == {"raffle": [int(role["id"])]}

@@ -125,15 +125,15 @@ def test_valid_text_is_parsed(declared: Any, text: str, value: object) -> None:
 @pytest.mark.parametrize(
     ("declared", "text", "fits"),
     [
-        (ENABLED, "maybe", "`game.enabled` takes `on` or `off`."),
+        (ENABLED, "maybe", "Allowed values for `game.enabled`: `on` or `off`."),
         (ENABLED, "", "`on` or `off`"),
         (SECONDS, "many", "a whole number from 1 to 3600"),
         (SECONDS, "4.5", "a whole number"),
         (SECONDS, "1,2", "a whole number"),
         (LEAST, "", "a whole number of at least 1"),
         (COUNT, "9" * 16, "a whole number"),
-        (GREETING, " ", "text of up to 1000 letters"),
-        (GREETING, "x" * (LONGEST_TEXT + 1), "text of up to 1000 letters"),
+        (GREETING, " ", "text of up to 1000 characters"),
+        (GREETING, "x" * (LONGEST_TEXT + 1), "text of up to 1000 characters"),
     ],
 )
 def test_text_of_another_type_is_rejected_with_advice(declared: Any, text: str, fits: str) -> None:

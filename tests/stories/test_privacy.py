@@ -112,7 +112,7 @@ def test_forgotten_member_can_link_again(stage: Stage) -> None:
 
     nosy = stage.discord.click("leo", question["message_id"], yes)["response"]
     assert nosy["ephemeral"] is True
-    assert "somebody else" in nosy["embeds"][0]["title"]
+    assert "Only the person who ran this" in nosy["embeds"][0]["title"]
     assert stage.scalar("SELECT count(*) FROM people_links") == 1
 
     stage.product.kill()

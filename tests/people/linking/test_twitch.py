@@ -57,7 +57,7 @@ def test_conflict_on_twitch_is_shown_and_logged(desk: Desk, twitch: TwitchDriver
     assert on_twitch(desk, twitch).status_code == 200
     page = on_twitch(desk, twitch, member=SAM)
     assert page.status_code == 409
-    assert "This Twitch account is linked to somebody else" in words(page)
+    assert "This Twitch account is already linked to someone else" in words(page)
     assert desk.find(SAM) is None
     logged = desk.rows("SELECT kind, platform, reason FROM people_link_log ORDER BY id")
     assert logged == [("linked", "twitch", None), ("failed", "twitch", "account_taken")]
@@ -78,7 +78,7 @@ def test_link_of_one_platform_does_not_work_for_the_other(desk: Desk) -> None:
 
 def test_state_of_one_platform_is_not_taken_by_the_other(desk: Desk, twitch: TwitchDriver) -> None:
     browser = desk.browser(twitch)
-    back = browser.return_from(browser.depart(desk.ask(platform="twitch")), "mia")
+    back = browser.return_from(browser.redirect_to_provider(desk.ask(platform="twitch")), "mia")
     page = browser.open(back.replace("/auth/twitch/", "/auth/kick/"))
     assert page.status_code == 400
     assert desk.find() is None
