@@ -224,7 +224,7 @@ def test_disconnecting_asks_first(
     question = ask.answer(command, **option)
     [embed] = question["embeds"]
     assert (embed["title"], embed["description"]) == ("❓ Disconnect NoraPlays?", kind.stops())
-    assert "Everything stays" in str(ask.press(question, "Keep it"))
+    assert "Nothing changed" in str(ask.press(question, "Cancel"))
     question = ask.answer(command, **option)
     if typing:  # others see the button, too
         assert "Only the person who ran this" in str(
