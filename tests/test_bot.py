@@ -85,8 +85,8 @@ COOLDOWN = commands.CommandOnCooldown(commands.Cooldown(1, 30), 12.0, commands.B
         (commands.ChannelNotFound("#x"), "is not a channel on this server", "Usage"),
         (commands.MemberNotFound("x"), "is not a member of this server", "Usage"),
         (commands.BadBoolArgument("x"), "not `yes` or `no`", "Usage"),
-        (commands.CheckFailure(), "may not use", ""),
-        (app_commands.CheckFailure(), "may not use", ""),
+        (commands.CheckFailure(), "use this command", ""),
+        (app_commands.CheckFailure(), "use this command", ""),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
 )

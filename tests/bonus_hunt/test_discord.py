@@ -132,7 +132,7 @@ def test_what_is_typed_in_discord_is_cleaned(guild: HuntGuild, world: DiscordDri
         ("Sugar Rush 1000 0,40€", "➕ #1 Sugar Rush 1000"),
         ("gonzo’s quest 1.000k", "can mean two amounts"),
         ("“Gates of Olympus” 2", "➕ #1 Gates of Olympus"),
-        ("Mental 2 Mad Cats", "not seen anybody called “Mad Cats”"),
+        ("Mental 2 Mad Cats", "anyone called “Mad Cats”"),
         ("Gates of Olympus", "Missing `bet`."),
     ],
 )

@@ -169,7 +169,7 @@ def test_names_are_escaped(ask: Asker) -> None:
 @pytest.mark.parametrize("command", ["watchtime", "watchhistory"])
 def test_looking_up_others_requires_moderator(ask: Asker, command: str) -> None:
     embed = ask(command, "leo", who="viewer1")
-    assert "for moderators" in embed["title"]
+    assert "Only moderators" in embed["title"]
     stranger = ask(command, "leo", who="nobody_at_all")
     assert stranger["title"] == embed["title"], "and whether there is such a name stays unsaid"
 

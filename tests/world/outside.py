@@ -189,7 +189,9 @@ class Outside:
             "Twitch-Eventsub-Subscription-Type": subscription.type,
             "Twitch-Eventsub-Subscription-Version": subscription.version,
         }
-        return Delivery("twitch", urlsplit(one.callback).path, one.type, headers, raw)
+        return Delivery(
+            "twitch", urlsplit(subscription.callback).path, subscription.type, headers, raw
+        )
 
 
 class _Quiet(ChangeFeed):
