@@ -468,7 +468,7 @@ CREATE TABLE guild_channels (
 
 CREATE INDEX guild_channels_by_channel ON guild_channels (platform, channel_id);
 
-COMMENT ON COLUMN guild_channels.platform IS 'kick, later twitch';
+COMMENT ON COLUMN guild_channels.platform IS 'kick or twitch';
 
 COMMENT ON COLUMN guild_channels.channel_id IS 'user id of the channel''s owner';
 
