@@ -421,7 +421,7 @@ def welcome(runtime: Runtime) -> str:
             "  Stop with Ctrl-C.\n"
         )
     return (
-        "\nRegulars is running in its sandbox: a pretend Discord server and a pretend Kick channel."
+        "\nRegulars is running in its sandbox: a simulated Discord server, Kick and Twitch channel."
         f"\n\n  Open  {runtime.sandbox.page_url}  and play: you are the streamer, a viewer, a "
         "moderator.\n"
         "  Try:  click “Go live”, then write  !call Book of Dead  in Kick's chat;\n"

@@ -21,8 +21,8 @@ ADMIN_CHANNEL = GuildSetting(
     "kick.admin_channel",
     int,
     0,
-    "Discord channel for alerts about Kick; without one, they go to whoever connected the account "
-    "or chose the channel.",
+    "Discord channel for alerts to admins; without one, they go by direct message to whoever "
+    "connected the account or chose the channel.",
     of="channel",
 )
 """Declared here, because every feature alerts admins; listed among the settings of Kick."""

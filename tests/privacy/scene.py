@@ -14,7 +14,7 @@ from core.guilds import store as guilds
 from core.guilds.actions import change_setting
 from core.inbox.records import deliveries, events, retries
 from core.inbox.store import Delivery, add_deliveries
-from core.kick.accounts.records import ConnectAttempt
+from core.kick.accounts.records import KickConnectAttempt
 from core.kick.review.records import ReviewItem
 from core.kit.database.connection import METADATA, cache_of
 from core.kit.database.personal import Personal, Subject
@@ -178,7 +178,7 @@ def _tell(tx: Connection, guild_id: int, user_id: int, name: str) -> None:
         )
     )
     tx.execute(
-        insert(ConnectAttempt).values(
+        insert(KickConnectAttempt).values(
             guild_id=guild_id,
             link_id=f"l{number}",
             asked_by=MIA,
