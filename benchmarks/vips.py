@@ -34,7 +34,7 @@ from sandbox.kick.signing import SigningKey
 from sandbox.serve import on_thread
 from sandbox.twitch.driver import TwitchDriver
 from tests.conftest import GUILD
-from tests.twitch.rig import deliver, open_office
+from tests.twitch.rig import deliver, open_installation
 from tests.vips.rig import PEOPLE, REDEEMED, Scene, open_scene
 
 REDEMPTIONS = 200
@@ -51,7 +51,7 @@ def run(database: Database) -> Results:
         twitch = TwitchDriver(pretend.base_url)
         twitch.fault(vip__limit=1_000_000, api__points=1_000_000)
         twitch.do("slots", count=5000)
-        scene = open_scene(open_office(database, pretend, twitch, Path(folder)))
+        scene = open_scene(open_installation(database, pretend, twitch, Path(folder)))
         taken = _redemptions(scene)
         results = {
             "vip_granted_p50_ms": median(taken),
