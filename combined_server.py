@@ -80,8 +80,8 @@ def _cannot_listen(settings: Settings, error: OSError) -> str:
         errno.EAFNOSUPPORT,
     ):
         return (
-            f"HOST={settings.host} is no address of this computer ({error.strerror}): set HOST to "
-            "127.0.0.1, to 0.0.0.0 or, for IPv6, to ::."
+            f"HOST={settings.host} is not an address of this computer ({error.strerror}): set HOST "
+            "to 127.0.0.1, to 0.0.0.0 or, for IPv6, to ::."
         )
     if error.errno == errno.EACCES:
         return (
@@ -105,8 +105,8 @@ def check_redis(settings: Settings) -> None:
         bus.stop()
     except (redis.RedisError, ValueError) as error:
         raise StartError(
-            f"Redis cannot be reached ({type(error).__name__}). "
-            "Please check REDIS_URL, or remove it to run without Redis."
+            f"Cannot reach Redis ({type(error).__name__}). "
+            "Check REDIS_URL, or remove it to run without Redis."
         ) from error
 
 

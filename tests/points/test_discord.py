@@ -116,7 +116,7 @@ def test_typed_reason_is_no_part_of_the_amount(
     if amount == "500 -":
         assert "500 points now" in refused
     else:
-        assert "is not one amount for certain" in refused
+        assert "is ambiguous" in refused
 
 
 def test_a_season_is_ended_with_a_button(guild: PointsGuild, world: DiscordDriver) -> None:

@@ -219,7 +219,7 @@ def traces(tx: Connection, guild_id: int) -> dict[str, int]:
         if "guild_id" in table.c:
             rows = rows.where(table.c.guild_id == guild_id)
         texts = [text.casefold() for text in tx.execute(rows).scalars()]
-        count = sum(any(one.casefold() in text for one in wanted) for text in texts)
+        count = sum(any(name.casefold() in text for name in wanted) for text in texts)
         if count:
             found[table.name] = count
     return found
@@ -228,4 +228,4 @@ def traces(tx: Connection, guild_id: int) -> dict[str, int]:
 def watched(tx: Connection, guild_id: int, viewer_id: int) -> int:
     """Rows of watchtime that a viewer has."""
     with Work(tx, guild_id, now=NOON) as work:
-        return sum(work.count(one.viewer_id == viewer_id) for one in (Day, Adjustment, Total))
+        return sum(work.count(record.viewer_id == viewer_id) for record in (Day, Adjustment, Total))

@@ -121,5 +121,5 @@ async def ask_disconnect(
     if held and end is not None:
         make: Any = end
         buttons.insert(0, make(asker_id))
-    view = view_of(*buttons, KeepButton(asker_id, _("Keep it")))
+    view = view_of(*buttons, KeepButton(asker_id, _("Cancel")))
     await answer(ctx, messages.ask_disconnect(kind, account.name, held), view)

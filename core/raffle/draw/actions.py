@@ -340,7 +340,7 @@ def _find_skip_reason(
     raffle: FrozenRaffle, pseudonym: str, viewer_id: ViewerId | None
 ) -> tuple[SkipReason | None, MemberId | None]:
     """Why the person with this line does not win, and the member who may claim: the one whose code
-    is in the list, as long as one of the line's accounts is linked with them."""
+    is in the list, as long as one of the line's accounts is linked to them."""
     work, number = raffle.work, raffle.number
     if viewer_id is None:  # they asked to be forgotten
         return "unlinked", None

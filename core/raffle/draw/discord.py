@@ -183,7 +183,9 @@ class Draws(commands.Cog):
         await exclusions.show_excluded(ctx, "raffle")
 
     @raffle_exclude.command(name="add")
-    @app_commands.describe(viewer="A mention, or the name in chat", reason="For your own list")
+    @app_commands.describe(
+        viewer="A mention, or the name in chat", reason="Why, for your own records"
+    )
     async def add_exclusion(self, ctx: Context, viewer: str, *, reason: str = "") -> None:
         """Exclude somebody from winning; their tickets stay, but are left out of the draw."""
         found = await run_action(ctx, exclude_seen, viewer, "raffle", reason)
