@@ -175,8 +175,7 @@ class Wagers(commands.Cog):
 
     @server_group("shuffle", fallback="status", for_admins=True)
     async def shuffle(self, ctx: Context) -> None:
-        """Show the last update from Shuffle, who is waiting for verification, and unusual
-        totals."""
+        """Show the last update from Shuffle, accounts to verify, and unusual totals."""
         current = await run_action(ctx, polling.get_status, SHUFFLE)
         platform = polling.get_platform(services_of(ctx).settings, SHUFFLE)
         await answer(ctx, messages.status(current, is_set_up=platform.is_set_up))
