@@ -250,8 +250,8 @@ def test_preview_lists_pending_changes_without_applying_them(
         Guild(tx, NORAS_CORNER_ID).do(actions.add_reward, REGULAR, "Regular", 600)
     embed = ask("preview")
     assert f"<@&{REGULAR}> · **+1**" in embed["description"]
-    assert f"➕ <@{MIA}> <@&{REGULAR}> · watched enough (11 h 40 min)" in embed["description"]
-    assert "Nothing has been changed" in embed["footer"]["text"]
+    assert f"➕ <@{MIA}> <@&{REGULAR}> · enough watchtime (11 h 40 min)" in embed["description"]
+    assert "Preview only: nothing was changed" in embed["footer"]["text"]
     assert discord_world.roles_of("mia") == []
 
 
@@ -316,7 +316,7 @@ def test_lost_and_restored_permission_is_reported(
         until(lambda: ask("status")["title"] == title, title)
 
     discord_world.role("Regulars", permissions=0)
-    becomes("⚠️ Some roles cannot be assigned")
+    becomes("⚠️ Some roles can't be assigned")
     discord_world.role("Regulars", permissions=int(may))
     becomes("🟢 Reward roles")
 

@@ -175,7 +175,7 @@ def test_preview_shows_who_would_gain_and_lose_what(
     monkeypatch.setattr(discord_rest, "LISTED_AT_ONCE", at_once)
     shown = words(admin.get(f"{PAGE}/preview"))
     assert "+1 −1" in shown
-    assert "MadCats gains Regular watched enough 11 h 40 min" in shown
+    assert "MadCats gains Regular enough watchtime 11 h 40 min" in shown
     assert re.search(r"lil.bean loses Regular", shown)
     assert site.discord.roles_of("mia") == []
 

@@ -105,11 +105,11 @@ def test_moderator_extends_and_takes_away_with_the_buttons_of_the_log(
     redeemed = str(twitch.do("redeem", person="mia", title="VIP")["redemption_id"])
     assert _decided(twitch, redeemed) == "FULFILLED"
     post = stage.discord.wait_for("mods", lambda m: "MadCats is VIP" in title(m))
-    for label, answer in (("Extend", "MadCats is VIP"), ("Remove", "MadCats is no longer VIP")):
+    for label, answer in (("Extend", "MadCats is VIP"), ("Remove", "MadCats is no longer a VIP")):
         pressed = stage.discord.click("nora", post["message_id"], custom_id_of(post, label))
         assert answer in answered(stage, pressed)["title"]
     until(lambda: "mia" not in _channel(twitch)["vips"], "VIP is taken away")
-    stage.discord.wait_for("mods", lambda m: "MadCats is no longer VIP" in title(m))
+    stage.discord.wait_for("mods", lambda m: "MadCats is no longer a VIP" in title(m))
 
 
 @pytest.mark.browser

@@ -231,7 +231,7 @@ def test_audit_log_has_what_the_bot_did(scene: Scene) -> None:
     granted = next(one for one in found if one["action"] == "vips.bot_granted")
     assert (granted["actor"], granted["after"]["minutes"]) == ("0", 60)
     line = audit_line("granted")(None, granted["after"])
-    assert line == "made {target} VIP (channel points, 1 h 00 min, 500 channel points)"
+    assert line == "made {target} a VIP (channel points, 1 h 00 min, 500 channel points)"
 
 
 def test_what_a_moderator_did_is_audited_once(scene: Scene) -> None:
