@@ -118,7 +118,7 @@ def test_reward_is_added_and_listed(ask: Asker, database: Database) -> None:
 
 def test_role_can_be_added_once(ask: Asker, database: Database) -> None:
     ask("add", role=REGULAR, minutes=600)
-    assert "a reward already" in ask("add", role=REGULAR, minutes=60)["title"]
+    assert "already a reward" in ask("add", role=REGULAR, minutes=60)["title"]
     assert stored(database) == [(REGULAR, 600, "on")]
 
 
@@ -188,7 +188,7 @@ def test_minutes_out_of_bounds_are_rejected(
 
 def test_reward_is_disabled_and_enabled(ask: Asker, database: Database) -> None:
     ask("add", role=REGULAR, minutes=600)
-    assert f"<@&{REGULAR}> keeps it" in ask("disable", role=f"<@&{REGULAR}>")["description"]
+    assert f"Members keep <@&{REGULAR}>" in ask("disable", role=f"<@&{REGULAR}>")["description"]
     assert "⏸️" in ask("list")["description"]
     assert "off already" in ask("disable", role="Regular")["title"]
     ask("enable", role="regular")
@@ -225,7 +225,7 @@ def test_unknown_role_is_rejected(ask: Asker) -> None:
 
 def test_mode_can_be_changed(ask: Asker) -> None:
     ask("add", role=REGULAR, minutes=600)
-    assert "Only the role with the most minutes" in ask("mode", mode="highest")["description"]
+    assert "only their highest role" in ask("mode", mode="highest")["description"]
     assert fields(ask("status"))["Mode"] == "highest"
     assert "Every role that is reached" in ask("mode", mode="stack")["description"]
 

@@ -44,7 +44,7 @@ def test_reward_is_added_changed_paused_and_removed(site: Site, admin: Visitor) 
     assert admin.post(f"{PAGE}/add", page=PAGE, **form).status_code == 303
     assert rewards(site) == {"Regular": (600, "on")}
     again = admin.post(f"{PAGE}/add", page=PAGE, **form)  # a second click
-    assert "is a reward already" in words(again)
+    assert "is already a reward" in words(again)
     admin.post(f"{PAGE}/{regular}/minutes", page=PAGE, minutes="30")
     admin.post(f"{PAGE}/{regular}/off", page=PAGE)
     assert rewards(site) == {"Regular": (30, "off")}

@@ -137,7 +137,7 @@ def test_watchtime_shows_own_total_rank_and_goal(ask: Asker) -> None:
         "📅 This month: 25 min",
         "🟢 Live and counting. Without another message, counting stops "
         f"<t:{int(at(65).timestamp())}:R>.",
-        f"This stream: 25 min · last seen <t:{int(at(55).timestamp())}:R>",
+        f"This stream: 25 min · last message <t:{int(at(55).timestamp())}:R>",
         "-# Each chat message counts for 10 minutes while the stream is live.",
     ]
 
@@ -341,7 +341,7 @@ def test_tracking_shows_status_and_can_be_turned_off(ask: Asker) -> None:
     assert values["Counting now"] == "31"
     assert values["Total watchtime"] == "1 h 05 min"
     assert ask("tracking off")["title"] == "⚫ Watchtime is off"
-    assert "switched off" in text_of(ask("watchtime", "mia"))
+    assert "watchtime is off" in text_of(ask("watchtime", "mia"))
     assert ask("tracking on")["title"] == "🟢 Watchtime is on"
 
 
@@ -364,7 +364,7 @@ def test_unseen_name_can_be_excluded(ask: Asker) -> None:
 
 def test_adjustment_is_confirmed_and_audited(ask: Asker, world: World) -> None:
     embed = ask("watchadjust", who="viewer1", minutes=90, reason="won the quiz")
-    assert embed["title"] == "✏️ 1 h 30 min given to viewer1"
+    assert embed["title"] == "✏️ Added 1 h 30 min to viewer1"
     assert text_of(embed) == "New total: 1 h 55 min. Reason: won the quiz"
     shown = text_of(ask("watchhistory", "mia"))
     assert f"by <@{DISCORD_ID['nora']}>: won the quiz" in shown
@@ -380,7 +380,7 @@ def test_adjustment_is_confirmed_and_audited(ask: Asker, world: World) -> None:
 
 def test_removing_more_than_the_total_is_rejected(ask: Asker, world: World) -> None:
     embed = ask("watchadjust", who="viewer1", minutes=-26, reason="too much")
-    assert embed["title"] == "⚠️ viewer1 has 25 min, so you can't remove more."
+    assert embed["title"] == "⚠️ viewer1 only has 25 min, so you can't remove more."
     assert world.count("mia") == timedelta(minutes=25)
     taken = ask("watchadjust", who="viewer1", minutes=-25, reason="all of it")
     assert taken["title"] == "✏️ 25 min taken from viewer1"
@@ -390,11 +390,11 @@ def test_removing_more_than_the_total_is_rejected(ask: Asker, world: World) -> N
 @pytest.mark.parametrize(
     ("typed", "given"),
     [
-        ("2h", "2 h 00 min given"),
-        ("1d12h", "36 h 00 min given"),
-        ("1,200", "20 h 00 min given"),
-        ("-10m", "10 min taken"),
-        ("−10", "10 min taken"),
+        ("2h", "Added 2 h 00 min"),
+        ("1d12h", "Added 36 h 00 min"),
+        ("1,200", "Added 20 h 00 min"),
+        ("-10m", "Removed 10 min"),
+        ("−10", "Removed 10 min"),
     ],
 )
 def test_adjustment_takes_durations(ask: Asker, typed: str, given: str) -> None:
@@ -418,4 +418,4 @@ def test_adjustment_requires_valid_arguments(world: World) -> None:
     assert typing("watchadjust viewer1 5")["title"] == "⚠️ Missing `reason`."
     wrong = typing("watchadjust viewer1 many because")
     assert wrong["title"] == "⚠️ “many” is not a whole number."
-    assert "needs a number of minutes" in typing("watchadjust viewer1 0 because")["title"]
+    assert "Enter a number of minutes" in typing("watchadjust viewer1 0 because")["title"]

@@ -58,7 +58,7 @@ def test_card_shows_rank_goal_and_stream() -> None:
         "`▰▰▰▰▰▰▱▱▱▱ 60 %` 7 h 55 min behind the next rank",
         "📅 This month: 2 h 00 min",
         "🟢 Live and counting. Without another message, counting stops <t:1772405880:R>.",
-        "This stream: 35 min · last seen <t:1772405280:R>",
+        "This stream: 35 min · last message <t:1772405280:R>",
         "-# Each chat message counts for 10 minutes while the stream is live.",
     ]
 
@@ -176,7 +176,7 @@ def test_excluded_viewer_sees_exclusion_in_the_leaderboard() -> None:
 def test_period_shows_when_it_resets() -> None:
     shown = rendered(board(period="week", stretch=Stretch(at(0), at(60))))
     assert shown.title == "🏆 Most watchtime · This week"
-    assert "Starts over <t:1772406000:R>." in str(shown.description)
+    assert "Resets <t:1772406000:R>." in str(shown.description)
 
 
 def test_longest_leaderboard_fits_in_an_embed() -> None:
@@ -206,7 +206,7 @@ def test_overview_shows_status_and_totals() -> None:
     embed = messages.overview(OVERVIEW)
     assert embed.title == "🟢 Watchtime is on"
     assert "🟢 Live on Kick; started <t:1772402400:R>" in str(embed.description)
-    assert "counted for 1 minute after" in str(embed.description)
+    assert "counts for 1 minute" in str(embed.description)
     assert [field.value for field in embed.fields] == [
         *(
             "1 min",
@@ -240,7 +240,7 @@ def test_unlinked_viewer_sees_how_to_link_and_what_counts() -> None:
     assert "account isn't linked yet" in str(shown.title)
     assert "Link it to see your watchtime" in str(shown.description)
     assert "🟢 Live on Kick" in str(shown.description)
-    assert "switched off" in str(shown.description)
+    assert "watchtime is off" in str(shown.description)
 
 
 def test_history_lists_streams_and_adjustments() -> None:
@@ -251,17 +251,17 @@ def test_history_lists_streams_and_adjustments() -> None:
     shown = messages.history(History(CARD.viewer, timedelta(minutes=5), 1, 1, entries))
     assert shown.title == r"🗓️ Watchtime of \*mad\*cats"
     assert str(shown.description).split("\n") == [
-        "**5 min in all**",
+        "**5 min in total**",
         "",
         "✏️ **−30 min** · <t:1772406000:f> by <@900>: \\*twice\\* @\u200beveryone",
-        "📺 **+35 min** · <t:1772402400:f> to <t:1772405700:t>, in 2 pieces",
+        "📺 **+35 min** · <t:1772402400:f> to <t:1772405700:t>, in 2 sessions",
     ]
 
 
 def test_adjustment_shows_amount_and_new_total() -> None:
     taken = Adjusted(CARD.viewer, timedelta(minutes=-30), timedelta(hours=2), "counted twice")
     embed = messages.adjusted(taken)
-    assert embed.title == r"✏️ 30 min taken from \*mad\*cats"
+    assert embed.title == r"✏️ Removed 30 min from \*mad\*cats"
     assert embed.description == "New total: 2 h 00 min. Reason: counted twice"
     given = messages.adjusted(replace(taken, amount=timedelta(minutes=90)))
     assert given.title == r"✏️ 1 h 30 min given to \*mad\*cats"
