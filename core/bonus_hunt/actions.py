@@ -39,7 +39,7 @@ def start(work: Work, title: str, start_cost: str, currency: str, channel_id: in
     if other is not None:
         raise Refusal(
             _("Bonus hunt #{number} is still in progress.").format(number=other.number),
-            _("`/hunt finish` ends it."),
+            _("End it with `/hunt finish`."),
         )
     usual = load_settings(work, HuntSettings).currency
     code = _currency(currency or currency_beside(start_cost) or usual)
@@ -61,7 +61,7 @@ def start(work: Work, title: str, start_cost: str, currency: str, channel_id: in
 def _title(text: str) -> str:
     title = " ".join(text.split())
     if not title or len(title) > LONGEST_TITLE:
-        raise Refusal(_("The name needs 1 to {maximum} characters.").format(maximum=LONGEST_TITLE))
+        raise Refusal(_("Enter a name of 1 to {maximum} characters.").format(maximum=LONGEST_TITLE))
     return title
 
 
@@ -69,8 +69,8 @@ def _currency(text: str) -> str:
     code = currency_code(text)
     if code is None:
         raise Refusal(
-            _("That is no currency."),
-            _("Write its symbol or its code of 3 to 5 letters, such as $, EUR or BTC."),
+            _("Unknown currency."),
+            _("Use a symbol or a code of 3 to 5 letters, such as $, EUR or BTC."),
         )
     return code
 
@@ -80,9 +80,11 @@ def open_hunt(work: Work, number: int | None = None) -> Hunt:
     already, or there are none."""
     hunt = take(work, number)
     if hunt.state == "opening":
-        raise Refusal(_("The bonuses are being opened already."), _("`/hunt result` comes next."))
+        raise Refusal(
+            _("The bonuses are already being opened."), _("Enter results with `/hunt result`.")
+        )
     if not work.exists(Bonus.hunt == hunt.number):
-        raise Refusal(_("There is no bonus to open yet."), _("`/hunt add` adds one."))
+        raise Refusal(_("There are no bonuses to open yet."), _("Add one with `/hunt add`."))
     with step(work, hunt, "open"):
         hunt.state = "opening"
     return hunt
@@ -107,7 +109,7 @@ def reopen(work: Work, number: int | None = None) -> Hunt:
     if other is not None:
         raise Refusal(
             _("Bonus hunt #{number} is still in progress.").format(number=other),
-            _("There is one at a time. `/hunt finish` ends it."),
+            _("Only one hunt can be open at a time. End it with `/hunt finish`."),
         )
     with step(work, hunt, "reopen"):
         hunt.state, hunt.finished_at = "opening", None
@@ -157,14 +159,14 @@ def _game(work: Work, text: str) -> tuple[str, str]:
     """Title and provider."""
     found = games.find_game(work, text)
     if not found.title or len(found.title) > LONGEST_TITLE:
-        raise Refusal(_("Which game? At most {maximum} characters.").format(maximum=LONGEST_TITLE))
+        raise Refusal(_("Enter a game of 1 to {maximum} characters.").format(maximum=LONGEST_TITLE))
     return found.title, found.provider
 
 
 def _bet(hunt: Hunt, text: str) -> Decimal:
     bet = parse_amount(text, hunt.digits)
     if not bet:
-        raise Refusal(_("The bet must be more than nothing."))
+        raise Refusal(_("Enter a bet above 0."))
     return bet
 
 
@@ -186,7 +188,7 @@ def record_result(
     bonus, amount = _to_open(work, hunt, position), parse_amount(payout, hunt.digits)
     if bonus.payout is not None:
         raise Refusal(
-            _("{slot} (#{position}) has a result already: {payout}.").format(
+            _("{slot} (#{position}) already has a result: {payout}.").format(
                 slot=bonus.slot, position=bonus.position, payout=show_amount(bonus.payout)
             ),
             _(
@@ -207,10 +209,10 @@ def skip_bonus(work: Work, position: int | None = None, number: int | None = Non
     bonus = _to_open(work, hunt, position)
     if not bonus.line.waits:
         raise Refusal(
-            _("{slot} (#{position}) was opened or skipped already.").format(
+            _("{slot} (#{position}) was already opened or skipped.").format(
                 slot=bonus.slot, position=bonus.position
             ),
-            _("`/hunt undo` takes the last step back."),
+            _("Undo the last step with `/hunt undo`."),
         )
     with step(work, hunt, "skip", bonus.position):
         bonus.skipped = True
@@ -220,12 +222,12 @@ def skip_bonus(work: Work, position: int | None = None, number: int | None = Non
 def _to_open(work: Work, hunt: Hunt, position: int | None) -> Bonus:
     if hunt.state == "collecting":
         raise Refusal(
-            _("Bonuses are still being collected."), _("`/hunt open` starts the opening.")
+            _("The hunt is still collecting bonuses."), _("Start the opening with `/hunt open`.")
         )
     bonus = _get(work, hunt, position) if position else get_view(work, hunt.number).next
     if bonus is None:
         raise Refusal(
-            _("Every bonus is opened or skipped."), _("`/hunt finish` shows the final result.")
+            _("All bonuses are opened or skipped."), _("End the hunt with `/hunt finish`.")
         )
     return bonus
 
@@ -246,7 +248,7 @@ def edit(work: Work, what: str, value: str, position: int | None = None) -> Hunt
     if what in ("name", "cost"):
         if position is not None:
             raise Refusal(
-                _("This belongs to the hunt, not to a bonus."),
+                _("This is a value of the hunt, not of a bonus."),
                 _("Leave out the number. If it is part of the name, put the name in quotes."),
             )
         with step(work, hunt, "edit"):
@@ -282,15 +284,15 @@ def _end_guessing(work: Work, hunt: Hunt) -> None:
 
 
 def set_guessing(work: Work, *, opened: bool, number: int | None = None) -> Hunt:
-    """Let viewers guess how much comes back, or no longer. Raises Refusal if it is so already, or a
+    """Open or close guessing. Raises Refusal if it is so already, or a
     result is known."""
     hunt = take(work, number)
     if hunt.guesses_open == opened:
-        raise Refusal(_("Guessing is open already.") if opened else _("Guessing is not open."))
+        raise Refusal(_("Guessing is already open.") if opened else _("Guessing is not open."))
     if opened and hunt.payout_known:
         raise Refusal(
-            _("Guessing ends with the first result, and one is known already."),
-            _("This holds although it was taken back."),
+            _("Guessing can't be reopened after the first result."),
+            _("Undoing the result doesn't change that."),
         )
     with step(work, hunt, "guess_open" if opened else "guess_close"):
         if opened:

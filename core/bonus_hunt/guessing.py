@@ -70,9 +70,9 @@ def guess_here(work: Work, text: str) -> tuple[Hunt, Decimal]:
     have linked none or are excluded, or it is no amount."""
     viewer = people.find_own(work)
     if viewer is None:
-        raise Refusal(_("Link your account first."), _("`/link` does that."))
+        raise Refusal(_("Link your account first."), _("Use `/link`."))
     if viewer.viewer_id in list_excluded(work):
-        raise Refusal(_("You cannot take part."), _("A moderator can tell you why."))
+        raise Refusal(_("You can't take part."), _("A moderator can tell you why."))
     hunt = work.scalar(select(Hunt).where(IN_PROGRESS))
     if hunt is None or not hunt.takes_guess(work.now):
         raise Refusal(_("Guessing is closed right now."))

@@ -114,7 +114,7 @@ def start(page: Page) -> Response:
 def add(page: Page) -> Response:
     game, bet, by = (page.form.get(name, "") for name in ("game", "bet", "by"))
     bonus = page.run(actions.add_typed, game, bet, by)
-    return page.done(_("{slot} is #{n}.").format(slot=bonus.slot, n=bonus.position), to=hunt)
+    return page.done(_("Added {slot} as #{n}.").format(slot=bonus.slot, n=bonus.position), to=hunt)
 
 
 @PAGES.post("result", shows=hunt)
@@ -140,7 +140,7 @@ def drop(page: Page, position: int, act: str) -> Response:
     """Leave a bonus out, or take it out of the hunt."""
     action = actions.skip_bonus if act == "skip" else actions.remove_bonus
     bonus = page.run(action, position)
-    done = {"skip": _("{slot} is skipped."), "remove": _("{slot} is removed.")}[act]
+    done = {"skip": _("{slot} skipped."), "remove": _("{slot} removed.")}[act]
     return page.done(done.format(slot=bonus.slot), to=hunt)
 
 
@@ -155,9 +155,9 @@ def move(page: Page, act: str) -> Response:
         case _:
             page.run(actions.reopen)
     done = {
-        "open": _("The bonuses are opened now."),
-        "finish": _("The hunt is finished."),
-        "reopen": _("The hunt goes on."),
+        "open": _("All set: enter the first payout."),
+        "finish": _("Hunt finished."),
+        "reopen": _("Hunt resumed."),
     }
     return page.done(done[act], to=hunt)
 
@@ -244,7 +244,7 @@ def latest(work: Work) -> list[Latest]:
     hunts = store.list_newest(work, ON_STREAM)
     names = public_names(work, [one.viewer_id for one in hunts])
     return [
-        Latest(one.finished_at, names[one.viewer_id], _("guessed the bonus hunt best"))
+        Latest(one.finished_at, names[one.viewer_id], _("won the bonus hunt guessing"))
         for one in hunts
         if one.finished_at is not None and one.viewer_id in names
     ]

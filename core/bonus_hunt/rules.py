@@ -29,24 +29,24 @@ class HuntSettings(GuildSettings, feature="bonus_hunt"):
     """What an admin can set."""
 
     currency: str = text(
-        "The currency of a new bonus hunt, unless another one is given.",
+        "Default currency of new bonus hunts.",
         default="EUR",
         label="Currency",
     )
     prize_tickets: int = number(
-        "Raffle tickets for the best guess of a bonus hunt's balance; 0 for none.",
+        "Raffle tickets for the viewer whose guess is closest to the balance; 0 for none.",
         default=0,
         minimum=0,
         maximum=1_000_000,
         label="Tickets for the best guess",
     )
     replies: bool = switch(
-        "Whether each guess is answered in the stream's chat.",
+        "Reply to each guess in the stream's chat.",
         default=True,
         label="Reply to guesses",
     )
     public_page: bool = switch(
-        "Whether bonus hunts have a public web page.",
+        "Show bonus hunts on a public web page.",
         default=True,
         label="Public page of bonus hunts",
     )

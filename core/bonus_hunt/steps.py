@@ -33,10 +33,12 @@ def take(work: Work, number: int | None = None) -> Hunt:
     if hunt is None:
         raise Refusal(
             _("No bonus hunt is in progress."),
-            _("`/hunt start` starts one, `/hunt reopen` goes on with the last one."),
+            _("`/hunt start` starts one, `/hunt reopen` reopens the last one."),
         )
     if number is not None and hunt.number != number:
-        raise Refusal(_("This hunt is over: #{number} runs now.").format(number=hunt.number))
+        raise Refusal(
+            _("This hunt is over. Hunt #{number} is in progress now.").format(number=hunt.number)
+        )
     return hunt
 
 
@@ -105,8 +107,8 @@ def undo(work: Work, number: int | None = None, version: int | None = None) -> S
     hunt = get_view(work).hunt
     if (number or hunt.number, version or hunt.version) != (hunt.number, hunt.version):
         raise Refusal(
-            _("The hunt has changed in the meantime, so nothing was undone."),
-            _("Look at it, and press *Undo* again if you still want to."),
+            _("The hunt changed in the meantime, so nothing was undone."),
+            _("Check it, then press *Undo* again if you still want to."),
         )
     last = select(Step).where(Step.hunt == hunt.number).order_by(Step.number.desc()).limit(1)
     done = work.scalar(last)

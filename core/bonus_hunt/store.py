@@ -96,7 +96,7 @@ def get_view(work: Work, number: int | None = None) -> View:
     if found is None and number is not None:
         raise Refusal(_("There is no bonus hunt #{number}.").format(number=number))
     if found is None:
-        raise Refusal(_("There was no bonus hunt yet."), _("`/hunt start` starts one."))
+        raise Refusal(_("No bonus hunts yet."), _("Start one with `/hunt start`."))
     return found
 
 

@@ -87,7 +87,7 @@ def save_game(work: Work, title: str, provider: str = "", aliases: str = "") -> 
     """
     title, provider = clean(title), clean(provider)
     if not title:
-        raise Refusal(_("The game needs a title."))
+        raise Refusal(_("Enter a title."))
     if max(len(title), len(provider)) > MAX_TITLE:
         raise Refusal(_("Use at most {maximum} characters.").format(maximum=MAX_TITLE))
     work.lock(Lock.GAMES)
@@ -109,11 +109,11 @@ def add_alias(work: Work, title: str, alias: str) -> Game:
     game, alias = _existing(work, title), clean(alias)
     taken = get_index(work).get(alias)
     if not alias or len(alias) > MAX_TITLE:
-        raise Refusal(
-            _("The other name needs 1 to {maximum} characters.").format(maximum=MAX_TITLE)
-        )
+        raise Refusal(_("Enter an alias of 1 to {maximum} characters.").format(maximum=MAX_TITLE))
     if taken is not None:
-        raise Refusal(_("{alias} already means {title}.").format(alias=alias, title=taken.title))
+        raise Refusal(
+            _("{alias} is already an alias of {title}.").format(alias=alias, title=taken.title)
+        )
     return save_game(work, game.title, game.provider, "|".join((*game.aliases, alias)))
 
 
@@ -127,7 +127,7 @@ def ban_game(work: Work, title: str, *, banned: bool = True) -> Game:
     match = find_game(work, title)
     known = get_index(work).get(match.title)
     if not clean(title) or len(match.title) > MAX_TITLE:
-        raise Refusal(_("Which game? At most {maximum} characters.").format(maximum=MAX_TITLE))
+        raise Refusal(_("Enter a game of 1 to {maximum} characters.").format(maximum=MAX_TITLE))
     if (known is not None and known.banned) == banned:
         says = _("{title} is already banned.") if banned else _("{title} is not banned.")
         raise Refusal(says.format(title=match.title))
@@ -148,8 +148,8 @@ def remove_game(work: Work, title: str) -> Game:
     game = _existing(work, title)
     if not game.is_own:
         raise Refusal(
-            _("{title} is in the starter list.").format(title=game.title),
-            _("Ban it if viewers should not request it."),
+            _("{title} is a built-in game, so it can't be removed.").format(title=game.title),
+            _("Ban it if viewers shouldn't request it."),
         )
     work.execute(delete(OwnGame).where(OwnGame.folded_title == fold_title(game.title)))
     _renew(work)
@@ -188,7 +188,7 @@ def import_games(work: Work, file: GameFile) -> ImportPreview:
     preview = preview_import(work, file)
     games = [*preview.new, *preview.changed]
     if not games:
-        raise Refusal(_("The file has nothing new."), _("Each line needs at least a title."))
+        raise Refusal(_("The file contains nothing new."), _("Every line needs at least a title."))
     _store(work, games)
     audit(work, "games.import", str(len(games)))
     return preview

@@ -69,7 +69,7 @@ def start(work: Work, viewer_id: int | None = None) -> Heist:
     if not settings.enabled:
         raise Refusal(
             _("Heists are off."),
-            _("An admin can turn them on: `/settings set heist.enabled on`."),
+            _("An admin can turn them on with `/settings set heist.enabled on`."),
         )
     _require_points(work)
     newest = store.find_newest(work)
@@ -110,8 +110,8 @@ def start(work: Work, viewer_id: int | None = None) -> Heist:
 def _require_points(work: Work) -> None:
     if not providers.is_on(work):
         raise Refusal(
-            _("Heists need points, and they are off here."),
-            _("An admin can turn them on: `/settings set points.enabled on`."),
+            _("Heists need points, which are turned off here."),
+            _("An admin can turn them on with `/settings set points.enabled on`."),
         )
 
 
@@ -197,7 +197,7 @@ def cancel_in_chat(work: Work, message: ChatMessageSent, _argument: str) -> None
         try:
             heist = store.find_running(work)
             if heist is not None and not message.is_since(heist.opened_at):
-                raise Refusal(_("The heist that you wanted to cancel is over."))
+                raise Refusal(_("The heist you wanted to cancel is over."))
             cancel(work)
         except Refusal as refusal:
             reply = {"what": refusal.what, "remedy": refusal.remedy}
@@ -215,7 +215,7 @@ def cancel(work: Work) -> Heist:
     if heist is None:
         raise Refusal(
             _("No heist is running."),
-            _("`!heist` in the stream's chat or `/heist start` starts one."),
+            _("Start one with `!heist` in the stream's chat or `/heist start`."),
         )
     if heist.state not in ("open", "locked") or (heist.round_at and work.now >= heist.round_at):
         raise Refusal(_("It's too late to cancel: the result is already decided."))

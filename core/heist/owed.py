@@ -37,7 +37,7 @@ def _list_owed(work: Work, number: int) -> Sequence[Player]:
     work.lock(Lock.HEIST)
     found = work.scalars(select(Player).where(Player.heist == number, Player.owed > 0)).all()
     if not found:
-        raise Refusal(_("Nobody is owed anything for heist #{number}.").format(number=number))
+        raise Refusal(_("Heist #{number} has no unpaid points.").format(number=number))
     return found
 
 

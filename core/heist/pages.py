@@ -155,14 +155,14 @@ def cancel(page: Page) -> Response:
 def pay_again(page: Page, number: int) -> Response:
     """Pay again what the provider refused."""
     page.run(owed.pay_again, number)
-    return page.done(_("Paying the winners of heist #{number} again.").format(number=number))
+    return page.done(_("Retrying the payout of heist #{number}.").format(number=number))
 
 
 @PAGES.post("<int:number>/write_off", shows=heist)
 def write_off(page: Page, number: int) -> Response:
     """Write off what the provider refused."""
     page.run(owed.write_off, number)
-    return page.done(_("Unpaid points of heist #{number} written off.").format(number=number))
+    return page.done(_("Wrote off the unpaid points of heist #{number}.").format(number=number))
 
 
 add_settings(PAGES, HeistSettings.declared.values(), shows=heist)

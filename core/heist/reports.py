@@ -100,7 +100,7 @@ def report(work: Work, sent: Sequence[object]) -> Reported:
     for index, data in enumerate(sent):
         try:
             if index >= MAX_REPORTED:
-                raise Unusable(f"At most {MAX_REPORTED} reports are read at once.")
+                raise Unusable(f"Send at most {MAX_REPORTED} reports at once.")
             event = _read(work, data)
         except Unusable as unusable:
             outcome.rejected.append({"index": index, "reason": str(unusable)})
@@ -112,18 +112,18 @@ def report(work: Work, sent: Sequence[object]) -> Reported:
 def _read(work: Work, data: object) -> SubscriberReported:
     """Raises Unusable."""
     if not isinstance(data, Mapping):
-        raise Unusable("A report is an object.")
+        raise Unusable("A report must be an object.")
     if data.get("type") not in KINDS:
-        raise Unusable("Only subscribers are reported here.")
+        raise Unusable("Only subscription events are accepted.")
     if data.get("bulkGifted"):
-        raise Unusable("A gift bomb as a whole: each receiver has an event of their own.")
+        raise Unusable("This is a whole gift bomb: report the event of each receiver instead.")
     if any(data.get(name) for name in TESTS):
-        raise Unusable("It is a test event.")
+        raise Unusable("This is a test event.")
     if not isinstance(data.get("tier"), str | int | None) or isinstance(data.get("tier"), bool):
-        raise Unusable("The tier is neither a text nor a number.")
+        raise Unusable("The tier must be a string or a number.")
     found = read_subscriber(data)
     if found is None:
-        raise Unusable("It has neither a user id nor a login.")
+        raise Unusable("The user id or login is missing.")
     at = _when(work, data.get("createdAt"))
     viewer = _find_viewer(work, data.get("provider"), found)
     name = plain_text(data.get("activityId")) or plain_text(data.get("_id")) or f"{at:%Y-%m-%d}"
@@ -149,11 +149,11 @@ def _when(work: Work, given: object) -> datetime:
         else:
             at = parse_instant(plain_text(given))
     except (ValueError, OverflowError, OSError):
-        raise Unusable("It does not say when it happened.") from None
+        raise Unusable("The time is missing.") from None
     if at <= work.now - OLDEST:
-        raise Unusable(f"It happened more than {OLDEST.days} days ago.")
+        raise Unusable(f"This happened more than {OLDEST.days} days ago.")
     if at > work.now + CLOCK_AHEAD:
-        raise Unusable("It happens in the future: check the computer's clock.")
+        raise Unusable("The time is in the future: check the computer's clock.")
     return min(at, work.now)
 
 
@@ -166,7 +166,7 @@ def _find_viewer(work: Work, provider: object, found: Subscriber) -> Viewer:
         account = find_account(work)
         platform = account.platform if account else ""
     if provider not in (None, "") and platform not in PLATFORMS:
-        raise Unusable("It is of another platform than Twitch and Kick.")
+        raise Unusable("The platform must be Twitch or Kick.")
     if platform and found.user_id is None:
         viewer = find_by_name(work.tx, work.guild_id, f"{platform}:{found.login}")
         known = [] if viewer is None or viewer.platform_user_id < 0 else [viewer]
@@ -182,7 +182,7 @@ def _find_viewer(work: Work, provider: object, found: Subscriber) -> Viewer:
         names = {found.login.casefold(), found.name.casefold()}
         known = [one for one in known if names_of(one) & names]
         if len(known) != 1:
-            raise Unusable("It does not say on which platform, and no viewer has this id and name.")
+            raise Unusable("The platform is missing, and no viewer has this id and name.")
     if not known:
-        raise Unusable("This viewer was not seen in chat yet.")
+        raise Unusable("This viewer hasn't been seen in chat yet.")
     return known[0]

@@ -35,13 +35,13 @@ def require_own(settings: PointsSettings) -> None:
     """Raises Refusal unless this bot keeps the server's points."""
     if not settings.enabled:
         raise Refusal(
-            _("This server has no points."),
-            _("An admin can turn them on: `/settings set points.enabled on`."),
+            _("Points are turned off on this server."),
+            _("An admin can turn them on with `/settings set points.enabled on`."),
         )
     if settings.provider != "own":
         raise Refusal(
             _("This server uses StreamElements points."),
-            _("Ask the StreamElements bot in the stream's chat. Games here use those points, too."),
+            _("Ask the StreamElements bot in the stream's chat. Games here use those points too."),
         )
 
 
@@ -68,7 +68,7 @@ def grant_many(
     """Change the points of many viewers, all or none; returns the new balance of each."""
     require_own(load_settings(work, PointsSettings))
     if any(not 0 <= amount <= MOST for amount in amounts.values()):
-        raise Refusal(_("This amount is too large."))
+        raise Refusal(_("That amount is too large."))
     work.lock(Lock.POINTS)
     accounts = store.list_accounts(work, amounts)
     balances = dict(store.get_balances(work, {one for a in accounts.values() for one in a}))
@@ -141,7 +141,7 @@ def give(work: Work, giver: int, to: Viewer, typed: str, key: str) -> Gift:
     settings = load_settings(work, PointsSettings)
     require_own(settings)
     if not settings.gifts:
-        raise Refusal(_("Gifts between viewers are off here."))
+        raise Refusal(_("Giving points is turned off here."))
     work.lock(Lock.POINTS)
     key = f"gift:{hash_of(key)}"
     accounts = store.list_accounts(work, [giver, to.viewer_id])
@@ -189,7 +189,7 @@ def _require_trust(
         if watched < needed:
             hours = plural("{count} hour", "{count} hours", settings.gift_hours)
             raise Refusal(
-                _("Both of you must have linked an account or watched {hours}.").format(hours=hours)
+                _("Both of you need a linked account or {hours} of watchtime.").format(hours=hours)
             )
 
 
@@ -346,7 +346,7 @@ def set_loss_limit(work: Work, viewer_id: int, maximum: int | None) -> None:
 def take_break(work: Work, viewer_id: int, length: timedelta) -> None:
     """Exclude a viewer from games. A break can be made longer, never shorter."""
     if not SHORTEST_BREAK <= length <= LONGEST_BREAK:
-        raise Refusal(_("A break lasts between a day and a year."), _("Usage: !points break 7d"))
+        raise Refusal(_("Choose a break between 1 day and 1 year."), _("Usage: !points break 7d"))
     work.lock(Lock.POINTS)
     for one in _limits_of(work, viewer_id):
         until = work.now + length
@@ -379,7 +379,7 @@ def end_season(work: Work, number: int) -> int:
     work.lock(Lock.POINTS)
     current = store.current_season(work)
     if number != current:
-        raise Refusal(_("Season {number} has ended already.").format(number=number))
+        raise Refusal(_("Season {number} has already ended.").format(number=number))
     held = store.list_balances(work)
     new = [
         NewEntry(f"season:{number}:{viewer_id}:{bucket}", viewer_id, bucket, -points)

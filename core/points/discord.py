@@ -81,7 +81,7 @@ def load_board(work: Work, query: Query) -> Leaderboard:
         page=page,
         pages=pages,
         own=own,
-        empty=_("Nobody has any points yet."),
+        empty=_("Nobody has points yet."),
         choice=str(season) if season else "now",
         choices=choices if ended else {},
     )
@@ -98,7 +98,7 @@ def _load_why(work: Work, viewer_id: int, page: int, is_admin: bool) -> Page:
     accounts = store.accounts_of(work, viewer_id)
     own = find_own(work)
     if not is_admin and (own is None or own.viewer_id not in accounts):
-        raise Refusal(_("These are somebody else's points."))
+        raise Refusal(_("These are someone else's points."))
     count = store.count_entries(work, accounts)
     page, pages = nearest_page(page, count, ENTRIES_A_PAGE)
     entries = store.list_entries(work, accounts, ENTRIES_A_PAGE, (page - 1) * ENTRIES_A_PAGE)
@@ -167,7 +167,7 @@ class Points(commands.Cog):
         self._shop = shop
 
     @server_group("points", private=True, fallback="balance")
-    @app_commands.describe(who=_ANYBODY + "; yourself if empty")
+    @app_commands.describe(who=_ANYBODY + "; default: you")
     async def points(self, ctx: Context, *, who: str | None = None) -> None:
         """Show how many points you or somebody else have."""
         may_see = not is_in_public(ctx) and await may_manage(ctx, __name__)
@@ -198,7 +198,7 @@ class Points(commands.Cog):
     @points.command(name="give")
     @app_commands.describe(who=_ANYBODY, amount=_AMOUNT)
     async def give(self, ctx: Context, who: str, amount: str) -> None:
-        """Give points to somebody."""
+        """Give points to another viewer."""
         cause = str((ctx.interaction or ctx.message).id)
 
         def act(work: Work) -> discord.Embed:
@@ -211,16 +211,16 @@ class Points(commands.Cog):
         await answer(ctx, await run_action(ctx, act))
 
     @points.command(name="board")
-    @app_commands.describe(limit="How many places on a page, 1 to 25")
+    @app_commands.describe(limit="Rows per page, 1 to 25")
     async def board(self, ctx: Context, limit: commands.Range[int, 1, MAX_ROWS] = 10) -> None:
         """Show who has the most points, now or at the end of a season."""
         await show_leaderboard(ctx, BOARD, size=limit)
 
     @points.command(name="why", extras=PRIVATE)
-    @app_commands.describe(who="For moderators: " + _ANYBODY + "; yourself if empty")
+    @app_commands.describe(who="For moderators: " + _ANYBODY + "; default: you")
     async def why(self, ctx: Context, *, who: str | None = None) -> None:
-        """Show what your points come from, entry by entry."""
-        remedy = _("`/points board` shows who has most.")
+        """Show where your points came from."""
+        remedy = _("Use `/points board` to see who has the most.")
         is_admin, in_public = await may_manage(ctx, __name__), is_in_public(ctx)
         viewer = await run_action(
             ctx, find_asked, who, is_admin=is_admin, in_public=in_public, remedy=remedy
@@ -231,7 +231,9 @@ class Points(commands.Cog):
             await show(ctx, WHY, str(viewer.viewer_id))
 
     @points.command(name="buy", extras=PRIVATE)
-    @app_commands.describe(what="What and how many, such as tickets 5; empty shows what there is")
+    @app_commands.describe(
+        what="What and how many, such as tickets 5; leave empty to see what's on sale"
+    )
     async def buy(self, ctx: Context, *, what: str = "") -> None:
         """Buy something with your points."""
         cause = str((ctx.interaction or ctx.message).id)
@@ -252,9 +254,9 @@ class Points(commands.Cog):
     # -- responsible play -------------------------------------------------------------------
 
     @points.command(name="limit", extras=PRIVATE)
-    @app_commands.describe(loss="How many points you may lose per day; `none` for no limit")
+    @app_commands.describe(loss="Points you can lose per day; `none` for no limit")
     async def limit(self, ctx: Context, loss: str = "") -> None:
-        """Show or set how many points you may lose in games per day."""
+        """Show or set your daily loss limit in games."""
 
         def act(work: Work) -> discord.Embed:
             viewer_id = _own(work).viewer_id
@@ -281,7 +283,7 @@ class Points(commands.Cog):
 
     @points.command(name="economy", extras=PRIVATE)
     async def economy(self, ctx: Context) -> None:
-        """Show how many points were created and spent lately, and by what."""
+        """Show how many points were created and spent recently, by source."""
 
         def load(work: Work) -> discord.Embed:
             found = actions.get_economy(work, DAYS)
@@ -308,24 +310,24 @@ class PointsAdmin(commands.Cog):
 
     @pointsadmin.command(name="add")
     @app_commands.describe(
-        who=_ANYBODY, amount="How many points, such as 500 or 5k", reason=_REASON
+        who=_ANYBODY, amount="Number of points, such as 500 or 5k", reason=_REASON
     )
     async def add(self, ctx: Context, who: str, amount: Amount, *, reason: str = "") -> None:
-        """Add points to somebody's balance."""
+        """Add points to a viewer's balance."""
         await self._change(ctx, who, "add", amount, reason)
 
     @pointsadmin.command(name="remove")
     @app_commands.describe(
-        who=_ANYBODY, amount="How many points, such as 500 or 5k", reason=_REASON
+        who=_ANYBODY, amount="Number of points, such as 500 or 5k", reason=_REASON
     )
     async def remove(self, ctx: Context, who: str, amount: Amount, *, reason: str = "") -> None:
-        """Remove points from somebody's balance."""
+        """Remove points from a viewer's balance."""
         await self._change(ctx, who, "remove", amount, reason)
 
     @pointsadmin.command(name="set")
     @app_commands.describe(who=_ANYBODY, amount="The new balance", reason=_REASON)
     async def set_points(self, ctx: Context, who: str, amount: Amount, *, reason: str = "") -> None:
-        """Set somebody's balance."""
+        """Set a viewer's balance."""
         await self._change(ctx, who, "set", amount, reason)
 
     async def _change(
@@ -341,12 +343,14 @@ class PointsAdmin(commands.Cog):
 
     @pointsadmin.command(name="role")
     @app_commands.describe(
-        role="Whose members get points", amount="How many each, such as 500 or 5k", reason=_REASON
+        role="Members with this role get points",
+        amount="Points for each member, such as 500 or 5k",
+        reason=_REASON,
     )
     async def role(
         self, ctx: Context, role: discord.Role, amount: Amount, *, reason: str = ""
     ) -> None:
-        """Give points to every member with a role who has linked an account."""
+        """Give points to every member with a role and a linked account."""
         cause = str((ctx.interaction or ctx.message).id)
         members = [member.id for member in role.members]
 
@@ -358,7 +362,7 @@ class PointsAdmin(commands.Cog):
 
     @pointsadmin.command(name="import")
     async def import_points(self, ctx: Context) -> None:
-        """Import balances from StreamElements, with a preview first."""
+        """Import balances from StreamElements, after a preview."""
 
         def act(work: Work) -> imports.Preview:
             if imports.find_open(work) is None:
@@ -376,7 +380,7 @@ class PointsAdmin(commands.Cog):
 
     @pointsadmin.command(name="season", extras=rights_of(actions.end_season))
     async def season(self, ctx: Context) -> None:
-        """End the season and reset everybody to zero, after a confirmation."""
+        """End the season and reset everyone to zero; asks for confirmation."""
 
         def load(work: Work) -> tuple[int, int, int]:
             places = store.list_places(work, 1, 0)

@@ -74,14 +74,14 @@ def make_feature(others: Sequence[Feature]) -> Feature:
                 NAMES,
                 chat_action(handle_points),
                 usage="!points [@viewer | limit 500 | break 7d]",
-                help="Shows your points or somebody else's; sets your own limits for games.",
+                help="Shows your points or another viewer's, or sets your limits for games.",
                 lasts=timedelta(days=1),
             ),
             ChatCommand(
                 ("give",),
                 chat_action(handle_give),
                 usage="!give @viewer <amount>",
-                help="Gives points to somebody: a number, 5k, 50% or all.",
+                help="Gives points to another viewer: a number, 5k, 50% or all.",
             ),
             ChatCommand(
                 ("pointsboard",),

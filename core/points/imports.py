@@ -79,7 +79,7 @@ def _start(work: Work, source: ImportSource, platform: str) -> Import:
     require_own(load_settings(work, PointsSettings))
     work.lock(Lock.POINTS)
     if find_open(work) is not None:
-        raise Refusal(_("Another import is still open."), _("Confirm or cancel it first."))
+        raise Refusal(_("Another import is still open."), _("Confirm or cancel that one first."))
     started = Import(
         number=work.next_number(Import.number),
         source=source,
@@ -116,7 +116,7 @@ def start_list(
     lines = parse_lines(pasted, chosen)
     balances = {name: points for _line, name, points in lines.named}
     if not balances:
-        raise Refusal(_("There is no valid line."), _("Write one viewer per line: MadCats,500"))
+        raise Refusal(_("No valid lines found."), _("Write one viewer per line: MadCats,500"))
     if instead_of is not None:
         cancel(work, instead_of)
         work.flush()

@@ -186,12 +186,12 @@ def change(page: Page) -> Response:
     amount = whole_number(page.form, "amount", _("Points"))
     reason = page.form.get("reason", "").strip()
     if not reason:
-        raise Refusal(_("This needs a reason."))
+        raise Refusal(_("Enter a reason."))
     asked = page.form.get("what", "add")
     what: actions.Change = "remove" if asked == "remove" else "set" if asked == "set" else "add"
     name, cause = page.form.get("viewer", ""), page.form_key
     changed, now = page.run(actions.change_points, name, what, amount, reason, cause)
-    return page.done(_("{name} has {count} now.").format(name=changed.name, count=f"{now:,}"))
+    return page.done(_("{name} now has {count}.").format(name=changed.name, count=f"{now:,}"))
 
 
 @PAGES.post("grant", shows=overview)
@@ -199,7 +199,7 @@ def grant(page: Page) -> Response | str:
     """Give points to everybody on a pasted list."""
     reason = page.form.get("reason", "").strip()
     if not reason:
-        raise Refusal(_("This needs a reason."))
+        raise Refusal(_("Enter a reason."))
     text, chosen = sent_text("list"), chosen_columns(COLUMNS)
 
     def act(work: Work) -> int:
@@ -211,10 +211,10 @@ def grant(page: Page) -> Response | str:
                 _("Invalid lines: {lines}.").format(
                     lines="; ".join(line[:40] for line in pasted.wrong[:5])
                 ),
-                _("Correct them, or choose to skip them."),
+                _("Correct them, or choose *Skip invalid lines*."),
             )
         if not pasted.amounts:
-            raise Refusal(_("There is no valid line."))
+            raise Refusal(_("No valid lines found."))
         actions.grant_many(work, pasted.amounts, "add", reason, page.form_key)
         return len(pasted.amounts)
 
@@ -247,7 +247,7 @@ def _show_import(page: Page, lines: Lines | None = None, text: str = "") -> str:
 def read_import(page: Page) -> Response:
     """Read the balances at StreamElements."""
     page.run(imports.start_reading)
-    return page.done(_("Reading the balances at StreamElements …"), to=import_page)
+    return page.done(_("Reading balances from StreamElements …"), to=import_page)
 
 
 @PAGES.post("import/list", shows=overview)
@@ -263,14 +263,14 @@ def import_list(page: Page) -> Response | str:
     if lines.wrong:
         shown = "; ".join(line[:40] for line in lines.wrong[:5])
         says = plural(
-            "{count} invalid line is skipped: {{lines}}",
-            "{count} invalid lines are skipped: {{lines}}",
+            "{count} invalid line skipped: {{lines}}",
+            "{count} invalid lines skipped: {{lines}}",
             len(lines.wrong),
         )
         flash(says.format(lines=shown), "success")
     if len(lines.table.headings) > 2:
         return _show_import(page, lines, text)
-    return page.done(_("Check the preview. Nothing was imported yet."), to=import_page)
+    return page.done(_("Check the preview. Nothing has been imported yet."), to=import_page)
 
 
 @PAGES.post("import/<int:number>/choose", shows=import_page)
@@ -279,10 +279,10 @@ def choose_import(page: Page, number: int) -> Response:
     names = page.form.getlist("name")
     chosen = page.form.getlist("viewer", type=int)
     if len(names) != len(chosen):
-        raise Refusal(_("Something is missing in the form."), _("Load the page again."))
+        raise Refusal(_("The form is incomplete."), _("Reload the page."))
     picked = dict(zip(names, chosen, strict=True))
     page.run(imports.choose, number, page.form.get("platform", ""), picked)
-    return page.done(_("Check the preview. Nothing was imported yet."), to=import_page)
+    return page.done(_("Check the preview. Nothing has been imported yet."), to=import_page)
 
 
 @PAGES.post("import/<int:number>/confirm", shows=import_page)
@@ -296,7 +296,7 @@ def confirm_import(page: Page, number: int) -> Response:
 def cancel_import(page: Page, number: int) -> Response:
     """Cancel an import."""
     page.run(imports.cancel, number)
-    return page.done(_("The import was cancelled."), to=overview)
+    return page.done(_("Import cancelled."), to=overview)
 
 
 @PAGES.post("season/<int:number>/end", shows=overview, rights_of=actions.end_season)
@@ -361,7 +361,7 @@ def person(work: Work, _discord_id: int | None, viewer_ids: Sequence[int]) -> li
         for account, points in store.list_totals(work, accounts).items()
     ]
     if limit is not None and limit.daily_loss is not None:
-        rows.append((_("Own daily loss limit"), f"{limit.daily_loss:,}"))
+        rows.append((_("Daily loss limit"), f"{limit.daily_loss:,}"))
     if limit is not None and limit.break_until is not None:
         until = local_time(limit.break_until, time_zone_of(work))
         rows.append((_("On a break from games until"), until))

@@ -47,7 +47,8 @@ def settings_of(offer: Offer) -> tuple[GuildSetting[int], GuildSetting[bool]]:
         f"points.{name}_price",
         int,
         offer.price,
-        f"Price of {offer.say(1)} in points (`!buy {offer.words[0]}`); 0 to not sell it.",
+        f"Price of {offer.say(1)} in points (`!buy {offer.words[0]}`); 0 to remove it from the "
+        f"shop.",
         minimum=0,
         maximum=10**9,
         label=f"Price of {offer.say(1)}",
@@ -56,8 +57,8 @@ def settings_of(offer: Offer) -> tuple[GuildSetting[int], GuildSetting[bool]]:
         f"points.{name}_for_all",
         bool,
         offer.for_all_points,
-        f"Whether points from Kicks, bits and won games can pay for `!buy {offer.words[0]}`.",
-        label=f"All points pay for {offer.words[0]}",
+        f"Points from Kicks, bits and won games can also pay for `!buy {offer.words[0]}`.",
+        label=f"All points can buy {offer.words[0]}",
     )
     return price, for_all
 
@@ -100,11 +101,11 @@ class Shop:
         priced, count = self._parse(work, wanted)
         price, accounts = priced.price * count, store.accounts_of(work, viewer_id)
         if not store.list_excluded(work, accounts).isdisjoint(accounts):
-            raise Refusal(_("You are excluded from the shop."))
+            raise Refusal(_("You can't use the shop."))
         if reason := priced.offer.why_not(work, viewer_id):
             raise Refusal(reason)
         if price > MOST:
-            raise Refusal(_("This amount is too large."))
+            raise Refusal(_("That amount is too large."))
         balances = store.get_balances(work, accounts)
         parts = allocate(balances, accounts, price, priced.buckets)
         if parts is None:
@@ -112,9 +113,9 @@ class Shop:
             raise Refusal(
                 _("That costs {price:,}, but you have {has:,}.").format(price=price, has=has)
                 if priced.buckets == SPENDING_ORDER
-                else _("That costs {price:,}. You have {has:,} that can be spent on it.").format(
-                    price=price, has=has
-                )
+                else _(
+                    "That costs {price:,}. You have {has:,} points that can be spent on it."
+                ).format(price=price, has=has)
             )
         purchase = Purchase(
             key=key,
@@ -152,7 +153,7 @@ class Shop:
         count = _count(number.strip(), found.offer.maximum)
         if count > found.offer.maximum:
             maximum = f"{found.offer.maximum:,}"
-            raise Refusal(_("You can buy at most {maximum} at once.").format(maximum=maximum))
+            raise Refusal(_("You can buy up to {maximum} at once.").format(maximum=maximum))
         return found, count
 
     def describe(self, purchase: Purchase) -> str:

@@ -47,7 +47,7 @@ class Config:
             return bytes.fromhex(self.vault.open(sealed))
         except SealBroken as broken:
             raise Refusal(
-                _("The raffle's seed cannot be decrypted: it was encrypted with another key."),
+                _("The raffle's seed can't be decrypted: it was encrypted with a different key."),
                 _("Add that key to TOKEN_ENCRYPTION_KEYS."),
             ) from broken
 
@@ -102,9 +102,9 @@ def require_free(work: Work, starts_at: datetime, ends_at: datetime, *, number: 
     other = work.scalar(overlapping.order_by(Period.starts_at).limit(1))
     if other is not None:
         raise Refusal(
-            _("Raffle #{number} is running at that time.").format(number=other.number),
+            _("Raffle #{number} overlaps with these dates.").format(number=other.number),
             _(
-                "It lasts from {start} to {end}. End it with `/raffleend`, or choose other dates "
+                "It runs from {start} to {end}. End it with `/raffleend`, or choose other dates "
                 "with `/rafflesetdate`."
             ).format(start=_moment(other.starts_at), end=_moment(other.ends_at)),
         )

@@ -51,13 +51,13 @@ FEATURE = Feature(
             ("tickets",),
             chat_action(tell_tickets),
             usage="!tickets",
-            help="How many raffle tickets you have, and your chance.",
+            help="Shows your raffle tickets and your chance.",
         ),
         ChatCommand(
             ("raffle",),
             chat_action(tell_raffle),
             usage="!raffle",
-            help="What can be won, until when, and how tickets are earned.",
+            help="Shows the prize, the time left and how to earn tickets.",
         ),
     ),
     settings=tuple(RaffleSettings.declared.values()),
@@ -101,21 +101,19 @@ FEATURE = Feature(
             "moved raffle {target}: {after_starts_at} to {after_ends_at} "
             "(was {before_starts_at} to {before_ends_at})"
         ),
-        "raffle.prize": N_("gave raffle {target} a prize"),
-        "raffle.freeze": N_("locked the tickets of raffle {target}"),
+        "raffle.prize": N_("set the prize of raffle {target}"),
+        "raffle.freeze": N_("froze the ticket list of raffle {target}"),
         "raffle.refrozen": lambda _before, after: plural(
-            "found {count} posted frozen list that the database did not have",
-            "found {count} posted frozen lists that the database did not have",
+            "found {count} posted frozen list missing from the database",
+            "found {count} posted frozen lists missing from the database",
             count_in(after),
         ),
-        "raffle.give_up_beacon": N_(
-            "chose to draw raffle {target} without the public random number"
-        ),
+        "raffle.give_up_beacon": N_("drew raffle {target} without the public random number"),
         "raffle.draw": N_("drew raffle {target}"),
         "raffle.pick": lambda before, after: (
             _("picked winner {target}")
             if after == "drawn"
-            else _("passed over {target}: {after}").replace(
+            else _("skipped winner {target}: {after}").replace(
                 "{after}", draw_messages.reason_words(str(after)) or "–"
             )
         ),
@@ -126,8 +124,8 @@ FEATURE = Feature(
         "raffle.post_again": N_("notified winner {target} again"),
         "raffle.deliver": N_("marked prize {target} as delivered to {after}"),
         "raffle.give": N_("gave tickets to {target}: {before} → {after}"),
-        "raffle.remove": N_("took tickets from {target}: {before} → {after}"),
-        "raffle.void": N_("took back tickets of {target} for a refunded gift: {after}"),
+        "raffle.remove": N_("removed tickets from {target}: {before} → {after}"),
+        "raffle.void": N_("removed tickets from {target} for a refunded gift: {after}"),
     },
     dashboard=pages.PAGES,
     stats=pages.stats,

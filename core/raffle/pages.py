@@ -204,18 +204,18 @@ def change_tickets(page: Page) -> Response:
         amount = -amount
     reason = page.form.get("reason", "").strip()
     if not amount or not reason or abs(amount) > tickets.MOST:
-        raise Refusal(_("This needs a number of tickets and a reason."))
+        raise Refusal(_("Enter a number of tickets and a reason."))
     cause = page.form_key
     now = page.run(tickets.change_tickets, page.form.get("viewer", ""), amount, reason, cause)
     count = now.own.tickets
-    has = plural("{{name}} has {count} ticket now.", "{{name}} has {count} tickets now.", count)
+    has = plural("{{name}} now has {count} ticket.", "{{name}} now has {count} tickets.", count)
     return page.done(has.format(name=now.viewer.name))
 
 
 @PAGES.post("viewer/<int:viewer_id>/void", shows=viewer)
 def void_gift(page: Page, viewer_id: int) -> Response:
     done = page.run(gifts.void_drop, page.form.get("drop", ""))
-    taken = plural("{count} ticket taken back.", "{count} tickets taken back.", done.taken)
+    taken = plural("{count} ticket removed.", "{count} tickets removed.", done.taken)
     return page.done(taken, to=viewer, viewer_id=viewer_id)
 
 
@@ -251,7 +251,8 @@ def draw(page: Page, number: int) -> Response:
     how, name = page.form.get("how", "beacon"), page.form.get("name", "")
     if name.strip().removeprefix("#") != str(number):
         raise Refusal(
-            _("Type the raffle's number to draw it."), _("It is {number}.").format(number=number)
+            _("Type the raffle's number to draw it."),
+            _("The number is {number}.").format(number=number),
         )
 
     def act(work: Work) -> None:
@@ -296,7 +297,7 @@ def setup(page: Page) -> list[SetupStep]:
         SetupStep(
             _("Choose a channel for raffle news"),
             is_done=not problem,
-            text=problem or _("News about the raffle is posted there."),
+            text=problem or _("The bot posts raffle news there."),
             url=f"{url}#settings",
             button=_("Raffle"),
             order=70,
@@ -304,7 +305,7 @@ def setup(page: Page) -> list[SetupStep]:
         SetupStep(
             _("Open the first raffle"),
             is_done=period is not None,
-            text=_("A new one opens each month after the first."),
+            text=_("After that, a new one opens each month."),
             url=url,
             button=_("Raffle"),
             order=75,

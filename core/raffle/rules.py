@@ -15,59 +15,55 @@ class RaffleSettings(GuildSettings, feature="raffle"):
     """What an admin can set."""
 
     enabled: bool = switch(
-        "Whether a raffle opens automatically each month, from the 1st to the 1st in the server's "
-        "time zone; `/rafflestart` turns this on, `/raffleend` off.",
+        "Open a raffle automatically on the 1st of each month, in the server's "
+        "time zone; `/rafflestart` turns this on, `/raffleend` turns it off.",
         default=False,
         label="Monthly raffle",
     )
     public_page: bool = switch(
-        "Whether the raffle has a public web page with its board.",
+        "Show the raffle and its leaderboard on a public web page.",
         default=True,
         label="Public raffle page",
     )
     log_channel: int = channel(
-        "The Discord channel in which changes by admins are shown (tickets given, taken or voided, "
-        "dates); without one, the raffle's own channel.",
+        "The Discord channel that shows changes by admins (tickets given, removed or voided, "
+        "dates); default: the raffle's channel.",
         label="Channel for changes",
     )
     channel: int = channel(
         "The Discord channel for raffle news: opening, frozen list, winners.",
         environment="raffle_announcement_channel_id",
     )
-    prize: str = text(
-        "What can be won in the next raffle that opens, and in one that is open without a prize."
-    )
-    winners: int = number(
-        "How many win in the next raffle that opens.", default=1, minimum=1, maximum=50
-    )
+    prize: str = text("Prize of the next raffle, and of the current one if it has no prize yet.")
+    winners: int = number("How many winners the next raffle has.", default=1, minimum=1, maximum=50)
     tickets_per_gifted_sub: int = number(
-        "Tickets for each gifted sub; a change counts for gifts from then on.",
+        "Tickets for each gifted sub; a change applies to new gifts only.",
         default=15,
         minimum=0,
         maximum=MAX_RATE,
     )
     tickets_per_hour: int = number(
-        "Tickets for each hour watched; a change counts for time watched from then on.",
+        "Tickets for each hour watched; a change applies to new watchtime only.",
         default=10,
         minimum=0,
         maximum=MAX_RATE,
     )
     tickets_per_1000_wagered: int = number(
-        "Tickets for each $1,000 wagered with a verified account; a change counts for wagers from "
-        "then on.",
+        "Tickets for each $1,000 wagered with a verified account; a change applies to new wagers "
+        "only.",
         default=20,
         minimum=0,
         maximum=MAX_RATE,
         label="Tickets per $1,000 wagered",
     )
     auto_draw: bool = switch(
-        "Whether a raffle that has ended is drawn automatically.",
+        "Draw each raffle automatically after it ends.",
         default=False,
         environment="raffle_auto_draw",
         label="Automatic draw",
     )
     grace_minutes: int = number(
-        "Minutes to wait for late tickets after the end before the list is frozen automatically.",
+        "Minutes to wait for late tickets before the list is frozen automatically.",
         default=15,
         minimum=0,
         maximum=1440,
@@ -75,7 +71,7 @@ class RaffleSettings(GuildSettings, feature="raffle"):
         unit="min",
     )
     claim_minutes: int = number(
-        "Minutes a winner has to claim the prize before another one is drawn.",
+        "Minutes a winner has to claim the prize before another winner is drawn.",
         default=2880,
         minimum=1,
         maximum=43_200,

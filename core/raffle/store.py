@@ -57,7 +57,7 @@ def get_shown(work: Work, number: int = 0) -> Period:
     if shown := (work.find(Period, number) if number else None) or find_shown(work):
         return shown
     raise Refusal(
-        _("There is no raffle yet."), _("An admin opens the first one with `/rafflestart`.")
+        _("There are no raffles yet."), _("An admin can open the first one with `/rafflestart`.")
     )
 
 
@@ -69,7 +69,7 @@ def require_undrawn(period: Period | None, number: int | None) -> Period:
     if period is None:
         raise Refusal(
             _("There is no raffle #{number}.").format(number=number),
-            _("`/rafflehistory` lists the past ones."),
+            _("See past raffles with `/rafflehistory`."),
         )
     if period.is_cancelled:
         raise Refusal(_("Raffle #{number} was cancelled.").format(number=period.number))

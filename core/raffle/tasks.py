@@ -211,8 +211,8 @@ def check_health(tx: Connection, now: datetime) -> list[HealthItem]:
     without_channel = [
         warning(
             period,
-            f"Raffle #{period.number} has ended and cannot be drawn: "
-            "no channel is chosen (/settings set raffle.channel).",
+            f"Raffle #{period.number} has ended but can't be drawn: "
+            "no channel is set (/settings set raffle.channel).",
         )
         for period in list_due(tx, now)
         if not _settings_of(tx, period.guild_id).channel
@@ -220,8 +220,9 @@ def check_health(tx: Connection, now: datetime) -> list[HealthItem]:
     waiting_for_beacon = [
         warning(
             draw,
-            f"Raffle #{draw.period} is frozen and waits for the beacon, which does not "
-            "answer. It is drawn as soon as the beacon answers; /raffledraw shows the alternative.",
+            f"Raffle #{draw.period} is frozen and waiting for the beacon, which isn't "
+            "responding. It will be drawn once the beacon responds; /raffledraw shows the "
+            "alternative.",
         )
         for draw in store.list_frozen(tx)
         if draw.waits_for_beacon and draw.round_at is not None and draw.round_at + LATE < now
@@ -229,8 +230,8 @@ def check_health(tx: Connection, now: datetime) -> list[HealthItem]:
     unposted = [
         warning(
             draw,
-            f"Raffle #{draw.period} is frozen, but Discord refused the post with the list's hash. "
-            "Nothing is drawn before it is posted. Let the bot post in the raffle's channel and "
+            f"Raffle #{draw.period} is frozen, but Discord rejected the post with the list's hash. "
+            "The draw waits for that post. Allow the bot to post in the raffle's channel and "
             "retry, or choose another channel (/settings set raffle.channel).",
         )
         for draw in store.list_unposted(tx)
@@ -238,9 +239,9 @@ def check_health(tx: Connection, now: datetime) -> list[HealthItem]:
     unreachable = [
         warning(
             pick,
-            f"A winner of raffle #{pick.period} cannot claim: the post in the channel failed or "
+            f"A winner of raffle #{pick.period} can't claim: the post in the channel failed or "
             "was deleted, and their DMs are closed. Their time to claim is paused. Choose a "
-            "channel that the bot can post in (/settings set raffle.channel), and it posts there "
+            "channel the bot can post in (/settings set raffle.channel), and it will post there "
             "again.",
         )
         for pick in store.list_paused(tx)

@@ -81,10 +81,10 @@ def record_result(work: Work, number: int, bet: str, win: str) -> SlotCall:
     work.lock(Lock.SLOT_CALLS)
     call = get_call(work, number)
     if call.state not in ("open", "done"):
-        raise Refusal(_("Request #{number} was not played.").format(number=number))
+        raise Refusal(_("Request #{number} hasn't been played.").format(number=number))
     stake, won = parse_amount(bet, DIGITS), parse_amount(win, DIGITS)
     if not stake:
-        raise Refusal(_("The bet must be more than nothing."))
+        raise Refusal(_("Enter a bet above 0."))
     before = None if call.bet is None or call.win is None else _amounts(call.bet, call.win)
     call.bet, call.win = stake, won
     audit(work, "slot_calls.result", f"#{number}", before=before, after=_amounts(stake, won))

@@ -53,7 +53,7 @@ def queue(page: Page) -> str:
 @PAGES.post("<int:number>/<any(done, skipped):state>", shows=queue)
 def close(page: Page, number: int, state: actions.Closed) -> Response:
     call = page.run(actions.close_call, number, state)
-    done = {"done": _("{slot} was played."), "skipped": _("{slot} was skipped.")}[state]
+    done = {"done": _("Marked {slot} as played."), "skipped": _("Skipped {slot}.")}[state]
     return page.done(done.format(slot=call.slot), to=queue)
 
 
@@ -70,33 +70,33 @@ def history(page: Page) -> str:
 def record_result(page: Page, number: int) -> Response:
     amounts = (page.form.get(name, "") for name in ("bet", "win"))
     call = page.run(actions.record_result, number, *amounts)
-    return page.done(_("The result of {slot} is saved.").format(slot=call.slot), to=history)
+    return page.done(_("Saved the result of {slot}.").format(slot=call.slot), to=history)
 
 
 @PAGES.post("<int:number>/block", shows=queue)
 def block_caller(page: Page, number: int) -> Response:
     name = page.run(actions.block_caller, number)
-    return page.done(_("{name} can no longer request slots.").format(name=name), to=queue)
+    return page.done(_("Blocked {name} from requesting slots.").format(name=name), to=queue)
 
 
 @PAGES.post("<int:number>/ban", shows=queue)
 def ban_game(page: Page, number: int) -> Response:
     title = page.run(actions.ban_game, number)
-    return page.done(_("{title} can no longer be requested.").format(title=title), to=queue)
+    return page.done(_("Banned {title}.").format(title=title), to=queue)
 
 
 @PAGES.post("<any(open, close):what>", shows=queue)
 def set_closed(page: Page, what: str) -> Response:
     """Take new requests, or only work off the queue."""
     page.run(actions.configure, closed=what == "close")
-    done = _("The queue is closed.") if what == "close" else _("The queue is open.")
+    done = _("Not taking new requests.") if what == "close" else _("Taking new requests.")
     return page.done(done, to=queue)
 
 
 @PAGES.post("<int:number>/hunt", shows=queue)
 def add_to_hunt(page: Page, number: int) -> Response:
     bonus = page.run(actions.add_to_hunt, number, page.form.get("bet", ""))
-    done = _("{slot} is bonus #{n} of the hunt.").format(slot=bonus.slot, n=bonus.position)
+    done = _("Added {slot} to the hunt as bonus #{n}.").format(slot=bonus.slot, n=bonus.position)
     return page.done(done, to=queue)
 
 
@@ -106,7 +106,7 @@ def pick(page: Page, how: str) -> Response:
         call = page.run(picks.pick_first)
         return page.done(_("Next up: {slot}").format(slot=call.slot), to=queue)
     page.run(picks.start_random_pick, chain_of(page.services.settings))
-    return page.done(_("The beacon decides in some seconds."), to=queue)
+    return page.done(_("The result follows in a few seconds."), to=queue)
 
 
 @PAGES.post("clear", shows=queue)
@@ -139,7 +139,7 @@ def setup(page: Page) -> list[SetupStep]:
 
     settings, trouble, names = page.run(load)
     if not settings.channel:
-        text = _("Requests from the stream's chat appear there.")
+        text = _("Requests from the stream's chat will appear there.")
     else:
         text = say_trouble(trouble) if trouble else messages.how_to_call(settings, names)
     return [

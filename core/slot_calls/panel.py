@@ -37,7 +37,7 @@ def remove_panel(work: Work) -> None:
     work.lock(Lock.SLOT_CALLS)
     panel = work.scalar(PANEL)
     if panel is None:
-        raise Refusal(_("There is no panel."), _("`/slotcalls panel` posts one."))
+        raise Refusal(_("There is no queue panel."), _("Post one with `/slotcalls panel`."))
     outbox.delete_live(work, panel, "slot_calls.panel")
     work.delete(panel)
 

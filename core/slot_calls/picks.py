@@ -60,7 +60,7 @@ def start_random_pick(work: Work, chain: Chain) -> RandomPick:
     channel_id = _get_channel(work)
     calls = _list_unpicked(work)
     if work.exists(RandomPick.state == "waiting"):
-        raise Refusal(_("A request is being picked already."), _("Wait for the result."))
+        raise Refusal(_("A request is already being picked."), _("Wait for the result."))
     seed, at = secrets.new_secret(), work.now.replace(microsecond=0)
     number = work.next_number(RandomPick.number)
     decides = chain.first_round_after(at + NOTICE)
@@ -102,7 +102,7 @@ def _get_channel(work: Work) -> ChannelId:
     channel_id = load_settings(work, SlotCallSettings).channel
     if not channel_id:
         raise Refusal(
-            _("There is no channel to post it in."), _("Choose one: `/slotcalls channel`.")
+            _("No channel is set for slot requests."), _("Set one with `/slotcalls channel`.")
         )
     return ChannelId(channel_id)
 
@@ -110,7 +110,9 @@ def _get_channel(work: Work) -> ChannelId:
 def _list_unpicked(work: Work) -> Sequence[SlotCall]:
     calls = work.scalars(QUEUE.where(SlotCall.picked_at.is_(None))).all()
     if not calls:
-        raise Refusal(_("There is no request to pick."), _("Open the queue: `/slotcalls open`."))
+        raise Refusal(
+            _("There are no requests to pick from."), _("Open the queue: `/slotcalls open`.")
+        )
     return calls
 
 

@@ -25,7 +25,7 @@ def _find_waiting(work: Work, viewer_id: int) -> SlotCall | None:
 
 def _why_not(work: Work, viewer_id: int) -> str:
     if _find_waiting(work, viewer_id) is None:
-        return _("You have no open slot request that could move up.")
+        return _("You have no open slot request to move up.")
     return ""
 
 

@@ -66,7 +66,7 @@ def test_results_without_a_number_go_to_different_bonuses(gate: Database, guild_
     found = all_at_once(gate, guild_id, [act] * 4)
     assert sorted(one.position for one in found if isinstance(one, Bonus)) == [1, 2, 3]
     assert [one.what for one in found if isinstance(one, Refusal)] == [
-        "Every bonus is opened or skipped."
+        "All bonuses are opened or skipped."
     ]
 
 

@@ -99,8 +99,8 @@ def test_message_shows_figures_and_bonuses() -> None:
 @pytest.mark.parametrize(
     ("changes", "part"),
     [
-        ({"state": "collecting"}, "Bonuses are being collected."),
-        ({"next": 0, "left": 0}, "Every bonus is opened."),
+        ({"state": "collecting"}, "Collecting bonuses."),
+        ({"next": 0, "left": 0}, "All bonuses opened."),
         ({"state": "finished"}, "Finished."),
         ({"guesses_open": True, "command": "tip"}, "`!tip <amount>` in the stream's chat"),
         ({"guesses": 12}, "12 guesses"),

@@ -57,7 +57,7 @@ def test_import_is_shown_before_it_happens(admin: Visitor) -> None:
 @pytest.mark.parametrize(
     ("fields", "why"),
     [
-        ({"text": ""}, "The file has no games."),
+        ({"text": ""}, "No games found in the file."),
         ({"file": (BytesIO(b"\xff\xfebad"), "a.csv")}, "This file cannot be read as a list."),
         ({"file": (BytesIO(b"x" * (MAX_BYTES + 1)), "a.csv")}, "The file is too large."),
     ],

@@ -263,7 +263,7 @@ def test_a_late_start_opens_a_whole_heist_and_a_late_cancel_spares_the_next(
     guild.wait(15)
     guild.say("!cancelheist", 2, badges=("moderator",), seconds=14)
     assert guild.heist.state == "open"
-    assert guild.said()[-1] == "The heist that you wanted to cancel is over."
+    assert guild.said()[-1] == "The heist you wanted to cancel is over."
     guild.finish()
     guild.set(start_heist_cooldown=300)
     guild.start()
@@ -303,7 +303,7 @@ def test_cancelled_heist_gives_everything_back_and_has_no_cooldown(guild: HeistG
     assert guild.heist.state == "open", "viewers cannot"
     guild.say("!cancelheist", 5, badges=("moderator",))
     assert (guild.heist.state, guild.balance(viewer_id), guild.house()) == ("cancelled", RICH, 0)
-    assert guild.said()[-1] == "⚫ Cancelled. Everybody got their stake back."
+    assert guild.said()[-1] == "⚫ Cancelled. All stakes were refunded."
     with pytest.raises(Refusal, match="No heist"):
         guild.do(actions.cancel)
     assert guild.start().number == 2

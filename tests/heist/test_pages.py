@@ -66,7 +66,7 @@ def finish(site: Site) -> None:
 def test_without_points_the_page_says_what_is_missing(site: Site) -> None:
     admin = site.visitor("nora")
     page = admin.get(PAGE)
-    assert "Heists need points, and they are off on this server. Turn on points" in words(page)
+    assert "Heists need points, which are turned off on this server. Turn on points" in words(page)
     assert "Start a heist" not in words(page)
     assert f'href="/g/{GUILD}/points"' in page.text
     refused = admin.post(f"{PAGE}/start", page=PAGE)
@@ -78,7 +78,7 @@ def test_without_points_the_page_says_what_is_missing(site: Site) -> None:
     off = {key: value for key, value in kept.items() if key != "heist.enabled"}
     assert admin.post(f"{PAGE}/settings", page=PAGE, **off).status_code == 303
     refused = admin.post(f"{PAGE}/settings", page=PAGE, **kept)
-    assert "Heists need points, and they are off here." in words(refused)
+    assert "Heists need points, which are turned off here." in words(refused)
     with site.services.work_in(GUILD) as work:
         assert not load_settings(work, HeistSettings).enabled
 

@@ -32,9 +32,9 @@ GOOD: Mapping[str, Any] = {
     "createdAt": (NOON - timedelta(minutes=1)).isoformat(),
 }
 WITHOUT = "It does not say on which platform"
-UNKNOWN = "This viewer was not seen in chat yet."
-NO_TIME = "It does not say when it happened."
-NOBODY = "It has neither a user id nor a login."
+UNKNOWN = "This viewer hasn't been seen in chat yet."
+NO_TIME = "The time is missing."
+NOBODY = "The user id or login is missing."
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def test_a_bad_report_is_named_and_keeps_no_other_back(
     outcome = send(known, {**GOOD, **changes}, 5, GOOD, None)
     reasons = {one["index"]: str(one["reason"]) for one in outcome.rejected}
     assert reasons.pop(0).startswith(reason)
-    assert reasons == {1: "A report is an object.", 3: "A report is an object."}
+    assert reasons == {1: "A report must be an object.", 3: "A report must be an object."}
     assert (outcome.new, len(published(known))) == (1, 1)
 
 

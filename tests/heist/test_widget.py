@@ -262,7 +262,7 @@ def test_key_opens_its_server_only_and_cors_has_no_credentials(
     sent = requests.post(
         f"{address}/subscribers", json={"subscribers": [1]}, headers=headers, timeout=10
     )
-    rejected = {"new": 0, "rejected": [{"index": 0, "reason": "A report is an object."}]}
+    rejected = {"new": 0, "rejected": [{"index": 0, "reason": "A report must be an object."}]}
     assert (sent.status_code, sent.json()) == (207, rejected)
     empty = requests.post(
         f"{address}/subscribers", json={"subscribers": []}, headers=headers, timeout=10

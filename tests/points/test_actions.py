@@ -185,7 +185,7 @@ def test_what_cannot_be_delivered_is_paid_back_once(guild: PointsGuild) -> None:
         guild.handle(refused)
     assert guild.balance(mia) == {"earned": 150, "paid": 1000}
     assert guild.replies()[-1] == (
-        "You have no open slot request that could move up. You got 🪙 1,000 points back."
+        "You have no open slot request to move up. You got 🪙 1,000 points back."
     )
     guild.adds_up()
 
@@ -194,8 +194,8 @@ def test_what_cannot_be_delivered_is_not_sold_and_answered_once(guild: PointsGui
     mia = guild.viewer(MIA)
     guild.give(mia, 1000)
     refused = {
-        "!buy priority": "You have no open slot request that could move up.",
-        "!buy tickets": "No raffle is open for tickets right now.",
+        "!buy priority": "You have no open slot request to move up.",
+        "!buy tickets": "No raffle is open right now.",
     }
     for typed, reason in refused.items():
         guild.say(typed)

@@ -26,8 +26,8 @@ def test_points_are_managed_on_the_dashboard(site: Site) -> None:
         sent = admin.post(f"{PAGE}/{form}", page=PAGE, **fields)
         return words(sent if sent.status_code != 303 else admin.get(PAGE))
 
-    assert "Nobody has any points yet" in words(admin.get(PAGE))
-    assert "This needs a reason." in send("change", viewer="Tom", what="add", amount="5")
+    assert "Nobody has points yet" in words(admin.get(PAGE))
+    assert "Enter a reason." in send("change", viewer="Tom", what="add", amount="5")
     changed = send("change", viewer="tom", what="add", amount="1500", reason="quiz")
     assert "Tom has 1,500 now." in changed
     assert "1 Tom 1,500" in changed
@@ -100,7 +100,7 @@ def test_balances_of_another_bot_are_imported_after_a_preview(site: Site) -> Non
     done = nora.post(f"{PAGE}/import/1/confirm", page=f"{PAGE}/import")
     assert done.status_code == 303
     assert "700 now in all" in words(nora.get(PAGE))
-    assert "No import is open" in words(nora.get(f"{PAGE}/import"))
+    assert "No import in progress" in words(nora.get(f"{PAGE}/import"))
 
 
 def test_columns_of_a_list_are_recognised_shown_and_changed(site: Site) -> None:

@@ -170,7 +170,7 @@ def test_page_warns_before_the_end_and_the_draw_without_a_prize(
     assert "No prize" not in words(admin.get(PAGE))
     with site.services.database.begin() as tx:
         set_period(tx, GUILD, 1, prize="")
-    assert "It can't be named after the end." in html.unescape(words(admin.get(PAGE)))
+    assert "It can't be set after the raffle ends." in html.unescape(words(admin.get(PAGE)))
     with site.services.database.begin() as tx:
         now = site.clock()
         dates = {"starts_at": now - timedelta(hours=2), "ends_at": now - timedelta(hours=1)}

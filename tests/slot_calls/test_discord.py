@@ -133,7 +133,7 @@ def test_queue_can_be_closed_and_opened(guild: Guild, ask: Asker) -> None:
 
 
 def test_result_and_history(guild: Guild, ask: Asker) -> None:
-    assert ask("history")["title"] == "🎰 Nothing was played yet"
+    assert ask("history")["title"] == "🎰 No games played yet"
     guild.do(panel.post_panel, channel_id(NORAS_CORNER_ID, "raffle"))
     queue_up(guild, "Book of Dead")
     shown = ask("played", number=1, bet="0.20", win="15")

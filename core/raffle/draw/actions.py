@@ -54,7 +54,10 @@ def _require_ended(work: Work, found: Period | None, number: int | None) -> Peri
             _("Raffle #{number} is frozen and will be drawn automatically.").format(
                 number=period.number
             ),
-            _("It waits for the beacon. If the round is an hour late, draw without it."),
+            _(
+                "It is waiting for the beacon. Once the round is an hour late, you can draw "
+                "without it."
+            ),
         )
     if period.ends_at > work.now:
         raise Refusal(
@@ -125,8 +128,8 @@ def freeze(work: Work, config: Config, number: int, *, with_beacon: bool = True)
     channel_id = _get_channel(work)
     if not are_links_handled(work.tx, work.guild_id):
         raise Refusal(
-            _("Somebody has just linked or unlinked an account, and their tickets change."),
-            _("Try again in some seconds."),
+            _("An account was just linked or unlinked, so its tickets are being recounted."),
+            _("Try again in a few seconds."),
         )
     earning.credit(work, period)
     accounts, tickets, members, left_out = store.get_holders(work, number)
@@ -176,8 +179,8 @@ def _get_channel(work: Work) -> ChannelId:
     channel_id = load_settings(work, RaffleSettings).channel
     if not channel_id:
         raise Refusal(
-            _("There is no channel to announce the draw in."),
-            _("Choose one: `/settings set raffle.channel`."),
+            _("No channel is set for announcing the draw."),
+            _("Set one with `/settings set raffle.channel`."),
         )
     return ChannelId(channel_id)
 
@@ -231,7 +234,7 @@ def give_up_beacon(work: Work, config: Config, number: int) -> None:
     raffle = lock_frozen(work, config, number)
     if raffle is None or not raffle.draw.is_overdue(work.now):
         raise Refusal(
-            _("This draw has to wait for the beacon's round, because it was announced."),
+            _("This draw has to wait for the announced beacon round."),
             _("You can draw without it once the round is an hour late."),
         )
     draw = raffle.draw

@@ -39,7 +39,7 @@ def claim(work: Work, config: Config, number: int, k: int) -> Pick:
     """Raises Refusal if the prize is somebody else's, or claimed already, or it is too late."""
     raffle, pick = _lock_prize(work, config, number, k)
     if pick.discord_id != work.actor:
-        raise Refusal(_("This prize is not yours to claim."), _("Good luck next time!"))
+        raise Refusal(_("This isn't your prize."), _("Good luck next time!"))
     if pick.state != "drawn":
         raise Refusal(_NOT_OPEN[pick.state]())
     # The click proves that claiming is possible now, so the interruption ends with it.
@@ -49,7 +49,10 @@ def claim(work: Work, config: Config, number: int, k: int) -> Pick:
     if find_ban(work, number, pick.viewer_id):
         raise Refusal(
             _("You can't claim this prize, because you are banned or excluded from raffles."),
-            _("If that is a mistake, ask the moderators before the time to claim is over."),
+            _(
+                "If you think that's a mistake, contact the moderators before the time to claim "
+                "runs out."
+            ),
         )
     pick.state, pick.claimed_at = "claimed", work.now
     _update_post(raffle, pick, "raffle.claim")
@@ -66,10 +69,10 @@ def claim(work: Work, config: Config, number: int, k: int) -> Pick:
 
 
 _NOT_OPEN = {
-    "claimed": lambda: _("You have claimed this prize already."),
-    "delivered": lambda: _("You have this prize already."),
-    "expired": lambda: _("The time to claim this prize is over."),
-    "skipped": lambda: _("This prize went to somebody else."),
+    "claimed": lambda: _("You already claimed this prize."),
+    "delivered": lambda: _("You already received this prize."),
+    "expired": lambda: _("The time to claim this prize has run out."),
+    "skipped": lambda: _("This prize went to someone else."),
 }
 
 
@@ -142,12 +145,12 @@ def deliver(work: Work, config: Config, winner: str) -> Pick:
     found = work.scalar(claimed.order_by(Pick.period).limit(1))
     if found is None:
         raise Refusal(
-            _("{name} has no claimed prize that is waiting.").format(name=viewer.name),
-            _("A prize is claimed with the button under the winner's message."),
+            _("{name} has no claimed prize to deliver.").format(name=viewer.name),
+            _("Winners claim their prize with the button under the winner message."),
         )
     raffle, pick = _lock_prize(work, config, found.period, found.k)
     if pick.state != "claimed":
-        raise Refusal(_("This prize was delivered already."))
+        raise Refusal(_("This prize was already delivered."))
     pick.state, pick.delivered_at, pick.delivered_by = "delivered", work.now, work.actor
     _update_post(raffle, pick, "raffle.deliver")
     close_if_over(raffle)

@@ -134,13 +134,13 @@ class Draws(commands.Cog):
 
     @server_command("raffledraw", for_admins=True)
     @app_commands.describe(
-        raffle="Number of the raffle; the oldest one that waits for its draw if empty",
-        without_beacon="Draw at once, without the public beacon; this is announced",
+        raffle="Number of the raffle; default: the oldest undrawn raffle",
+        without_beacon="Draw now without the public beacon; the announcement says so",
     )
     async def raffle_draw(
         self, ctx: Context, raffle: Number | None = None, without_beacon: bool = False
     ) -> None:
-        """Draw a raffle that has ended: shows what will happen and asks first."""
+        """Draw a raffle that has ended; asks for confirmation."""
         overdue = await run_action(ctx, actions.find_overdue, raffle)
         if overdue is not None:
             button = DrawButton(overdue.period, "give_up")
@@ -155,19 +155,19 @@ class Draws(commands.Cog):
 
     @server_command("rafflehistory")
     async def raffle_history(self, ctx: Context) -> None:
-        """Show the last raffles: when they were frozen, who won, and where to verify it."""
+        """Show recent raffles: when they were frozen, who won, and where to verify them."""
         past = await run_action(ctx, publishing.list_past, self._config, MAX_SHOWN)
         await answer(ctx, messages.history(past))
 
     @server_command("raffleproof", private=True)
-    @app_commands.describe(raffle="Number of the raffle; the newest one with you in it by default")
+    @app_commands.describe(raffle="Number of the raffle; default: the newest one you entered")
     async def raffle_proof(self, ctx: Context, raffle: Number | None = None) -> None:
-        """Show your own entry in a frozen list, and how to check that it is yours."""
+        """Show your entry in a frozen list and how to check that it's yours."""
         found = await run_action(ctx, publishing.get_proof, self._config, raffle)
         await answer(ctx, messages.proof(found), messages.proof_view(found))
 
     @server_command("raffledelivered", for_admins=True)
-    @app_commands.describe(winner="Who has the prize now: a mention, or the name in chat")
+    @app_commands.describe(winner="The winner: a mention, or the name in chat")
     async def raffle_delivered(self, ctx: Context, *, winner: str) -> None:
         """Mark a prize as delivered to its winner."""
         pick = await run_action(ctx, claims.deliver, self._config, winner)
@@ -184,16 +184,18 @@ class Draws(commands.Cog):
         await exclusions.show_excluded(ctx, "raffle")
 
     @raffle_exclude.command(name="add")
-    @app_commands.describe(viewer="A mention, or the name in chat", reason="For your own list")
+    @app_commands.describe(
+        viewer="A mention, or the name in chat", reason="Why; only moderators see it"
+    )
     async def add_exclusion(self, ctx: Context, viewer: str, *, reason: str = "") -> None:
-        """Exclude somebody from winning; their tickets stay, but are left out of the draw."""
+        """Exclude someone from winning; they keep their tickets but aren't in the draw."""
         found = await run_action(ctx, exclude_seen, viewer, "raffle", reason)
         await answer(ctx, excluded(found.name, "raffle"))
 
     @raffle_exclude.command(name="remove")
     @app_commands.describe(viewer="A mention, or the name in chat")
     async def remove_exclusion(self, ctx: Context, *, viewer: str) -> None:
-        """Let somebody win again, also after a ban."""
+        """Let someone win again, even after a ban."""
         await exclusions.include(ctx, viewer, "raffle")
 
     # -- what happens in Discord ------------------------------------------------------------

@@ -158,14 +158,14 @@ class FrozenRaffle:
     def other_beacon(self) -> Refusal:
         """The configured beacon is not the one that was announced."""
         return Refusal(
-            _("Raffle #{number} was announced with another beacon.").format(number=self.number),
-            _("Set DRAND_CHAIN to its value when the list was frozen."),
+            _("Raffle #{number} was announced with a different beacon.").format(number=self.number),
+            _("Set DRAND_CHAIN back to the value it had when the list was frozen."),
         )
 
     def _tampered(self, what: str) -> Refusal:
         return Refusal(
             _("Raffle #{number} cannot be drawn: {what}.").format(number=self.number, what=what),
-            _("Somebody changed the database, so nothing is drawn."),
+            _("The database was modified, so nothing is drawn."),
         )
 
 

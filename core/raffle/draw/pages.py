@@ -191,4 +191,4 @@ def _without_cache(response: Response) -> Response:
 
 
 def _not_found() -> Response:
-    return word(404, _("There is nothing here (yet)."), _("Please check the address."), mark="🎟️")
+    return word(404, _("There's nothing here (yet)."), _("Please check the address."), mark="🎟️")

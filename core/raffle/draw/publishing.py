@@ -29,7 +29,7 @@ _NOT_WON: dict[str, picks.Result] = {"drawn": "waiting", "expired": "expired"}
 def make_bundle(work: Work, config: Config, number: int) -> bytes:
     """Everything that is needed to repeat a draw."""
     raffle = find_frozen(work, config, number)
-    assert raffle is not None, "a list is frozen before it is drawn from"
+    assert raffle is not None, "a list is frozen before the draw"
     assert raffle.period.drawn_at is not None, "the seed is secret until then"
     published = [_published(pick, raffle.salt) for pick in store.list_picks(work, number)]
     snapshot = store.get_snapshot(work, number)
@@ -84,7 +84,7 @@ def get_proof(work: Work, config: Config, number: int | None) -> Proof:
     Refusal if there is none."""
     link = people.find_link(work, work.actor)
     if link is None:
-        raise Refusal(_("You have not linked an account."), _("Link it with `/link`."))
+        raise Refusal(_("You haven't linked an account."), _("Link one with `/link`."))
     viewers = people.list_accounts_of(work.tx, work.guild_id, link.viewer_id)
     accounts = [f"{viewer.platform}:{viewer.platform_user_id}" for viewer in viewers]
     for period in store.list_frozen_periods(work, SEARCHED, number):
@@ -109,8 +109,8 @@ def get_proof(work: Work, config: Config, number: int | None) -> Proof:
                     member,
                 )
     raise Refusal(
-        _("{name} is in no frozen list.").format(name=link.viewer_name),
-        _("Lists are frozen when a raffle has ended."),
+        _("{name} isn't in any frozen list.").format(name=link.viewer_name),
+        _("Lists are frozen after a raffle ends."),
     )
 
 

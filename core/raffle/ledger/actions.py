@@ -43,7 +43,7 @@ def change_tickets(work: Work, who: str, amount: int, reason: str, cause: str) -
         after = before + amount
         if after < 0:
             has = plural("{{name}} has {count} ticket.", "{{name}} has {count} tickets.", before)
-            raise Refusal(has.format(name=viewer.name), _("No more than that can be taken."))
+            raise Refusal(has.format(name=viewer.name), _("You can't remove more than that."))
         new = store.entries_for(work, number, viewer_id, amount, key, work.now)
         store.post_entries(work, number, source, new, reason=reason, actor=work.actor)
         action = "raffle.give" if amount > 0 else "raffle.remove"
@@ -60,8 +60,8 @@ def lock_latest(work: Work) -> Period:
     period = max(begun, key=lambda one: one.ends_at, default=None)
     if period is None:
         raise Refusal(
-            _("No raffle is open for tickets right now."),
-            _("An admin opens one with `/rafflestart`."),
+            _("No raffle is open right now."),
+            _("An admin can open one with `/rafflestart`."),
         )
     locked = lock_period(work, period.number)
     if locked is None or locked.state != "open":
@@ -130,7 +130,7 @@ def find_visible(work: Work, viewer_id: int | None, *, is_admin: bool) -> Viewer
     ):
         return own
     if not is_admin:
-        raise Refusal(_("These are somebody else's tickets."), _("Use `/tickets` or `/why`."))
+        raise Refusal(_("These are someone else's tickets."), _("Use `/tickets` or `/why`."))
     return people_store.get_viewer(work.tx, work.guild_id, viewer_id)
 
 

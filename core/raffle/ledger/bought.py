@@ -12,7 +12,7 @@ from core.raffle.store import find_open, hold_open
 
 def _why_not(work: Work, _viewer_id: int) -> str:
     if find_open(work, work.now) is None:
-        return _("No raffle is open for tickets right now.")
+        return _("No raffle is open right now.")
     return ""
 
 
@@ -41,6 +41,6 @@ def on_points_spent(work: Work, event: PointsSpent) -> None:
         guild_id=event.guild_id,
         at=event.at,
         viewer_id=event.viewer_id,
-        reason=_("No raffle is open for tickets right now."),
+        reason=_("No raffle is open right now."),
     )
     inbox.publish(work.tx, refused)

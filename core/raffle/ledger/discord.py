@@ -45,9 +45,9 @@ Amount = Annotated[int, Whole(1, actions.MOST, words_follow=True)]
 
 ENTRIES_A_PAGE = 12
 
-_WHO = "For moderators: a mention, a Discord id or a name in chat; yourself if empty"
+_WHO = "For moderators: a mention, a Discord id or a name in chat; default: you"
 _ANYBODY = "A mention, a Discord id or a name in chat"
-_REASON = "Shown in the log and to the viewer"
+_REASON = "Shown to the viewer and in the log"
 
 # -- lists ----------------------------------------------------------------------------------------
 
@@ -92,14 +92,14 @@ def load_board(work: Work, query: Query) -> Leaderboard:
     shown_places, names = named_only(work, places)
     viewers = plural("{count} viewer", "{count} viewers", pool.viewers)
     when = messages.when_words(period, period.ends_at <= work.now)
-    cannot_win = _("no tickets that can win. `/tickets` shows more.") if link else None
+    cannot_win = _("no eligible tickets. Details: `/tickets`") if link else None
     return Leaderboard(
         title=_("Raffle #{number}: most tickets").format(number=period.number),
         rows=[messages.board_row(place, names[place.viewer_id], pool) for place in shown_places],
         page=page,
         pages=pages,
         own=messages.board_row(own, own_name(work, own.viewer_id), pool) if own else cannot_win,
-        empty=_("Everybody with tickets is hidden.")
+        empty=_("Everyone with tickets is hidden.")
         if places
         else _("Nobody has a ticket yet. See how to earn them with `/raffleinfo`."),
         note=f"{viewers} · {messages.tickets_words(pool.tickets)} · {when}",
@@ -134,13 +134,13 @@ class Tickets(commands.Cog):
     @server_command("tickets", private=True)
     @app_commands.describe(who=_WHO)
     async def tickets(self, ctx: Context, *, who: str | None = None) -> None:
-        """Show your tickets, where they came from, your chance, and when you get the next one."""
+        """Show your tickets, where they came from, your chance and your next ticket."""
         viewer = await self._find_asked(ctx, who)
         await show(ctx, TICKETS, str(viewer.viewer_id) if viewer else "")
 
     async def _find_asked(self, ctx: Context, who: str | None) -> Viewer | None:
         """Whose tickets are meant; None if the asker means their own and is not linked."""
-        remedy = _("`/raffleboard` shows who has most.")
+        remedy = _("Use `/raffleboard` to see who has the most.")
         is_admin, in_public = await may_manage(ctx, __name__), is_in_public(ctx)
         return await run_action(
             ctx, find_asked, who, is_admin=is_admin, in_public=in_public, remedy=remedy
@@ -158,7 +158,7 @@ class Tickets(commands.Cog):
 
     @server_command("raffleboard", cooldown_after_parsing=True)
     @commands.cooldown(1, 10, commands.BucketType.user)
-    @app_commands.describe(limit="How many places on a page, 1 to 25")
+    @app_commands.describe(limit="Rows per page, 1 to 25")
     async def raffle_board(
         self, ctx: Context, limit: commands.Range[int, 1, MAX_ROWS] = 10
     ) -> None:
@@ -166,9 +166,9 @@ class Tickets(commands.Cog):
         await show_leaderboard(ctx, BOARD, size=limit)
 
     @server_command("rafflestats")
-    @app_commands.describe(who=_WHO + "; the whole server if empty")
+    @app_commands.describe(who=_WHO + "; default: the whole server")
     async def raffle_stats(self, ctx: Context, *, who: str | None = None) -> None:
-        """Show raffle statistics of the server, or of one person."""
+        """Show raffle statistics for the server or one viewer."""
         viewer = await self._find_asked(ctx, who) if who else None
         if who and viewer is None:
             await answer(ctx, messages.not_linked())
@@ -178,19 +178,23 @@ class Tickets(commands.Cog):
     # -- for admins -------------------------------------------------------------------------
 
     @server_command("rafflegive", for_admins=True)
-    @app_commands.describe(who=_ANYBODY, amount="How many tickets, such as 5 or 1k", reason=_REASON)
+    @app_commands.describe(
+        who=_ANYBODY, amount="Number of tickets, such as 5 or 1k", reason=_REASON
+    )
     async def raffle_give(
         self, ctx: Context, who: str, amount: Amount, *, reason: str = ""
     ) -> None:
-        """Give somebody tickets."""
+        """Give tickets to a viewer."""
         await self._change(ctx, who, amount, reason)
 
     @server_command("raffleremove", for_admins=True)
-    @app_commands.describe(who=_ANYBODY, amount="How many tickets, such as 5 or 1k", reason=_REASON)
+    @app_commands.describe(
+        who=_ANYBODY, amount="Number of tickets, such as 5 or 1k", reason=_REASON
+    )
     async def raffle_remove(
         self, ctx: Context, who: str, amount: Amount, *, reason: str = ""
     ) -> None:
-        """Remove tickets from somebody, at most as many as they have."""
+        """Remove tickets from a viewer."""
         await self._change(ctx, who, -amount, reason)
 
     async def _change(self, ctx: Context, who: str, amount: int, reason: str) -> None:
@@ -201,7 +205,7 @@ class Tickets(commands.Cog):
     @server_command("rafflevoid", for_admins=True)
     @app_commands.describe(who=_ANYBODY)
     async def raffle_void(self, ctx: Context, *, who: str) -> None:
-        """Remove the tickets of a refunded gift: shows the latest gifts and asks first."""
+        """Remove the tickets of a refunded gift; lets you choose from the latest gifts."""
         drops = await run_action(ctx, gifts.list_given, who)
         await answer(ctx, messages.given(drops), void_view(drops))
 
@@ -230,7 +234,7 @@ class VoidChoice(discord.ui.DynamicItem[Select], template=r"raffle:void"):
         super().__init__(
             discord.ui.Select(
                 custom_id="raffle:void",
-                placeholder=_("Take back …"),
+                placeholder=_("Choose a gift …"),
                 options=options or [discord.SelectOption(label="?")],
             )
         )

@@ -199,7 +199,7 @@ def list_given(work: Work, who: str) -> Sequence[Row[Any]]:
     viewer = find_person(work, who, meant=named_in(Gift.viewer_id))
     if drops := list_drops(work, viewer_id=viewer.viewer_id):
         return drops
-    raise Refusal(_("No gifts by {name} found.").format(name=viewer.name))
+    raise Refusal(_("No gifts from {name} found.").format(name=viewer.name))
 
 
 def void_drop(work: Work, drop: str) -> Voided:
@@ -212,8 +212,8 @@ def void_drop(work: Work, drop: str) -> Voided:
     if not voidable and frozen:
         number = frozen[0].credited_in
         raise Refusal(
-            _("Raffle #{number} is frozen: its tickets stay as they are.").format(number=number),
-            _("`/raffleexclude add` excludes a viewer from winning."),
+            _("Raffle #{number} is frozen, so its tickets can't change.").format(number=number),
+            _("To stop a viewer from winning, use `/raffleexclude add`."),
         )
     if not voidable:
         raise Refusal(_("That gift is already voided."))

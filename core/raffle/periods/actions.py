@@ -129,7 +129,7 @@ def _end_now(work: Work, number: int) -> Period:
 def _is_over(number: int) -> Refusal:
     return Refusal(
         _("Raffle #{number} has already ended.").format(number=number),
-        _("Someone else may have just ended it."),
+        _("Someone else may have ended it just now."),
     )
 
 
@@ -168,7 +168,7 @@ def set_dates(work: Work, config: Config, first: date, last: date) -> Period:
         wanted = Stretch(period.starts_at, wanted.ends_at)
     elif wanted.starts_at < whole_second(work.now):
         raise Refusal(
-            _("{day} has passed.").format(day=first.isoformat()),
+            _("{day} is in the past.").format(day=first.isoformat()),
             _("Choose today or later."),
         )
     if period is None:
@@ -225,7 +225,7 @@ def _require_uncertain(work: Work, found: Period | None, number: int | None) -> 
     if draw is not None and (draw.round_at is None or draw.round_at <= work.now):
         raise Refusal(
             _("Raffle #{number} can't be cancelled any more.").format(number=period.number),
-            _("Its random number is out, so the winners are already certain."),
+            _("The random number is already published, so the winners are decided."),
         )
     return period
 

@@ -87,29 +87,29 @@ class RaffleCalendar(commands.Cog):
 
     @server_command("rafflestart", for_admins=True, ignore_extra=False)
     @app_commands.describe(
-        start_day="Day of this month; now if empty",
-        end_day="Its last day, included; the month's last if empty",
+        start_day="Day of this month; default: now",
+        end_day="Last day of the raffle; default: the last day of the month",
     )
     async def raffle_start(
         self, ctx: Context, start_day: Day | None = None, end_day: Day | None = None
     ) -> None:
-        """Open a raffle; after it, a new one opens automatically on the 1st of each month."""
+        """Open a raffle; after that, a new one opens on the 1st of each month."""
         await answer(ctx, await run_action(ctx, _start, self._config, start_day, end_day))
 
     @server_command("raffleend", for_admins=True)
     async def raffle_end(self, ctx: Context) -> None:
-        """End the raffle now; asks first. No new one opens until `/rafflestart`."""
+        """End the raffle; asks for confirmation. No new one opens until `/rafflestart`."""
         await self._ask(ctx, "end")
 
     @server_command("rafflerestart", for_admins=True)
     async def raffle_restart(self, ctx: Context) -> None:
-        """End the raffle and start one with zero tickets and the same end date; asks first."""
+        """End the raffle and start a new one with zero tickets and the same end date."""
         await self._ask(ctx, "restart")
 
     @server_command("rafflecancel", for_admins=True)
-    @app_commands.describe(raffle="Number of the raffle; the one that runs if empty")
+    @app_commands.describe(raffle="Number of the raffle; default: the current one")
     async def raffle_cancel(self, ctx: Context, raffle: Number | None = None) -> None:
-        """Cancel a raffle: nobody wins, and its tickets no longer count; asks first."""
+        """Cancel a raffle: nobody wins and its tickets no longer count."""
         await self._ask(ctx, "cancel", raffle)
 
     async def _ask(self, ctx: Context, what: str, raffle: int | None = None) -> None:
@@ -118,10 +118,10 @@ class RaffleCalendar(commands.Cog):
 
     @server_command("rafflesetdate", for_admins=True)
     @app_commands.describe(
-        start="First day, such as 2026-12-01", end="Last day, included, such as 2026-12-24"
+        start="First day, such as 2026-12-01", end="Last day, such as 2026-12-24"
     )
     async def raffle_set_date(self, ctx: Context, start: str, end: str) -> None:
-        """Change the dates of the current or next raffle, or open one with them."""
+        """Change the dates of the current or next raffle, or open one for those dates."""
         first, last = parse_date(start), parse_date(end)
         moved = await run_action(ctx, actions.set_dates, self._config, first, last)
         await answer(ctx, messages.changed("move", moved))

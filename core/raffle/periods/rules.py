@@ -63,13 +63,13 @@ def between_days(
     if start_day is not None and start_day > days:
         raise Refusal(
             _("This month has {count} days.").format(count=days),
-            _("`/rafflesetdate` takes dates of other months."),
+            _("For other months use `/rafflesetdate`."),
         )
     first = today.replace(day=start_day or today.day)
     if first < today:
         raise Refusal(
-            _("{day} has passed.").format(day=first.isoformat()),
-            _("Choose today ({today}) or later; `/rafflesetdate` takes any future dates.").format(
+            _("{day} is in the past.").format(day=first.isoformat()),
+            _("Choose today ({today}) or later. For other months use `/rafflesetdate`.").format(
                 today=today.isoformat()
             ),
         )
@@ -88,15 +88,15 @@ def _day_after(first: date, end_day: int) -> date:
 def between_dates(first: date, last: date, now: datetime, zone: ZoneInfo) -> Stretch:
     """From the first date to the end of the last one; from now where the first one is today."""
     if last < first:
-        raise Refusal(_("The end is before the start."), _("Give the start first."))
+        raise Refusal(_("The end is before the start."), _("Enter the start date first."))
     today = now.astimezone(zone).date()
     if last < today:
         raise Refusal(
-            _("{day} has passed.").format(day=last.isoformat()),
-            _("Choose today or later; `/raffleend` ends it at once."),
+            _("{day} is in the past.").format(day=last.isoformat()),
+            _("Choose today or later. To end it now, use `/raffleend`."),
         )
     if last - first > LONGEST or first - today > LONGEST:
-        raise Refusal(_("That is more than a year."), _("Check the years."))
+        raise Refusal(_("A raffle can't last longer than a year."), _("Check the years."))
     start, end = midnight(first, zone), midnight(last + timedelta(days=1), zone)
     return Stretch(max(start, whole_second(now)) if first == today else start, end)
 

@@ -252,7 +252,7 @@ def test_frozen_raffle_shows_the_frozen_list(ask: Asker, world: World) -> None:
         found = act(tx, NORAS_CORNER_ID, people.find_link, BY_HANDLE["leo"].discord_id)
         assert found is not None
         people.end_link(tx, found)
-    footer = "-# 2 viewers · 115 tickets · tickets locked, waits for its draw"
+    footer = "-# 2 viewers · 115 tickets · ticket list frozen, waiting for the draw"
     assert words(ask("raffleboard", "mia")) == [
         "🥇 **MadCats** · 85 · 73.9%",
         "🥈 **lil\\_bean** · 30 · 26.1%",
