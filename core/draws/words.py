@@ -16,7 +16,7 @@ def round_words(is_public: bool, number: int, when: str) -> str:
     words = (
         _("Round **{round}** of the public beacon [drand](https://drand.love), published {when},")
         if is_public
-        else _("Round **{round}** of a beacon that isn't the public one, published {when},")
+        else _("Round **{round}** of a beacon that is not the public one, published {when},")
     )
     return words.format(round=number, when=when)
 
@@ -26,7 +26,7 @@ def decides_words(is_public: bool, number: int, when: str) -> str:
     words = (
         _("Round **{round}** of the public beacon [drand](https://drand.love) decides {when}.")
         if is_public
-        else _("Round **{round}** of a beacon that isn't the public one decides {when}.")
+        else _("Round **{round}** of a beacon that is not the public one decides {when}.")
     )
     return words.format(round=number, when=when) + warning_words(is_public)
 
@@ -36,7 +36,7 @@ def decided_words(is_public: bool, number: int) -> str:
     words = (
         _("Decided by round **{round}** of the public beacon")
         if is_public
-        else _("Decided by round **{round}** of a beacon that isn't the public one")
+        else _("Decided by round **{round}** of a beacon that is not the public one")
     )
     return words.format(round=number) + warning_words(is_public)
 

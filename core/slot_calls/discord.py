@@ -208,9 +208,7 @@ class SlotCalls(commands.Cog):
         await show(ctx, HISTORY)
 
     @slotcalls.command(name="pick")
-    @app_commands.describe(
-        how="random: drawn with the public beacon; oldest: the first in the queue"
-    )
+    @app_commands.describe(how="random: decided by the beacon; oldest: the first in the queue")
     async def pick(self, ctx: Context, how: Literal["random", "oldest"] = "random") -> None:
         """Pick the next request to play."""
         if how == "oldest":

@@ -45,7 +45,7 @@ def test_a_heist_from_start_to_payout(guild: HeistGuild) -> None:
     locked = guild.lock()
     assert (locked.state, locked.players, locked.staked) == ("locked", 2, 600)
     assert locked.snapshot_hash == hash_of(locked.snapshot or "")
-    assert "2 players are in with 600 points: viewer1, viewer2." in guild.said()[1]
+    assert "2 players joined with 600 points: viewer1, viewer2." in guild.said()[1]
     done = guild.finish()
     assert (done.state, done.won) == ("cooldown", 1)
     won = next(player.payout for player in guild.players() if player.won)
@@ -60,7 +60,7 @@ def test_a_heist_from_start_to_payout(guild: HeistGuild) -> None:
     guild.wait(121)
     assert guild.do(actions.end_cooldown, 1)
     assert not guild.do(actions.end_cooldown, 1)
-    assert guild.said()[3] == "🎮 The coast is clear: !heist starts the next heist."
+    assert guild.said()[3] == "🎮 The coast is clear: start the next heist with !heist."
     assert len(guild.said()) == 4
     assert guild.start().number == 2
 
@@ -144,7 +144,7 @@ def test_refusals_are_collected_and_take_nothing(guild: HeistGuild, text: str, r
     assert guild.balance(viewer_id) == RICH
     guild.lock()
     line = guild.said()[-1]
-    assert f"Not in: {messages.refusal_text(reason)}: viewer1." in line
+    assert f"Not joined:  {messages.refusal_text(reason)}: viewer1." in line
     assert len(guild.said()) == 2, "the opening, and the crew with those who are not in it"
 
 
@@ -245,7 +245,7 @@ def test_whole_seconds_of_a_platform_are_not_too_early(guild: HeistGuild) -> Non
 def test_join_without_a_heist_is_answered_once_a_minute(guild: HeistGuild) -> None:
     viewer_id = guild.say("!join")
     guild.say("!join 100")
-    said = ["No heist is running. !heist starts one."]
+    said = ["No heist is running. Start one with !heist."]
     assert (guild.said(), guild.balance(viewer_id)) == (said, RICH)
     guild.wait(60)
     guild.set(enabled=False)
@@ -496,7 +496,7 @@ def test_two_hundred_players_make_three_lines_of_chat(guild: HeistGuild) -> None
     assert (len(guild.crew()), opened, len(lines)) == (200, 1, 3), "also after the cooldown"
     assert lines[2].endswith("Next heist in 5:00.")
     assert all(len(line) <= 500 for line in lines)
-    assert "200 players are in with 20,000 points: viewer1, viewer2" in lines[1]
+    assert "200 players joined with 20,000 points: viewer1, viewer2" in lines[1]
     assert "invalid amount: viewer201, viewer202, viewer203 +22" in lines[1]
     assert guild.heist.snapshot_hash is not None
     assert lines[1].endswith(f"Verify: {guild.heist.snapshot_hash[:16]}…")

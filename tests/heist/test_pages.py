@@ -102,7 +102,7 @@ def test_a_heist_is_run_and_cancelled_from_the_dashboard(ready: Site) -> None:
     assert "&lt;MadCats&gt; Tier 1 Bank Vault 100" in shown
     assert "Heist crew 1 100" in words(admin.get(f"/g/{GUILD}/"))
     assert "Heist #1 was cancelled." in send("cancel")
-    assert "Everybody got their stake back." in words(admin.get(f"{PAGE}/history"))
+    assert "All stakes were refunded." in words(admin.get(f"{PAGE}/history"))
     assert admin.get(f"{PAGE}/9").status_code == 404
     assert "Heist #1" in words(admin.get(f"{PAGE}/1"))
 
@@ -222,7 +222,7 @@ def test_overlay_follows_the_heist(ready: Site) -> None:
 
 @pytest.mark.parametrize(
     ("form", "answer"),
-    [("pay_again", "Paying the winners of heist #1 again"), ("write_off", "written off")],
+    [("pay_again", "Retrying the payout of heist #1"), ("write_off", "Wrote off")],
 )
 def test_admins_settle_what_was_not_paid_on_the_dashboard(
     ready: Site, form: str, answer: str

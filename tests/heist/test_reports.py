@@ -31,7 +31,7 @@ GOOD: Mapping[str, Any] = {
     "_id": "5f",
     "createdAt": (NOON - timedelta(minutes=1)).isoformat(),
 }
-WITHOUT = "It does not say on which platform"
+WITHOUT = "The platform is missing"
 UNKNOWN = "This viewer hasn't been seen in chat yet."
 NO_TIME = "The time is missing."
 NOBODY = "The user id or login is missing."
@@ -70,10 +70,10 @@ def published(guild: HeistGuild) -> list[dict[str, Any]]:
         ({"createdAt": True}, NO_TIME),
         ({"createdAt": 10**30}, NO_TIME),
         ({"createdAt": (NOON - timedelta(days=40)).isoformat()}, "It happened more than 35 days"),
-        ({"createdAt": (NOON + timedelta(hours=1)).isoformat()}, "It happens in the future"),
+        ({"createdAt": (NOON + timedelta(hours=1)).isoformat()}, "The time is in the future"),
         ({"createdAt": "9999-12-31T23:59:59-23:59"}, NO_TIME),
-        ({"provider": "youtube"}, "It is of another platform"),
-        ({"provider": ["twitch"]}, "It is of another platform"),
+        ({"provider": "youtube"}, "The platform must be"),
+        ({"provider": ["twitch"]}, "The platform must be"),
         ({"provider": None, "name": "tom2", "displayName": "Tom2"}, WITHOUT),
         ({"provider": None, "providerId": "UCabcdefghijklmnopqrstuv"}, WITHOUT),
         ({"provider": "", "providerId": None}, WITHOUT),
@@ -82,12 +82,12 @@ def published(guild: HeistGuild) -> list[dict[str, Any]]:
         ({"providerId": -1, "name": None}, NOBODY),
         ({"providerId": "9" * 30, "name": "ミア"}, NOBODY),
         ({"providerId": {"a": 1}, "name": ["mia"]}, NOBODY),
-        ({"tier": {"deep": []}}, "The tier is neither"),
-        ({"tier": True}, "The tier is neither"),
-        ({"type": "follower"}, "Only subscribers"),
-        ({"type": ["subscriber"]}, "Only subscribers"),
-        ({"bulkGifted": True}, "A gift bomb"),
-        ({"isTest": True}, "It is a test"),
+        ({"tier": {"deep": []}}, "The tier must be"),
+        ({"tier": True}, "The tier must be"),
+        ({"type": "follower"}, "Only subscription events"),
+        ({"type": ["subscriber"]}, "Only subscription events"),
+        ({"bulkGifted": True}, "This is a whole gift bomb"),
+        ({"isTest": True}, "This is a test"),
     ],
     ids=str,
 )

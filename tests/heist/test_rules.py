@@ -88,7 +88,7 @@ def test_a_return_a_little_above_one_is_not_shown_as_one() -> None:
     ("values", "why"),
     [
         ({"high_multiplier_min": 400}, "high risk"),
-        ({"min_bet": 500, "max_bet": 100}, "lowest stake"),
+        ({"min_bet": 500, "max_bet": 100}, "minimum stake"),
     ],
 )
 def test_ranges_that_are_upside_down_are_refused(values: dict[str, Any], why: str) -> None:

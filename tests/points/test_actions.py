@@ -274,10 +274,10 @@ def test_limits_are_set_in_chat_without_a_linked_account(guild: PointsGuild) -> 
     assert found.break_until == NOON + timedelta(days=7)
     assert (found.daily_loss, found.next_loss) == (500, None), "none holds from tomorrow"
     assert guild.replies() == [
-        "You may lose 500 a day; 0 today.",
-        "You may lose 500 a day; 0 today. You're on a break from games until 2026-05-08 12:00 UTC.",
-        "A break lasts between a day and a year. Usage: !points break 7d",
-        "You may lose 500 a day; 0 today. From tomorrow: none"
+        "Your daily limit is 500; 0 lost today.",
+        "Your daily limit is 500; 0 lost today. You're on a break from games until 2026-05-08 12:00 UTC.",
+        "Choose a break between 1 day and 1 year. Usage: !points break 7d",
+        "Your daily limit is 500; 0 lost today. From tomorrow: none"
         " You're on a break from games until 2026-05-08 12:00 UTC.",
     ]
 
@@ -290,7 +290,9 @@ def test_where_streamelements_keeps_the_points_its_own_bot_answers(guild: Points
     guild.say("!pointsboard")
     assert guild.replies() == []
     guild.say("!points limit 500")
-    assert guild.replies() == ["You may lose 500 a day; 0 today."], "limits hold for every game"
+    assert guild.replies() == ["Your daily limit is 500; 0 lost today."], (
+        "limits hold for every game"
+    )
     guild.give(guild.link(MIA, MODERATOR), 5)
     with pytest.raises(Refusal, match="uses StreamElements points") as refused:
         guild.do(load_board, Query(10, 1, ""))

@@ -66,7 +66,7 @@ def test_an_evening_of_points(guild: PointsGuild, ask: Asker) -> None:
     assert "watched 10 hours" in said(ask.answer("points give", "mia", who="Tom", amount="50%"))
     guild.set(gift_hours=0)
     given = said(ask.answer("points give", "mia", who="Tom", amount="50%"))
-    assert "You gave 🪙 250 points to Tom and have 250 left." in given
+    assert "You gave 🪙 250 points to Tom. You have 250 left." in given
     assert "**Mia** · 250" in said(ask.answer("points board", "mia"))
     assert "/points buy tickets" in said(ask.answer("points buy", "mia"))
     refused = said(ask.answer("points buy", "mia", what="tickets 2"))
@@ -136,7 +136,7 @@ def test_an_import_is_looked_at_and_confirmed_with_a_button(
     guild.do(imports.start_list, "Mia,700\nghost,5")
     question = ask.answer("pointsadmin import")
     assert "This adds **700** and removes **0**" in said(question)
-    assert "Unknown, skipped: ghost" in said(question)
-    assert "1 balance has changed, +700 points" in said(ask.press(question, "Import"))
+    assert "Not found, skipped: ghost" in said(question)
+    assert "1 balance changed, +700 points" in said(ask.press(question, "Import"))
     assert guild.balance(guild.viewer(MIA)) == {"won": 700}
     assert "no longer open" in said(ask.press(question, "Cancel"))

@@ -40,7 +40,7 @@ def said(action: str, target: str, before: Any = None, after: Any = None) -> str
         ),
         ("counted held wagers of MadCats: $1,234.50", "wagers.release", "viewer:5", None, "1234.5"),
         (
-            "took back the last step of hunt #2 (guessing was opened)",
+            "undid the last step of hunt #2 (guessing opened)",
             "bonus_hunt.undo",
             "#2",
             None,
@@ -61,7 +61,7 @@ def said(action: str, target: str, before: Any = None, after: Any = None) -> str
             None,
         ),
         ("created the API token x (read and write)", "api_tokens.create", "x", None, "write"),
-        ("passed over 1 of raffle #3: banned", "raffle.pick", "#3.1", None, "banned"),
+        ("skipped winner 1 of raffle #3: banned", "raffle.pick", "#3.1", None, "banned"),
         ("unlinked the Kick account of MadCats", "wagers.unlink", "viewer:5", "kick", None),
         (
             "gave the overlay “Slot requests” a new address",

@@ -130,7 +130,7 @@ def test_bad_result_changes_nothing(guild: Guild, bet: str, win: str) -> None:
 def test_skipped_request_has_no_result(guild: Guild) -> None:
     guild.call("Mental")
     guild.do(actions.close_call, 1, "skipped")
-    with pytest.raises(Refusal, match="was not played"):
+    with pytest.raises(Refusal, match="hasn't been played"):
         guild.do(actions.record_result, 1, "1", "2")
 
 

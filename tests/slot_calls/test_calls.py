@@ -460,7 +460,7 @@ def test_own_calls_and_places_are_told(guild: Guild) -> None:
         (3, "c"),
     ]
     assert messages.mine(mine.payload) == "@MadCats In the queue: 1. a, 3. c"
-    assert messages.mine(none.payload) == "@MadCats You have no open request."
+    assert messages.mine(none.payload) == "@MadCats You have no open requests."
 
 
 def test_blocked_viewer_gets_no_answer(guild: Guild) -> None:

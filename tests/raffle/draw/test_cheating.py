@@ -415,7 +415,7 @@ def test_planned_freeze_uses_the_announced_round(
     (frozen,) = posted(tx, guild_id, "raffle.frozen")
     why = str(messages.frozen(frozen.payload).embed.description)
     words = {-1: "earlier than planned", 63: "later than planned"}
-    assert words.get(late, "This is the round that was announced") in why
+    assert words.get(late, "This is the announced round") in why
 
 
 def test_changed_end_announces_one_new_plan(tx: Connection, guild_id: int) -> None:

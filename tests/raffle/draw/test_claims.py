@@ -114,10 +114,10 @@ def test_prize_cannot_be_claimed_from_another_server(
 def test_second_claim_or_delivery_is_rejected(tx: Connection, guild_id: int) -> None:
     (pick,) = drew(tx, guild_id, ended(tx, guild_id))
     claim(tx, pick)
-    with pytest.raises(Refusal, match="have claimed"):
+    with pytest.raises(Refusal, match="already claimed"):
         claim(tx, pick)
     do(tx, guild_id, LATE, claims.deliver, CONFIG, pick.name)
-    with pytest.raises(Refusal, match="have this prize"):
+    with pytest.raises(Refusal, match="already received"):
         claim(tx, pick)
     with pytest.raises(Refusal, match="no claimed prize"):
         do(tx, guild_id, LATE, claims.deliver, CONFIG, pick.name)

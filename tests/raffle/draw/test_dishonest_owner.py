@@ -257,7 +257,7 @@ def test_member_sees_whether_they_are_the_claimant(tx: Connection, guild_id: int
     people.add_link(tx, guild_id, discord_id("leo"), "kick", viewer(tx, guild_id, "ana"), DUE)
     foreign = proof_of(tx, guild_id, "leo")
     assert (foreign.claimant, foreign.claimant_secret) == (own.claimant, "")
-    assert "Another member may claim" in str(messages.proof(foreign).description)
+    assert "Another member can claim" in str(messages.proof(foreign).description)
 
 
 SHORTER = {
@@ -313,7 +313,7 @@ def test_post_that_promised_something_is_not_edited_away(tx: Connection, guild_i
     discord_took(tx, DUE + WINDOW)
     claim(tx, second, at=WINDOW + timedelta(hours=1))
     shown = posted(tx, guild_id, "raffle.winner")[-1].payload
-    assert "There was time to claim it until" in str(render_winner(shown).embed.description)
+    assert "It could be claimed until " in str(render_winner(shown).embed.description)
 
 
 # -- what is posted -------------------------------------------------------------------------------
@@ -337,7 +337,7 @@ def test_nothing_is_drawn_before_the_freeze_is_posted(tx: Connection, guild_id: 
         do(tx, guild_id, DUE, actions.post_freeze_again, CONFIG, number)
     (told,) = posted(tx, guild_id, "raffle.undelivered")
     assert f"<#{CHANNEL_ID}>" in str(messages.undelivered(told.payload).embed.description)
-    assert any("refused the post" in one.reason for one in check_health(tx, DUE))
+    assert any("rejected the post" in one.reason for one in check_health(tx, DUE))
     assert not do(tx, guild_id, DUE, actions.draw_winners, CONFIG, number)
 
     act(tx, guild_id, change_setting, SETTINGS["channel"], 888, actor=ADMIN)

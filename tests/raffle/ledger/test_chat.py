@@ -60,7 +60,7 @@ def test_unlinked_viewers_see_their_waiting_tickets(tx: Connection, guild_id: in
     period(tx, guild_id)
     gives(tx, guild_id, MIA, 2)
     (told,) = says(tx, guild_id, MIA, "!tickets")
-    assert told == "@MadCats 30 tickets wait for you: link in Discord with /link."
+    assert told == "@MadCats 30 tickets are waiting for you: link in Discord with /link."
     assert says(tx, guild_id, LEO, "!tickets")[1] == (
         "@lil_bean Link your account in Discord with /link to take part."
     )

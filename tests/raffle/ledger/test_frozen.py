@@ -116,8 +116,8 @@ def test_chat_shows_the_locked_tickets(tx: Connection, frozen: int) -> None:
     links_late(tx, frozen)
     after = LATER - MIDDLE
     assert says(tx, frozen, MIA, "!tickets", after)[-1] == (
-        "@MadCats 75 tickets · rank 1 of 2, chance 71.4% · tickets are locked"
+        "@MadCats 75 tickets · rank 1 of 2, chance 71.4% · ticket list frozen"
     )
     assert says(tx, frozen, YUKI, "!tickets", after)[-1].endswith(
-        "15 tickets · not in this draw · tickets are locked"
+        "15 tickets · not in this draw · ticket list frozen"
     )
