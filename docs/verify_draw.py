@@ -29,7 +29,7 @@ QUICKNET = {  # the public beacon, as its address /info describes it
     "period": 3,
     "schemeID": "bls-unchained-g1-rfc9380",
 }
-AHEAD = 300  # seconds between the freeze and the round of a raffle
+MIN_DELAY_SECONDS = 300  # seconds between the freeze and the round of a raffle
 HEADER = re.compile(
     r"(?P<format>regulars draw (2|(?P<three>3)))\nserver [0-9a-f]{16}\n"
     r"period [1-9][0-9]* \S+Z \S+Z\nprize \".*\"\nwinners (?P<winners>[1-9][0-9]*)\n"
@@ -142,7 +142,7 @@ def check_pick(pick, k, expected, claimant, minutes):
     return f" ({shown})" if pick["reason"] else f", claimant {code} ({shown})"
 
 
-def verify(raw, say=str, ahead=AHEAD):
+def verify(raw, say=str, ahead=MIN_DELAY_SECONDS):
     """Check everything in the file; an exception says what is wrong. Returns the bundle, and what
     of it was posted in Discord."""
     bundle = read(raw)
@@ -200,7 +200,9 @@ def main():
     options.add_argument("bundle", type=Path, help="the proof file from the draw's page")
     options.add_argument("--seen", nargs="+", default=[], help="what was posted in Discord")
     options.add_argument("--online", action="store_true", help="ask https://api.drand.sh, too")
-    options.add_argument("--notice", type=int, default=AHEAD, help="seconds before the round")
+    options.add_argument(
+        "--notice", type=int, default=MIN_DELAY_SECONDS, help="seconds before the round"
+    )
     given = options.parse_args()
     try:
         bundle, posted = verify(given.bundle.read_bytes(), print, given.notice)

@@ -27,7 +27,7 @@ QUICKNET = {  # the public beacon, as its address /info describes it
     "period": 3,
     "schemeID": "bls-unchained-g1-rfc9380",
 }
-AHEAD = 6  # seconds between the freeze and the round of a game
+MIN_DELAY_SECONDS = 6  # seconds between the freeze and the round of a game
 UNIT = 10000
 HEADER = re.compile(
     r"regulars game 1\nserver [0-9a-f]{16}\ngame (?P<game>[a-z_]+) (?P<number>[1-9][0-9]*)\n"
@@ -98,7 +98,7 @@ def result(seed, message, place, bet):
 def check_round(terms):
     """Whether the rule demands this round of quicknet."""
     frozen = datetime.fromisoformat(terms["frozen"].replace("Z", "+00:00")).timestamp()
-    since = frozen + AHEAD - QUICKNET["genesis_time"]
+    since = frozen + MIN_DELAY_SECONDS - QUICKNET["genesis_time"]
     demanded = int(-(-since // QUICKNET["period"])) + 1
     need(int(terms["round"]) == demanded, f"the rule demands round {demanded}")
 

@@ -1,2 +1,2 @@
-"""Bonus hunts: bonuses are collected, then opened one after the other, while viewers guess how much
-comes back."""
+"""Bonus hunts: bonuses are collected, then opened one by one, while viewers guess the total
+payout."""

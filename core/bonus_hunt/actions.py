@@ -1,5 +1,5 @@
-"""What moderators can do with a hunt. Every action is one transaction, including the edit of the
-hunt's message, and every step of a hunt can be undone, the last one first."""
+"""Moderator actions on a hunt. Each action is one transaction that also edits the hunt's message.
+Steps can be undone, last one first."""
 
 from decimal import Decimal
 from typing import Literal
@@ -9,12 +9,12 @@ from sqlalchemy import func, select
 from core.bonus_hunt.panel import post_message
 from core.bonus_hunt.records import Bonus, Hunt
 from core.bonus_hunt.rules import (
-    LONGEST_TITLE,
     MAX_BONUSES,
+    MAX_TITLE_LENGTH,
     HuntSettings,
     digits_of,
 )
-from core.bonus_hunt.steps import step, take
+from core.bonus_hunt.steps import lock_current, step
 from core.bonus_hunt.store import IN_PROGRESS, View, get_view
 from core.games import actions as games
 from core.guilds.actions import audit, load_settings
@@ -26,14 +26,14 @@ from core.kit.text.words import _
 from core.people.lookup import find_person
 
 Editable = Literal["game", "bet", "by", "payout", "name", "cost"]
-"""What `/hunt edit` changes: the first four of a bonus, the others of the hunt."""
+"""Fields that `/hunt edit` changes: the first four belong to a bonus, the others to the hunt."""
 
 # -- from start to end ----------------------------------------------------------------------------
 
 
 def start(work: Work, title: str, start_cost: str, currency: str, channel_id: int) -> Hunt:
-    """Start a hunt and post its message; without a channel it has none. Raises Refusal if another
-    one is in progress, or something that was typed is wrong."""
+    """Start a hunt and post its message (none if `channel_id` is 0). Raises Refusal if another hunt
+    is in progress or the input is invalid."""
     work.lock(Lock.BONUS_HUNT)
     other = work.scalar(select(Hunt).where(IN_PROGRESS))
     if other is not None:
@@ -60,8 +60,10 @@ def start(work: Work, title: str, start_cost: str, currency: str, channel_id: in
 
 def _title(text: str) -> str:
     title = " ".join(text.split())
-    if not title or len(title) > LONGEST_TITLE:
-        raise Refusal(_("Enter a name of 1 to {maximum} characters.").format(maximum=LONGEST_TITLE))
+    if not title or len(title) > MAX_TITLE_LENGTH:
+        raise Refusal(
+            _("Enter a name of 1 to {maximum} characters.").format(maximum=MAX_TITLE_LENGTH)
+        )
     return title
 
 
@@ -76,9 +78,9 @@ def _currency(text: str) -> str:
 
 
 def open_hunt(work: Work, number: int | None = None) -> Hunt:
-    """End the collecting: from now on results are entered. Raises Refusal if bonuses are opened
-    already, or there are none."""
-    hunt = take(work, number)
+    """Stop collecting bonuses and start entering results. Raises Refusal if the opening has already
+    started or there are no bonuses."""
+    hunt = lock_current(work, number)
     if hunt.state == "opening":
         raise Refusal(
             _("The bonuses are already being opened."), _("Enter results with `/hunt result`.")
@@ -91,8 +93,8 @@ def open_hunt(work: Work, number: int | None = None) -> Hunt:
 
 
 def finish(work: Work, number: int | None = None) -> View:
-    """End the hunt, whether or not all bonuses were opened, and find the best guess."""
-    hunt = take(work, number)
+    """End the hunt and find the best guess. Bonuses may still be unopened."""
+    hunt = lock_current(work, number)
     with step(work, hunt, "finish"):
         hunt.state, hunt.finished_at = "finished", work.now
         if hunt.guesses_open:
@@ -101,8 +103,8 @@ def finish(work: Work, number: int | None = None) -> View:
 
 
 def reopen(work: Work, number: int | None = None) -> Hunt:
-    """Go on with a finished hunt, by default the last one. Raises Refusal if there is none, it is
-    not finished, or another one is in progress."""
+    """Reopen a finished hunt, by default the last one. Raises Refusal if there is none or a hunt is
+    in progress."""
     work.lock(Lock.BONUS_HUNT)
     hunt = get_view(work, number).hunt
     other = work.scalar(select(Hunt.number).where(IN_PROGRESS))
@@ -126,9 +128,9 @@ def add_bonus(
     viewer_id: int | None = None,
     number: int | None = None,
 ) -> Bonus:
-    """Add a bonus to the hunt that is in progress; `viewer_id` is who asked for the game. Raises
-    Refusal if there is no hunt, it is full, or the game or the bet is wrong."""
-    hunt = take(work, number)
+    """Add a bonus to the hunt in progress; `viewer_id` is the viewer who requested the game. Raises
+    Refusal if there is no hunt, it is full, or the game or bet is invalid."""
+    hunt = lock_current(work, number)
     (slot, provider), bet = _game(work, game_title), _bet(hunt, bet_text)
     last = select(func.max(Bonus.position)).where(Bonus.hunt == hunt.number)
     position = (work.scalar(last) or 0) + 1
@@ -150,7 +152,7 @@ def add_bonus(
 def add_typed(
     work: Work, game_title: str, bet_text: str, by: str = "", number: int | None = None
 ) -> Bonus:
-    """The same with a mention, a Discord id or a name in chat of who asked for the game."""
+    """`add_bonus` with the requester as typed: a mention, a Discord id or a name in chat."""
     viewer_id = find_person(work, by).viewer_id if by.strip() else None
     return add_bonus(work, game_title, bet_text, viewer_id, number)
 
@@ -158,8 +160,10 @@ def add_typed(
 def _game(work: Work, text: str) -> tuple[str, str]:
     """Title and provider."""
     found = games.find_game(work, text)
-    if not found.title or len(found.title) > LONGEST_TITLE:
-        raise Refusal(_("Enter a game of 1 to {maximum} characters.").format(maximum=LONGEST_TITLE))
+    if not found.title or len(found.title) > MAX_TITLE_LENGTH:
+        raise Refusal(
+            _("Enter a game of 1 to {maximum} characters.").format(maximum=MAX_TITLE_LENGTH)
+        )
     return found.title, found.provider
 
 
@@ -172,7 +176,7 @@ def _bet(hunt: Hunt, text: str) -> Decimal:
 
 def remove_bonus(work: Work, position: int) -> Bonus:
     """Take a bonus out of the hunt; the others keep their numbers."""
-    hunt = take(work)
+    hunt = lock_current(work)
     bonus = _get(work, hunt, position)
     with step(work, hunt, "remove", position):
         work.delete(bonus)
@@ -182,9 +186,10 @@ def remove_bonus(work: Work, position: int) -> Bonus:
 def record_result(
     work: Work, payout: str, position: int | None = None, number: int | None = None
 ) -> Bonus:
-    """Note what a bonus paid, by default the next one; the first result closes guessing. Raises
-    Refusal if bonuses are still collected, it has a result already, or the amount is wrong."""
-    hunt = take(work, number)
+    """Store the payout of a bonus, by default the next one; the first result closes guessing.
+    Raises Refusal if the opening has not started, the bonus has a result, or the amount is
+    invalid."""
+    hunt = lock_current(work, number)
     bonus, amount = _to_open(work, hunt, position), parse_amount(payout, hunt.digits)
     if bonus.payout is not None:
         raise Refusal(
@@ -203,9 +208,9 @@ def record_result(
 
 
 def skip_bonus(work: Work, position: int | None = None, number: int | None = None) -> Bonus:
-    """Leave a bonus out, by default the next one. Raises Refusal if bonuses are still collected, or
-    it was opened or skipped already."""
-    hunt = take(work, number)
+    """Skip a bonus, by default the next one. Raises Refusal if the opening has not started, or the
+    bonus was already opened or skipped."""
+    hunt = lock_current(work, number)
     bonus = _to_open(work, hunt, position)
     if not bonus.line.waits:
         raise Refusal(
@@ -240,10 +245,10 @@ def _get(work: Work, hunt: Hunt, position: int) -> Bonus:
 
 
 def edit(work: Work, what: str, value: str, position: int | None = None) -> Hunt:
-    """Correct the hunt or the bonus with this number; `what` is one of `Editable`. The values of
-    `by` and `payout` can be empty or `-`. Raises Refusal if there is no such bonus, or the value is
-    wrong."""
-    hunt, value = take(work), value.strip()
+    """Correct the hunt or the bonus with this number; `what` is one of `Editable`. An empty value
+    or `-` clears `by` and `payout`. Raises Refusal if there is no such bonus or the value is
+    invalid."""
+    hunt, value = lock_current(work), value.strip()
     value = "" if value == "-" else value
     if what in ("name", "cost"):
         if position is not None:
@@ -277,16 +282,15 @@ def edit(work: Work, what: str, value: str, position: int | None = None) -> Hunt
 
 
 def _end_guessing(work: Work, hunt: Hunt) -> None:
-    """A payout is known, which stays so even if it is taken back."""
+    """Close guessing because a payout is known; undoing the payout does not reopen it."""
     hunt.payout_known = True
     if hunt.guesses_open:
         hunt.guesses_until = work.now
 
 
 def set_guessing(work: Work, *, opened: bool, number: int | None = None) -> Hunt:
-    """Open or close guessing. Raises Refusal if it is so already, or a
-    result is known."""
-    hunt = take(work, number)
+    """Open or close guessing. Raises Refusal if nothing would change, or a result is known."""
+    hunt = lock_current(work, number)
     if hunt.guesses_open == opened:
         raise Refusal(_("Guessing is already open.") if opened else _("Guessing is not open."))
     if opened and hunt.payout_known:

@@ -42,7 +42,7 @@ class HuntButton(
     """Does one step of a hunt.
 
     Args:
-        at: the number of the bonus that it is about; for *Undo* the version of the hunt.
+        at: the number of the bonus; for *Undo* the version of the hunt.
     """
 
     permission = "manage_messages"
@@ -96,7 +96,7 @@ class HuntButton(
 
 
 def hunt_buttons(payload: Mapping[str, Any]) -> discord.ui.View | None:
-    """What can be done next. Needs a running event loop."""
+    """Buttons for the next possible steps. Needs a running event loop."""
     if payload["state"] == "finished":
         return None
     hunt, guesses_open = payload["hunt"], payload["guesses_open"]
@@ -113,7 +113,8 @@ def hunt_buttons(payload: Mapping[str, Any]) -> discord.ui.View | None:
 
 
 def render_message(payload: Mapping[str, Any]) -> Rendered:
-    """The hunt: with buttons while it is in progress, with a chart when it is finished."""
+    """The hunt's message: with buttons while it is in progress, with a chart once it is
+    finished."""
     embed = messages.hunt(payload)
     if not payload["chart"]:
         return Rendered(embed, lambda: hunt_buttons(payload))

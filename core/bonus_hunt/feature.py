@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from core.bonus_hunt import messages
 from core.bonus_hunt.discord import HISTORY, BonusHunts, HuntButton, render_message
-from core.bonus_hunt.guessing import guess_in_chat, tell_hunt
+from core.bonus_hunt.guessing import guess_in_chat, reply_with_hunt
 from core.bonus_hunt.pages import OVERLAY, PAGES, PUBLIC, activity, latest, stats
 from core.bonus_hunt.panel import forget, on_setting_changed
 from core.bonus_hunt.records import Bonus, Guess, Hunt
@@ -30,7 +30,7 @@ FEATURE = Feature(
         ),
         ChatCommand(
             ("hunt",),
-            chat_action(tell_hunt),
+            chat_action(reply_with_hunt),
             usage="!hunt",
             help="Shows the current bonus hunt.",
         ),
@@ -41,7 +41,7 @@ FEATURE = Feature(
         "bonus_hunt.guesses": messages.guesses_line,
         "bonus_hunt.guessed": Digested(messages.guessed_line, messages.guesses_in_line),
         "bonus_hunt.rejected": messages.rejected_line,
-        "bonus_hunt.told": messages.hunt_line,
+        "bonus_hunt.status": messages.hunt_line,
     },
     buttons=(HuntButton,),
     audit={

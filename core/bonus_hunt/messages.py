@@ -36,7 +36,7 @@ def signed(amount: Decimal) -> str:
 
 
 def break_even_words(multiplier: Decimal | None) -> str:
-    """How much the bonuses that are left have to pay."""
+    """The average multiplier that the remaining bonuses need."""
     if multiplier is None:
         return "–"
     return times(multiplier) if multiplier else _("reached")
@@ -46,7 +46,7 @@ def break_even_words(multiplier: Decimal | None) -> str:
 
 
 def hunt(payload: Mapping[str, Any]) -> discord.Embed:
-    """The message that always shows the hunt."""
+    """The live message of a hunt."""
     icon, tone = _STATES[payload["state"]]
     rows = [_bonus_row(payload, row) for row in payload["rows"]]
     if payload["earlier"]:
@@ -118,7 +118,7 @@ def _bonus_row(payload: Mapping[str, Any], row: Mapping[str, Any]) -> str:
 
 
 def chart(payload: Mapping[str, Any]) -> Callable[[], bytes]:
-    """Draws what the opened bonuses paid, as PNG, on any thread."""
+    """Returns a function that draws the payouts of the opened bonuses as PNG, on any thread."""
     shown = payload["chart"]
     return partial(
         payout_chart,
@@ -134,7 +134,7 @@ def chart(payload: Mapping[str, Any]) -> Callable[[], bytes]:
 
 
 def chart_words(payload: Mapping[str, Any]) -> str:
-    """The chart in words, for those who cannot see it."""
+    """Alt text of the chart."""
     text = plural(
         "Payout of {count} bonus: {{returned}} of {{cost}} came back.",
         "Payouts of {count} bonuses: {{returned}} of {{cost}} came back.",
@@ -292,7 +292,7 @@ def stats(found: Stats, names: Names) -> discord.Embed:
 
 
 def guesses_line(payload: Mapping[str, Any]) -> str:
-    """Guessing was opened or closed, or somebody has won."""
+    """Chat line: guessing was opened or closed, or a viewer won."""
     if payload["state"] == "open":
         return _(
             "{title}: guess the total payout! Type !{command} <amount> ({currency})."

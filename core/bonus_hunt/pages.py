@@ -1,4 +1,4 @@
-"""Bonus hunts on the dashboard and for everybody: a whole hunt can be run with the keyboard."""
+"""Dashboard and public pages of bonus hunts. A whole hunt can be run with the keyboard."""
 
 from typing import Any, get_args
 
@@ -41,7 +41,7 @@ _SHOWS: dict[str, Any] = {
 
 @PAGES.get()
 def hunt(page: Page) -> str:
-    """The hunt that is in progress, or else the last one."""
+    """The hunt in progress, or else the last one."""
     with page.together():
         view = page.run(store.find_view)
         guesses = page.run(store.list_guesses, view.hunt.number) if view else []
@@ -102,7 +102,7 @@ def download(page: Page, number: int) -> Response:
 @PAGES.post("start", shows=hunt)
 def start(page: Page) -> Response:
     form = page.form
-    # A channel that was not offered could be one that the person must not see.
+    # Reject channels that were not offered: the person might not be allowed to see them.
     chosen = dict(page.channel_choices()).get(form.get("channel", ""))
     channel_id = int(form["channel"]) if chosen else 0
     given = form.get("name", ""), form.get("cost", ""), form.get("currency", "")
@@ -137,7 +137,7 @@ def edit(page: Page) -> Response:
 
 @PAGES.post("<int:position>/<any(skip, remove):act>", shows=hunt)
 def drop(page: Page, position: int, act: str) -> Response:
-    """Leave a bonus out, or take it out of the hunt."""
+    """Skip a bonus, or remove it from the hunt."""
     action = actions.skip_bonus if act == "skip" else actions.remove_bonus
     bonus = page.run(action, position)
     done = {"skip": _("{slot} skipped."), "remove": _("{slot} removed.")}[act]
@@ -146,7 +146,7 @@ def drop(page: Page, position: int, act: str) -> Response:
 
 @PAGES.post("<any(open, finish, reopen):act>", shows=hunt)
 def move(page: Page, act: str) -> Response:
-    """The steps of the whole hunt."""
+    """Start the opening, finish the hunt, or reopen it."""
     match act:
         case "open":
             page.run(actions.open_hunt)
@@ -207,26 +207,26 @@ def activity(page: Page) -> list[Activity]:
     return [said for one in page.run(store.list_newest, 5) for said in says(one)]
 
 
-ON_STREAM = 5
-"""Bonuses around the next one."""
+OVERLAY_ROWS = 5
+"""Bonuses shown around the next one."""
 
 
-def _on_stream(work: Work) -> dict[str, Any]:
+def _overlay_data(work: Work) -> dict[str, Any]:
     view = store.find_view(work)
     if view is None:
         return {"view": None}
     place = view.bonuses.index(view.next) if view.next else len(view.bonuses)
-    first = max(0, min(place - 1, len(view.bonuses) - ON_STREAM))
+    first = max(0, min(place - 1, len(view.bonuses) - OVERLAY_ROWS))
     if view.hunt.state == "collecting":
-        first = max(0, len(view.bonuses) - ON_STREAM)
+        first = max(0, len(view.bonuses) - OVERLAY_ROWS)
     command = names_of(work, GUESS_NAMES)[0]
-    rows = view.bonuses[first : first + ON_STREAM]
+    rows = view.bonuses[first : first + OVERLAY_ROWS]
     names = _names(work, view)
     return {"view": view, "names": names, "rows": rows, "command": command, **_SHOWS}
 
 
 def _names(work: Work, view: store.View) -> Names:
-    """Of everybody in a hunt, in public."""
+    """Public names of all viewers in a hunt."""
     return public_names(work, [view.hunt.viewer_id, *(bonus.viewer_id for bonus in view.bonuses)])
 
 
@@ -235,13 +235,13 @@ OVERLAY = Overlay(
     lambda: _("Bonus hunt"),
     PAGES.icon,
     "bonus_hunt/overlay.html",
-    data=_on_stream,
+    data=_overlay_data,
     follows=("bonus_hunt",),
 )
 
 
 def latest(work: Work) -> list[Latest]:
-    hunts = store.list_newest(work, ON_STREAM)
+    hunts = store.list_newest(work, OVERLAY_ROWS)
     names = public_names(work, [one.viewer_id for one in hunts])
     return [
         Latest(one.finished_at, names[one.viewer_id], _("won the bonus hunt guessing"))
@@ -251,7 +251,7 @@ def latest(work: Work) -> list[Latest]:
 
 
 def _public(public: PublicRequest) -> str:
-    """The list, or with a number in the address one hunt."""
+    """The list of hunts, or one hunt if the address has a number."""
     number = public.number
     if number is None:
         views = public.run(store.list_hunts)

@@ -19,9 +19,9 @@ FORMAT = "regulars game 1"
 
 UNIT = 10_000
 
-NOTICE = timedelta(seconds=6)
+ROUND_DELAY = timedelta(seconds=6)
 """Between the freeze and the round that decides, at least."""
-PATIENCE = timedelta(seconds=60)
+ROUND_TIMEOUT = timedelta(seconds=60)
 """After the freeze: without the round by then, stakes are refunded."""
 
 HEADER_LINES = 8
@@ -90,8 +90,8 @@ def next_second(now: datetime) -> datetime:
 
 
 def choose_round(chain: Chain, frozen_at: datetime) -> int:
-    """The first round that is published at least `NOTICE` after the freeze."""
-    return chain.first_round_after(frozen_at + NOTICE)
+    """The first round that is published at least `ROUND_DELAY` after the freeze."""
+    return chain.first_round_after(frozen_at + ROUND_DELAY)
 
 
 def freeze(terms: GameTerms, salt: bytes, bets: Mapping[str, Bet]) -> str:

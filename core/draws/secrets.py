@@ -10,13 +10,13 @@ from collections.abc import Iterable, Iterator
 
 SECRET_BYTES = 32
 
-PSEUDONYM = 40
+PSEUDONYM_LENGTH = 40
 """Characters of a name in the list."""
 
-SECRET_NUMBER = 32
+SECRET_NUMBER_LENGTH = 32
 """Characters of an account's secret number."""
 
-CLAIMANT = 32
+CLAIMANT_LENGTH = 32
 """Characters of a name as a Discord member: so many that nobody finds two members with the same."""
 
 
@@ -37,7 +37,7 @@ def server_pseudonym(guild_id: int) -> str:
 
 def secret_number(salt: bytes, account: str) -> str:
     """Shown only to the owner of an account; of winners it is published."""
-    return hmac.digest(salt, account.encode(), "sha256").hex()[:SECRET_NUMBER]
+    return hmac.digest(salt, account.encode(), "sha256").hex()[:SECRET_NUMBER_LENGTH]
 
 
 def pseudonym(secret: str, account: str) -> str:
@@ -46,7 +46,7 @@ def pseudonym(secret: str, account: str) -> str:
     Nobody can find another account with the same pseudonym, and without the secret number nobody
     can find this account.
     """
-    return hashlib.sha256(f"{secret} {account}".encode()).hexdigest()[:PSEUDONYM]
+    return hashlib.sha256(f"{secret} {account}".encode()).hexdigest()[:PSEUDONYM_LENGTH]
 
 
 def pseudonym_of(salt: bytes, account: str) -> str:
@@ -55,7 +55,7 @@ def pseudonym_of(salt: bytes, account: str) -> str:
 
 def claimant(salt: bytes, discord_id: int) -> str:
     """Ties a prize to the Discord member who may claim it."""
-    return pseudonym_of(salt, claimant_account(discord_id))[:CLAIMANT]
+    return pseudonym_of(salt, claimant_account(discord_id))[:CLAIMANT_LENGTH]
 
 
 def claimant_account(discord_id: int) -> str:
@@ -74,5 +74,5 @@ def pseudonyms(salt: bytes, accounts: Iterable[str]) -> Iterator[str]:
         inside, outside = inner.copy(), outer.copy()
         inside.update(encoded)
         outside.update(inside.digest())
-        secret = outside.hexdigest()[:SECRET_NUMBER].encode()
-        yield hashlib.sha256(secret + b" " + encoded).hexdigest()[:PSEUDONYM]
+        secret = outside.hexdigest()[:SECRET_NUMBER_LENGTH].encode()
+        yield hashlib.sha256(secret + b" " + encoded).hexdigest()[:PSEUDONYM_LENGTH]

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from core.drand.chain import QUICKNET, Chain
-from core.draws.secrets import CLAIMANT, claimant_account, pseudonyms
+from core.draws.secrets import CLAIMANT_LENGTH, claimant_account, pseudonyms
 
 FORMAT = "regulars draw 2"
 """Of a list whose lines belong to nobody in Discord, such as requests."""
@@ -129,7 +129,9 @@ def freeze(
     if terms.claim_minutes is None:
         return make_snapshot(header, pseudonyms(salt, accounts), weights)
     named = pseudonyms(salt, map(claimant_account, members))
-    ends = (f"{weight} {name[:CLAIMANT]}" for weight, name in zip(weights, named, strict=True))
+    ends = (
+        f"{weight} {name[:CLAIMANT_LENGTH]}" for weight, name in zip(weights, named, strict=True)
+    )
     return make_snapshot(header, pseudonyms(salt, accounts), ends)
 
 

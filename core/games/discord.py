@@ -10,7 +10,7 @@ from core.kit.discord.ui import answer, run_action, server_group
 Context = commands.Context[commands.Bot]
 
 MAY_BAN = any_of("games", "slot_calls")
-"""Whoever works through the queue bans games there as well."""
+"""Moderators who handle the queue can ban games, too."""
 
 
 class Games(commands.Cog):

@@ -25,7 +25,7 @@ def overview(current: Overview) -> discord.Embed:
 
 
 def found(match: Match) -> discord.Embed:
-    """The match of a name."""
+    """The result of a search."""
     title = safe(match.title)
     if match.found == "known":
         body = safe(match.provider)
@@ -47,7 +47,7 @@ def saved(game: Game) -> discord.Embed:
 
 
 def ban_changed(game: Game) -> discord.Embed:
-    """Viewers can no longer request it, or again."""
+    """A game was banned or unbanned."""
     if game.banned:
         return card(f"🚫 {safe(game.title)}", _("Viewers can no longer request it."))
     return card(f"🎮 {safe(game.title)}", _("Viewers can request it again."), tone="success")
@@ -59,7 +59,7 @@ def removed(game: Game) -> discord.Embed:
 
 
 def banned(games: Sequence[Game]) -> discord.Embed:
-    """The games that nobody can request."""
+    """The banned games."""
     if not games:
         return card("🚫 " + _("No banned games"), _("Ban one with `/games ban`."))
     rows = [f"{safe(game.title)} · {safe(game.provider)}" for game in games[:MAX_LISTED]]

@@ -36,7 +36,7 @@ def games(page: Page) -> str:
 
 @PAGES.get("games.csv")
 def export(page: Page) -> Response:
-    """Every game, in the form that can be imported."""
+    """Every game, as a file that can be imported again."""
     index = page.run(actions.get_index)
     return csv_response("games", COLUMNS, map(to_cells, index.games))
 

@@ -1,5 +1,5 @@
-"""Starting, cancelling and finishing a heist. Every step is an idempotent transaction: after a kill
-`core.heist.tasks` continues with the next one."""
+"""Starting, cancelling and finishing a heist. Every step is an idempotent transaction; after a
+crash `core.heist.tasks` continues with the next step."""
 
 import json
 from collections.abc import Collection, Sequence
@@ -45,12 +45,12 @@ from core.people.names import named_only, public_name
 from core.points import providers
 from core.points.providers import Moved, Round
 
-CONFIRM_WITHIN = timedelta(seconds=75)
-"""After the lock or the result. Stakes that the provider has not confirmed by then are refused, and
-the heist does not wait for a payout any longer."""
+CONFIRM_TIMEOUT = timedelta(seconds=75)
+"""How long to wait for the points provider after the lock or the result. After that, unconfirmed
+stakes are refused, and the heist stops waiting for payouts."""
 
 MAX_NAMED = 10
-"""Names in a chat line."""
+"""Maximum number of names in a chat line."""
 
 # -- starting -------------------------------------------------------------------------------------
 
@@ -116,7 +116,7 @@ def _require_points(work: Work) -> None:
 
 
 def _check_switch(work: Work, settings: HeistSettings, changed: Collection[str]) -> None:
-    """Heists can only be turned on where there are points."""
+    """Refuse turning heists on while points are off."""
     if settings.enabled and "heist.enabled" in changed:
         _require_points(work)
 
@@ -225,7 +225,7 @@ def cancel(work: Work) -> Heist:
 
 
 def _end_without_result(work: Work, heist: Heist, end: End) -> None:
-    """Refund everybody, without a cooldown."""
+    """Refund all stakes, without a cooldown."""
     players, _staked = store.count_crew(work, heist.number)
     heist.state, heist.end, heist.ended_at = "cancelled", end, work.now
     if players:
@@ -259,7 +259,7 @@ def lock(work: Work, number: int, chain: Chain) -> bool:
             _record_stakes(work, heist, moved, moved.key)
             work.flush()
     if waiting := work.scalars(pending).all():
-        if work.now < (heist.locked_at or heist.closes_at) + CONFIRM_WITHIN:
+        if work.now < (heist.locked_at or heist.closes_at) + CONFIRM_TIMEOUT:
             return False
         for player in waiting:
             player.state, player.reason = "refused", "provider"
@@ -327,7 +327,7 @@ def _freeze(work: Work, heist: Heist, salt: bytes, crew: Sequence[Player], chain
 
 
 def _refusals(work: Work, heist: Heist) -> list[dict[str, Any]]:
-    """Reason, count and some names; the most frequent reason first."""
+    """Refusals by reason, with count and some names; the most frequent reason first."""
     view = store.find_view(work, heist.number)
     found: dict[str, list[Player]] = {}
     for player in view.refused if view else ():
@@ -397,7 +397,7 @@ def roll(work: Work, number: int) -> bool:
 
 
 def results_of(heist: Heist, seed: bytes) -> dict[str, rolls.Rolled]:
-    """Pseudonym -> result, as anybody can compute it."""
+    """Pseudonym -> result, as anyone can compute it."""
     bets = rolls.bets_of(heist.snapshot or "")
     return rolls.roll_all(seed, heist.snapshot_hash or "", heist.randomness or "", bets)
 
@@ -415,9 +415,9 @@ def pay(work: Work, number: int) -> bool:
         moved = providers.pay(work, Round(GAME, number), key, payouts)
         if moved is None:
             heist.is_unpaid = True
-            if heist.round_at is None or work.now < heist.round_at + CONFIRM_WITHIN:
+            if heist.round_at is None or work.now < heist.round_at + CONFIRM_TIMEOUT:
                 return False
-        elif not heist.is_unpaid:  # otherwise the events tell who was refused
+        elif not heist.is_unpaid:  # otherwise events report who was refused
             record_refused(work, heist, moved)
     heist.state, heist.ended_at = "cooldown", work.now
     heist.ready_at = work.now + timedelta(seconds=heist.settings.start_heist_cooldown)
@@ -454,7 +454,7 @@ def _result(work: Work, heist: Heist) -> dict[str, Any]:
 
 
 def end_cooldown(work: Work, number: int) -> bool:
-    """Let the next heist start, and announce that."""
+    """End the cooldown and announce that the next heist can start."""
     work.lock(Lock.HEIST)
     heist = work.find(Heist, number)
     if heist is None or heist.state != "cooldown" or heist.ready_at is None:
@@ -469,12 +469,12 @@ def end_cooldown(work: Work, number: int) -> bool:
 
 
 def refund_after_timeout(work: Work, number: int, end: End = "beacon") -> bool:
-    """Refund everybody if there is no result a minute after the freeze."""
+    """Refund all stakes if there is no result a minute after the freeze."""
     work.lock(Lock.HEIST)
     heist = work.find(Heist, number)
     if heist is None or heist.state not in ("locked", "resolving") or heist.frozen_at is None:
         return False
-    if work.now < heist.frozen_at + rolls.PATIENCE:
+    if work.now < heist.frozen_at + rolls.ROUND_TIMEOUT:
         return False
     _end_without_result(work, heist, end)
     return True
@@ -484,7 +484,7 @@ def refund_after_timeout(work: Work, number: int, end: End = "beacon") -> bool:
 
 
 def on_points_moved(work: Work, event: PointsMoved) -> None:
-    """The provider has answered. The outcome of a payout is read in `pay`."""
+    """Handle the provider's answer. The outcome of a payout is read in `pay`."""
     if event.game != GAME:
         return
     work.lock(Lock.HEIST)

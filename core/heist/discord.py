@@ -64,7 +64,7 @@ def render_message(payload: Mapping[str, Any]) -> Rendered:
 
 
 class OwedButton(AdminButton, address="heist_owed", acts=("again", "off")):
-    """Pays again or writes off what the provider refused to pay for the heist with this number."""
+    """Retries or writes off the refused payouts of the heist with this number."""
 
     @staticmethod
     def face(act: str) -> Face:

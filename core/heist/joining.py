@@ -1,5 +1,5 @@
-"""`!join <amount> [risk]`. Stakes are taken when somebody joins, or all together at the lock if the
-provider of points answers later."""
+"""`!join <amount> [risk]`. Stakes are taken when a player joins, or all together at the lock if the
+points provider answers later."""
 
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
@@ -26,7 +26,7 @@ from core.tiers.badges import badge_tier
 GAME = "heist"
 
 GRACE = timedelta(seconds=2)
-"""How late a message that was sent in time may arrive."""
+"""How long to wait for messages that were sent in time."""
 
 
 def join(work: Work, messages: Sequence[ChatMessageSent]) -> None:
@@ -43,7 +43,7 @@ def join(work: Work, messages: Sequence[ChatMessageSent]) -> None:
         if heist is not None and heist.state == "open" and message.is_since(heist.opened_at):
             applicants.append(_Applicant(message, viewer_id))
         else:
-            _say_why_not(work, message, heist)
+            _reply_no_heist(work, message, heist)
     if heist is None or not applicants:
         return
     crew = _Crew(work, heist, applicants)
@@ -66,9 +66,9 @@ def join(work: Work, messages: Sequence[ChatMessageSent]) -> None:
         refresh_message(work, heist)
 
 
-def _say_why_not(work: Work, message: ChatMessageSent, heist: Heist | None) -> None:
-    """Once a minute for all; silent where there are no heists, because other bots have the command,
-    too."""
+def _reply_no_heist(work: Work, message: ChatMessageSent, heist: Heist | None) -> None:
+    """Reply at most once a minute; stay silent where heists are off, because other bots have this
+    command, too."""
     if not load_settings(work, HeistSettings).enabled or not providers.is_on(work):
         return
     reason = "none" if heist is None else "early" if heist.state == "open" else "late"
@@ -78,7 +78,7 @@ def _say_why_not(work: Work, message: ChatMessageSent, heist: Heist | None) -> N
 
 
 class _Applicant:
-    """Somebody who wants to join."""
+    """A join request."""
 
     def __init__(self, message: ChatMessageSent, viewer_id: ViewerId) -> None:
         self.message, self.viewer_id = message, viewer_id
@@ -88,7 +88,7 @@ class _Applicant:
 
 
 class _Crew:
-    """The players of a heist, and what decides about a batch of joins."""
+    """The players of a heist, and the data needed to decide on a batch of joins."""
 
     def __init__(self, work: Work, heist: Heist, applicants: Sequence[_Applicant]) -> None:
         self._work, self._heist, self._settings = work, heist, heist.settings
@@ -133,11 +133,11 @@ class _Crew:
         return "high" if one.stake > settings.max_bet else None
 
     def reserve(self, one: _Applicant) -> None:
-        """Count somebody as joined, so that nobody joins twice in one batch."""
+        """Count a player as joined, so that nobody joins twice in one batch."""
         self._joined.add(one.viewer_id)
 
     def record_refused(self, one: _Applicant, reason: Reason | None = None) -> None:
-        """Store a refusal, unless they have joined already."""
+        """Store a refusal, unless the viewer has already joined."""
         player = self._players.get(one.viewer_id)
         if player is not None and player.state != "refused":
             return

@@ -32,7 +32,7 @@ _STYLES: dict[str, tuple[str, Tone]] = {
     "cancelled": ("⚫", "warning"),
 }
 
-ROOM = 330
+MAX_NAMES_LENGTH = 330
 """Characters for names in a chat line, which leaves enough for the rest."""
 
 
@@ -175,7 +175,7 @@ def owed(payload: Mapping[str, Any]) -> discord.Embed:
 
 
 def paid_again(one: Heist) -> discord.Embed:
-    """A refused payout is tried again."""
+    """A refused payout is being retried."""
     title = _("Heist #{number}: payout retried").format(number=one.number)
     return card("🔁 " + title, _("You'll get another message if it fails again."), tone="success")
 
@@ -281,7 +281,7 @@ def refusals_text(refused: Sequence[Mapping[str, Any]]) -> str:
 
 
 def refusal_text(reason: str) -> str:
-    """Why somebody is not in the crew."""
+    """Why a viewer is not in the crew."""
     return {
         "usage": _("no amount"),
         "amount": _("invalid amount"),
@@ -304,7 +304,7 @@ def _names(named: Sequence[str], count: int) -> str:
     """Some names, and how many more there are, within the limit of characters."""
     shown: list[str] = []
     for name in named:
-        if sum(len(one) + 2 for one in shown) + len(name) > ROOM // 2:
+        if sum(len(one) + 2 for one in shown) + len(name) > MAX_NAMES_LENGTH // 2:
             break
         shown.append(name)
     more = count - len(shown)
@@ -330,7 +330,7 @@ def result_line(payload: Mapping[str, Any]) -> str:
         "solo_loss": _("{user} was caught!"),
     }[payload["outcome"]]
     line = "🎭 " + fill(payload["story"] or usual, _values(payload))
-    line = line if len(line) <= ROOM // 2 else line[: ROOM // 2 - 1] + "…"
+    line = line if len(line) <= MAX_NAMES_LENGTH // 2 else line[: MAX_NAMES_LENGTH // 2 - 1] + "…"
     line += " " + _("{won}/{players} won {paid}.").format(
         won=f"{payload['won']:,}",
         players=f"{payload['players']:,}",

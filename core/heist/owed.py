@@ -16,7 +16,7 @@ from core.points.providers import Moved, Round
 
 
 def record_refused(work: Work, heist: Heist, moved: Moved | None) -> None:
-    """Store what the provider refused to pay, and ask the admins. Call it once per operation."""
+    """Store refused payouts and ask the admins what to do. Call it once per operation."""
     if moved is None or not moved.refused:
         return
     refused = providers.list_refused(work, moved)
@@ -33,7 +33,7 @@ def record_refused(work: Work, heist: Heist, moved: Moved | None) -> None:
 
 
 def _list_owed(work: Work, number: int) -> Sequence[Player]:
-    """Raises Refusal if nobody is owed anything."""
+    """Raises Refusal if the heist has no unpaid points."""
     work.lock(Lock.HEIST)
     found = work.scalars(select(Player).where(Player.heist == number, Player.owed > 0)).all()
     if not found:
@@ -42,7 +42,7 @@ def _list_owed(work: Work, number: int) -> Sequence[Player]:
 
 
 def pay_again(work: Work, number: int) -> Heist:
-    """Ask the provider again to pay what it refused."""
+    """Retry the refused payouts."""
     owed = {one.viewer_id: one for one in _list_owed(work, number)}
     amounts: dict[int, int] = {viewer_id: one.owed for viewer_id, one in owed.items()}
     for one in owed.values():
@@ -56,7 +56,7 @@ def pay_again(work: Work, number: int) -> Heist:
 
 
 def write_off(work: Work, number: int) -> int:
-    """Give up on what the provider refused, for example after paying by hand; returns how much."""
+    """Write off the refused payouts, for example after paying by hand; returns how many points."""
     owed = _list_owed(work, number)
     total = sum(one.owed for one in owed)
     for one in owed:

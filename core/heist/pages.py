@@ -41,7 +41,7 @@ VERIFIER = Path(__file__).parents[2] / "docs" / "verify_game.py"
 MAX_SHOWN = 500
 """Players on a page."""
 
-ON_STREAM = 8
+OVERLAY_ROWS = 8
 
 _TEMPLATE_VALUES: dict[str, Any] = {
     "tier_label": tier_label,
@@ -94,7 +94,7 @@ def heist(page: Page) -> str:
 
 @PAGES.get("preview")
 def preview(page: Page) -> str:
-    """The average return of the odds in the query. Nothing is saved."""
+    """Preview the average return of the odds in the query without saving them."""
     settings, wrong = _read_odds(page.run(load_settings, HeistSettings)), ""
     try:
         check_economy(settings)
@@ -153,14 +153,14 @@ def cancel(page: Page) -> Response:
 
 @PAGES.post("<int:number>/pay_again", shows=heist)
 def pay_again(page: Page, number: int) -> Response:
-    """Pay again what the provider refused."""
+    """Retry the refused payouts."""
     page.run(owed.pay_again, number)
     return page.done(_("Retrying the payout of heist #{number}.").format(number=number))
 
 
 @PAGES.post("<int:number>/write_off", shows=heist)
 def write_off(page: Page, number: int) -> Response:
-    """Write off what the provider refused."""
+    """Write off the refused payouts."""
     page.run(owed.write_off, number)
     return page.done(_("Wrote off the unpaid points of heist #{number}.").format(number=number))
 
@@ -206,14 +206,14 @@ def activity(page: Page) -> list[Activity]:
     ]
 
 
-def _on_stream(work: Work) -> dict[str, Any]:
+def _overlay_data(work: Work) -> dict[str, Any]:
     view = store.find_view(work)
     rows = []
     if view is not None:
         rows = view.winners if view.heist.is_decided else list(reversed(view.crew))
     command = names_of(work, JOIN_NAMES)[0]
     named, names = named_only(work, rows)
-    found = {"view": view, "rows": named[:ON_STREAM], "names": names, "command": command}
+    found = {"view": view, "rows": named[:OVERLAY_ROWS], "names": names, "command": command}
     return found | _TEMPLATE_VALUES
 
 
@@ -222,7 +222,7 @@ OVERLAY = Overlay(
     lambda: _("Heist"),
     PAGES.icon,
     "heist/overlay.html",
-    data=_on_stream,
+    data=_overlay_data,
     follows=("heist", "tiers"),
 )
 
@@ -241,7 +241,7 @@ def latest(work: Work) -> list[Latest]:
 
 
 def _public(public: PublicRequest) -> str | Response:
-    """The list, or with a number in the address one heist and its proof."""
+    """The list of heists, or one heist and its proof if the address has a number."""
     number = public.number
     if number is None:
         settings = public.run(load_settings, HeistSettings)
@@ -265,7 +265,7 @@ def _public(public: PublicRequest) -> str | Response:
         )
     beacon = ""
     heist = view.heist
-    if snapshot.is_public(heist.chain, heist.round, heist.frozen_at, rolls.NOTICE):
+    if snapshot.is_public(heist.chain, heist.round, heist.frozen_at, rolls.ROUND_DELAY):
         beacon = f"{PUBLIC_BEACON}/{QUICKNET.hash}/public/{view.heist.round}"
     return public.render(
         "heist/public_one.html",
@@ -279,7 +279,7 @@ def _public(public: PublicRequest) -> str | Response:
 
 
 def make_proof(work: Work, heist: Heist) -> bytes:
-    """The file with which anybody can repeat a heist. See docs/fairness.md."""
+    """The proof file with which anyone can repeat a heist (docs/fairness.md)."""
     seed, salt = actions.unseal(work, heist.sealed_seed), actions.unseal(work, heist.sealed_salt)
     owners = {}
     for account in store.list_account_names(work, heist.number).values():

@@ -79,7 +79,7 @@ def _story(when: str, label: str) -> Any:
 
 
 class HeistSettings(GuildSettings, feature="heist"):
-    """The settings have the names of the StreamElements widget, in lower case."""
+    """Settings, named like the fields of the StreamElements widget, in lower case."""
 
     headings = {  # noqa: RUF012
         "enabled": N_("Game"),
@@ -225,8 +225,8 @@ class Return:
 
 
 def expected_returns(settings: HeistSettings) -> list[Return]:
-    """For every risk and every bonus that is on. Payouts are rounded down, so the real return is
-    never higher."""
+    """The expected return for every risk and active bonus. Payouts are rounded down, so the real
+    return is never higher."""
     tiers = [tier for tier in TIERS if tier == "none" or settings.bonus(tier) != 100]
     return [
         Return(risk, tier, expected_return(settings.bet(1, risk, tier)))
@@ -245,7 +245,8 @@ def check_economy(settings: HeistSettings) -> None:
     """The economy guard.
 
     Raises:
-        Refusal: some player gets back more than the stake on average, or a range is upside down.
+        Refusal: some players would get back more than their stake on average, or a minimum is above
+        its maximum.
     """
     for risk in RISKS:
         _rate, lowest, highest = settings.odds(risk)
@@ -354,7 +355,7 @@ def parse_join(argument: str, settings: HeistSettings) -> JoinRequest | None:
 
 
 def _without_emotes(argument: str, names: Mapping[str, Risk]) -> str:
-    """Folded; what might be a misspelt risk stays."""
+    """The words in lower case without emotes; possible misspelt risks are kept."""
     words = argument.split()
     known = [word for name in (*names, *WHOLE_OR_HALF) for word in name.split()]
     while len(words) > 1 and looks_like_emote(words[-1]):
@@ -365,7 +366,7 @@ def _without_emotes(argument: str, names: Mapping[str, Risk]) -> str:
 
 
 def _risk_names(settings: HeistSettings) -> Iterator[tuple[str, Risk]]:
-    """The longest first, so that no name hides another."""
+    """Names of the risks, longest first, so that no name hides another."""
     names: dict[str, Risk] = {}
     for risk in RISKS:
         names.setdefault(" ".join(settings.risk_name(risk).casefold().split()), risk)

@@ -16,7 +16,7 @@ MAX_HEISTS = 50
 
 IS_RUNNING = Heist.state.in_(RUNNING)
 IN_CREW = Player.state != "refused"
-_FRESH = {"populate_existing": True}
+_RELOAD = {"populate_existing": True}
 """Reload viewers' names, which may have changed."""
 
 
@@ -57,7 +57,7 @@ class View:
 
 
 def find_running(work: Work) -> Heist | None:
-    """The heist that is not over."""
+    """The running heist."""
     return work.scalar(select(Heist).where(IS_RUNNING))
 
 
@@ -67,13 +67,13 @@ def find_newest(work: Work) -> Heist | None:
 
 
 def find_view(work: Work, number: int | None = None) -> View | None:
-    """A heist with its players; the newest without a number."""
+    """A heist with its players; by default the newest."""
     heist = find_newest(work) if number is None else work.find(Heist, number)
     if heist is None:
         return None
     theirs = select(Player).where(Player.heist == heist.number)
     in_order = theirs.order_by(Player.joined_at, Player.viewer_id)
-    players = work.scalars(in_order, execution_options=_FRESH).all()
+    players = work.scalars(in_order, execution_options=_RELOAD).all()
     crew = [player for player in players if player.state != "refused"]
     refused = [one for one in players if one.state == "refused"]
     return View(heist, crew, refused, tiers_of(work, crew), heist.settings)
@@ -85,7 +85,7 @@ def list_heists(work: Work, maximum: int = MAX_HEISTS) -> Sequence[Heist]:
 
 
 def list_unfinished(tx: Connection) -> Sequence[Heist]:
-    """The heists of all servers that have steps left."""
+    """Unfinished heists of all servers."""
     found = select(Heist).where(Heist.state.not_in(("done", "cancelled")))
     return read_records(tx, found.execution_options(**ACROSS_GUILDS))
 

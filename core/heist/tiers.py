@@ -19,8 +19,8 @@ _TIERS: Mapping[KnownTier, Tier] = {
 
 
 def tiers_of(work: Work, crew: Sequence[Player]) -> dict[int, Tier]:
-    """Viewer id -> the tier of each player: the fixed one, or the one that we know now. Makes no
-    calls."""
+    """Viewer id -> the tier of each player: the fixed one, or else the current one in the
+    database."""
     badges: dict[int, KnownTier | None] = {
         one.viewer_id: one.badge_tier for one in crew if one.tier is None
     }

@@ -25,7 +25,7 @@ from core.people.records import Viewer
 from core.points import ledger, providers, store
 from core.points.ledger import NewEntry
 from core.points.records import Entry, PlayLimit, Season
-from core.points.rules import LONGEST_REASON, MOST, PointsSettings, allocate, spendable
+from core.points.rules import MAX_POINTS, MAX_REASON_LENGTH, PointsSettings, allocate, spendable
 from core.watchtime.standings import list_ranks
 
 Change = Literal["add", "remove", "set"]
@@ -67,7 +67,7 @@ def grant_many(
 ) -> dict[int, int]:
     """Change the points of many viewers, all or none; returns the new balance of each."""
     require_own(load_settings(work, PointsSettings))
-    if any(not 0 <= amount <= MOST for amount in amounts.values()):
+    if any(not 0 <= amount <= MAX_POINTS for amount in amounts.values()):
         raise Refusal(_("That amount is too large."))
     work.lock(Lock.POINTS)
     accounts = store.list_accounts(work, amounts)
@@ -97,7 +97,7 @@ def grant_many(
             new += ledger.entries_for(key, parts, -1)
             for account, bucket, taken in parts:
                 balances[account, bucket] -= taken
-    reason = reason.strip()[:LONGEST_REASON]
+    reason = reason.strip()[:MAX_REASON_LENGTH]
     ledger.post(work, "manual", new, reason=reason, actor=work.actor)
     total = sum(one.amount for one in new)
     if len(amounts) == 1:
@@ -231,7 +231,7 @@ def _set_in_chat(work: Work, message: ChatMessageSent, what: str, typed: str) ->
         if what == "limit":
             set_limit_from_text(work, viewer_id, typed)
         elif typed:
-            take_break(work, viewer_id, _length(typed))
+            take_break(work, viewer_id, _parse_duration(typed))
     except Refusal as refusal:
         once = f"limit:{viewer_id}"
         refused = {"what": f"{refusal.what} {refusal.remedy}".strip()}
@@ -249,7 +249,7 @@ def _set_in_chat(work: Work, message: ChatMessageSent, what: str, typed: str) ->
     outbox.post_reply(work, message, "points.limit", payload)
 
 
-def _length(typed: str) -> timedelta:
+def _parse_duration(typed: str) -> timedelta:
     """Nothing if it is no length of time, which is too short for a break."""
     try:
         return parse_length(typed, "d")
@@ -296,7 +296,7 @@ def handle_board(work: Work, message: ChatMessageSent, _argument: str) -> None:
 
 # -- responsible play -----------------------------------------------------------------------------
 
-SHORTEST_BREAK, LONGEST_BREAK = timedelta(days=1), timedelta(days=366)
+MIN_BREAK, MAX_BREAK = timedelta(days=1), timedelta(days=366)
 
 
 def get_limit(work: Work, viewer_id: int) -> tuple[PlayLimit | None, int]:
@@ -345,7 +345,7 @@ def set_loss_limit(work: Work, viewer_id: int, maximum: int | None) -> None:
 
 def take_break(work: Work, viewer_id: int, length: timedelta) -> None:
     """Exclude a viewer from games. A break can be made longer, never shorter."""
-    if not SHORTEST_BREAK <= length <= LONGEST_BREAK:
+    if not MIN_BREAK <= length <= MAX_BREAK:
         raise Refusal(_("Choose a break between 1 day and 1 year."), _("Usage: !points break 7d"))
     work.lock(Lock.POINTS)
     for one in _limits_of(work, viewer_id):

@@ -32,16 +32,16 @@ from core.people.names import named_only, own_name, public_name
 from core.people.records import Viewer
 from core.people.store import find_link, get_viewer
 from core.points import actions, imports, messages, store
-from core.points.rules import MOST, PointsSettings
+from core.points.rules import MAX_POINTS, PointsSettings
 from core.points.shop import Shop
 
 Context = commands.Context[commands.Bot]
 
-ENTRIES_A_PAGE = 12
+ENTRIES_PER_PAGE = 12
 DAYS = 30
 """Of the economy."""
 
-_ANYBODY = "A mention, a Discord id or a name in chat"
+_ANY_VIEWER = "A mention, a Discord id or a name in chat"
 _AMOUNT = "Such as 500, 5k, 50% or all"
 _REASON = "Shown to the viewer and in the audit log"
 
@@ -100,8 +100,8 @@ def _load_why(work: Work, viewer_id: int, page: int, is_admin: bool) -> Page:
     if not is_admin and (own is None or own.viewer_id not in accounts):
         raise Refusal(_("These are someone else's points."))
     count = store.count_entries(work, accounts)
-    page, pages = nearest_page(page, count, ENTRIES_A_PAGE)
-    entries = store.list_entries(work, accounts, ENTRIES_A_PAGE, (page - 1) * ENTRIES_A_PAGE)
+    page, pages = nearest_page(page, count, ENTRIES_PER_PAGE)
+    entries = store.list_entries(work, accounts, ENTRIES_PER_PAGE, (page - 1) * ENTRIES_PER_PAGE)
     viewer = get_viewer(work.tx, work.guild_id, viewer_id)
     embed = messages.why(viewer, store.list_totals(work, accounts), entries, count)
     return Page(embed, page, pages, str(viewer_id))
@@ -167,7 +167,7 @@ class Points(commands.Cog):
         self._shop = shop
 
     @server_group("points", private=True, fallback="balance")
-    @app_commands.describe(who=_ANYBODY + "; default: you")
+    @app_commands.describe(who=_ANY_VIEWER + "; default: you")
     async def points(self, ctx: Context, *, who: str | None = None) -> None:
         """Show how many points you or somebody else have."""
         may_see = not is_in_public(ctx) and await may_manage(ctx, __name__)
@@ -196,7 +196,7 @@ class Points(commands.Cog):
             await answer(ctx, found)
 
     @points.command(name="give")
-    @app_commands.describe(who=_ANYBODY, amount=_AMOUNT)
+    @app_commands.describe(who=_ANY_VIEWER, amount=_AMOUNT)
     async def give(self, ctx: Context, who: str, amount: str) -> None:
         """Give points to another viewer."""
         cause = str((ctx.interaction or ctx.message).id)
@@ -217,7 +217,7 @@ class Points(commands.Cog):
         await show_leaderboard(ctx, BOARD, size=limit)
 
     @points.command(name="why", extras=PRIVATE)
-    @app_commands.describe(who="For moderators: " + _ANYBODY + "; default: you")
+    @app_commands.describe(who="For moderators: " + _ANY_VIEWER + "; default: you")
     async def why(self, ctx: Context, *, who: str | None = None) -> None:
         """Show where your points came from."""
         remedy = _("Use `/points board` to see who has the most.")
@@ -292,7 +292,7 @@ class Points(commands.Cog):
         await answer(ctx, await run_action(ctx, load))
 
 
-Amount = Annotated[int, Whole(0, MOST, words_follow=True)]
+Amount = Annotated[int, Whole(0, MAX_POINTS, words_follow=True)]
 
 
 class PointsAdmin(commands.Cog):
@@ -310,7 +310,7 @@ class PointsAdmin(commands.Cog):
 
     @pointsadmin.command(name="add")
     @app_commands.describe(
-        who=_ANYBODY, amount="Number of points, such as 500 or 5k", reason=_REASON
+        who=_ANY_VIEWER, amount="Number of points, such as 500 or 5k", reason=_REASON
     )
     async def add(self, ctx: Context, who: str, amount: Amount, *, reason: str = "") -> None:
         """Add points to a viewer's balance."""
@@ -318,14 +318,14 @@ class PointsAdmin(commands.Cog):
 
     @pointsadmin.command(name="remove")
     @app_commands.describe(
-        who=_ANYBODY, amount="Number of points, such as 500 or 5k", reason=_REASON
+        who=_ANY_VIEWER, amount="Number of points, such as 500 or 5k", reason=_REASON
     )
     async def remove(self, ctx: Context, who: str, amount: Amount, *, reason: str = "") -> None:
         """Remove points from a viewer's balance."""
         await self._change(ctx, who, "remove", amount, reason)
 
     @pointsadmin.command(name="set")
-    @app_commands.describe(who=_ANYBODY, amount="The new balance", reason=_REASON)
+    @app_commands.describe(who=_ANY_VIEWER, amount="The new balance", reason=_REASON)
     async def set_points(self, ctx: Context, who: str, amount: Amount, *, reason: str = "") -> None:
         """Set a viewer's balance."""
         await self._change(ctx, who, "set", amount, reason)

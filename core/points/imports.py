@@ -42,13 +42,13 @@ BUCKET: Bucket = "won"
 MAX_ACCOUNTS = 100_000
 """The richest ones; StreamElements is asked for 100 at a time."""
 
-EXAMPLES = 10
-ASKED = 50
+MAX_EXAMPLES = 10
+MAX_UNCLEAR_NAMES = 50
 """Names that several people have, of which the preview asks who is meant."""
 
 
 class Preview(NamedTuple):
-    """What an import would change.
+    """Changes an import would make.
 
     Attributes:
         counts: `accounts`, `points`; `by_id`, `by_name`, `unknown`, `excluded` accounts; `holders`
@@ -367,7 +367,9 @@ def preview(work: Work) -> Preview | None:
         "loss": -sum(one.delta for one in usable if one.delta is not None and one.delta < 0),
         "same": sum(one.delta == 0 for one in usable),
     }
-    return Preview(newest, counts, usable[:EXAMPLES], unknown[:EXAMPLES], unclear[:ASKED])
+    return Preview(
+        newest, counts, usable[:MAX_EXAMPLES], unknown[:MAX_EXAMPLES], unclear[:MAX_UNCLEAR_NAMES]
+    )
 
 
 def _account(of: Import) -> str:

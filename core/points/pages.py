@@ -41,8 +41,8 @@ PER_PAGE = 25
 DAYS = 30
 MAX_PUBLIC_PAGES = 4
 MAX_DOWNLOADED = 10_000
-ON_STREAM = 5
-ON_STREAM_OF = 25
+OVERLAY_ROWS = 5
+MAX_RANKED = 25
 """Of so many places, those who are not named in public left out."""
 
 
@@ -391,11 +391,11 @@ PUBLIC = PublicPage(
 )
 
 
-def _on_stream(work: Work) -> dict[str, Any]:
+def _overlay_data(work: Work) -> dict[str, Any]:
     settings = load_settings(work, PointsSettings)
-    places = store.list_places(work, ON_STREAM_OF, 0) if settings.enabled else []
+    places = store.list_places(work, MAX_RANKED, 0) if settings.enabled else []
     shown, names = named_only(work, places)
-    return {"places": shown[:ON_STREAM], "names": names, "settings": settings}
+    return {"places": shown[:OVERLAY_ROWS], "names": names, "settings": settings}
 
 
 OVERLAY = Overlay(
@@ -403,6 +403,6 @@ OVERLAY = Overlay(
     lambda: _("Most points"),
     PAGES.icon,
     "points/overlay.html",
-    data=_on_stream,
+    data=_overlay_data,
     follows=("points",),
 )

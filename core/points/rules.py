@@ -9,12 +9,12 @@ from core.kit.guild_settings import GuildSettings, choice, number, switch, text
 NAMES = ("points",)
 """Default names of the chat command."""
 
-MOST = 10**12
+MAX_POINTS = 10**12
 """Points that can be moved at once."""
 
 MAX_RATE = 1_000_000
 
-LONGEST_REASON = 200
+MAX_REASON_LENGTH = 200
 
 MICROSECOND = timedelta(microseconds=1)
 HOUR = timedelta(hours=1) // MICROSECOND

@@ -26,7 +26,14 @@ from core.points import ledger, store
 from core.points.actions import require_own
 from core.points.ledger import NewEntry
 from core.points.records import Entry, Purchase
-from core.points.rules import MOST, SPENDING_ORDER, Bucket, PointsSettings, allocate, spendable
+from core.points.rules import (
+    MAX_POINTS,
+    SPENDING_ORDER,
+    Bucket,
+    PointsSettings,
+    allocate,
+    spendable,
+)
 
 UNRESTRICTED: tuple[Bucket, ...] = ("earned",)
 """Points that buy everything."""
@@ -104,7 +111,7 @@ class Shop:
             raise Refusal(_("You can't use the shop."))
         if reason := priced.offer.why_not(work, viewer_id):
             raise Refusal(reason)
-        if price > MOST:
+        if price > MAX_POINTS:
             raise Refusal(_("That amount is too large."))
         balances = store.get_balances(work, accounts)
         parts = allocate(balances, accounts, price, priced.buckets)

@@ -1,5 +1,5 @@
-"""`python -m core.raffle audit` proves that every balance is the sum of its entries, and that
-nothing decisive was changed after it was published."""
+"""`python -m core.raffle audit` checks that every balance is the sum of its entries and that
+published data was not changed."""
 
 import sys
 
@@ -11,7 +11,7 @@ from core.raffle.ledger.store import count_ledger, list_drift
 
 
 def audit(tx: Connection) -> bool:
-    """Print what does not add up, and what was changed."""
+    """Print wrong sums and changed data; returns whether there are none."""
     altered, disabled = list_altered(tx), list_disabled_triggers(tx)
     for one in altered:
         print(f"  server {one.guild_id}, raffle #{one.period}: {one.what}")

@@ -22,7 +22,7 @@ from core.raffle.draw.discord import ClaimButton, DrawButton, Draws, render_winn
 from core.raffle.draw.pages import pages as draw_pages
 from core.raffle.draw_records import Pick
 from core.raffle.ledger import messages as ledger_messages
-from core.raffle.ledger.actions import on_account_linked, tell_raffle, tell_tickets
+from core.raffle.ledger.actions import on_account_linked, reply_with_raffle, reply_with_tickets
 from core.raffle.ledger.bought import TICKETS_OFFER, on_points_spent
 from core.raffle.ledger.discord import BOARD, TICKETS, WHY, Tickets, VoidChoice
 from core.raffle.ledger.earning import forget
@@ -49,13 +49,13 @@ FEATURE = Feature(
     chat_commands=(
         ChatCommand(
             ("tickets",),
-            chat_action(tell_tickets),
+            chat_action(reply_with_tickets),
             usage="!tickets",
             help="Shows your raffle tickets and your chance.",
         ),
         ChatCommand(
             ("raffle",),
-            chat_action(tell_raffle),
+            chat_action(reply_with_raffle),
             usage="!raffle",
             help="Shows the prize, the time left and how to earn tickets.",
         ),

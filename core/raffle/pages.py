@@ -1,4 +1,4 @@
-"""The raffle on the dashboard: what runs, the board, every entry, and what admins do with it."""
+"""The raffle on the dashboard: the current raffle, leaderboard, ledger, and the admins' actions."""
 
 from collections.abc import Sequence
 from typing import get_args
@@ -53,7 +53,7 @@ from core.raffle.rules import RaffleSettings
 PAGES = GuildPages("raffle", lambda: _("Raffle"), icon="ticket", order=30)
 
 PER_PAGE = 25
-LATEST = 5
+MAX_LATEST = 5
 MAX_PAST = 10
 
 
@@ -63,7 +63,7 @@ def _config(page: Page) -> Config:
 
 @PAGES.get()
 def overview(page: Page) -> str:
-    """The raffle that runs, or the last one."""
+    """The running raffle, or the last one."""
     config = _config(page)
 
     def load(work: Work) -> dict[str, object]:
@@ -164,7 +164,7 @@ def ledger(page: Page) -> str:
     return page.render(
         "raffle/ledger.html",
         **page.run(load),
-        maximum=store.LEDGER,
+        maximum=store.MAX_SEARCHED_ENTRIES,
         sources=get_args(Source),
         source_words=source_words,
         asked=request.args,
@@ -175,7 +175,9 @@ def ledger(page: Page) -> str:
 def download(page: Page) -> Response:
 
     def load(work: Work) -> tuple[Sequence[Entry], dict[int | None, str]]:
-        entries, *_counts = store.list_ledger(work, _filter(page, work), 1, store.LEDGER)
+        entries, *_counts = store.list_ledger(
+            work, _filter(page, work), 1, store.MAX_SEARCHED_ENTRIES
+        )
         return entries, list_platforms(work, [entry.viewer_id for entry in entries])
 
     entries, platforms = page.run(load)
@@ -203,7 +205,7 @@ def change_tickets(page: Page) -> Response:
     if page.form.get("what") == "take":
         amount = -amount
     reason = page.form.get("reason", "").strip()
-    if not amount or not reason or abs(amount) > tickets.MOST:
+    if not amount or not reason or abs(amount) > tickets.MAX_TICKETS:
         raise Refusal(_("Enter a number of tickets and a reason."))
     cause = page.form_key
     now = page.run(tickets.change_tickets, page.form.get("viewer", ""), amount, reason, cause)
@@ -247,7 +249,7 @@ def change(page: Page, number: int, what: str) -> Response:
 
 @PAGES.post("<int:number>/draw", shows=overview)
 def draw(page: Page, number: int) -> Response:
-    """Freeze the list; the winners follow when the beacon's round is out."""
+    """Freeze the list; winners are drawn once the beacon's round is published."""
     how, name = page.form.get("how", "beacon"), page.form.get("name", "")
     if name.strip().removeprefix("#") != str(number):
         raise Refusal(
@@ -368,7 +370,7 @@ PUBLIC = PublicPage(
 )
 
 
-def _on_stream(work: Work) -> dict[str, object]:
+def _overlay_data(work: Work) -> dict[str, object]:
     period = raffles.find_shown(work)
     winner = next(iter(list_winners(work, 1)), None)
     pool = store.get_pool(work, period.number) if period else None
@@ -384,13 +386,13 @@ OVERLAY = Overlay(
     lambda: _("Raffle"),
     PAGES.icon,
     "raffle/overlay.html",
-    data=_on_stream,
+    data=_overlay_data,
     follows=("raffle",),
 )
 
 
 def latest(work: Work) -> list[Latest]:
-    drops, winners = gifts.list_newest_drops(work, LATEST), list_winners(work, LATEST)
+    drops, winners = gifts.list_newest_drops(work, MAX_LATEST), list_winners(work, MAX_LATEST)
     names = public_names(
         work, [*(drop.viewer_id for drop in drops), *(winner.viewer_id for winner in winners)]
     )

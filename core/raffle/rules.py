@@ -1,4 +1,4 @@
-"""What an admin can set about raffles, and what watching and wagers are worth, exactly."""
+"""Settings of raffles, and exact computation of tickets for watchtime and wagers."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
@@ -87,18 +87,18 @@ Amount = int | Fraction
 """Microseconds watched, or dollars wagered."""
 
 Earned = tuple[Amount, int]
-"""An amount, and the tickets for a unit of it."""
+"""An amount, and the tickets per unit."""
 
 
 Rate = tuple[datetime, int]
-"""How many tickets a unit is worth from then on, until the next rate."""
+"""Tickets per unit from this instant until the next rate."""
 
 
 def parts(
     rates: Sequence[Rate], starts_at: datetime, ends_at: datetime
 ) -> list[tuple[datetime, datetime, int]]:
-    """A raffle cut where the rate changed: start, end, tickets a unit. The first rate is valid from
-    the start, whenever it was recorded."""
+    """A raffle's periods of equal rate: start, end, tickets per unit. The first rate applies from
+    the start, no matter when it was stored."""
     cuts = [starts_at, *(valid_from for valid_from, _tickets in rates[1:]), ends_at]
     return [
         (start, min(end, ends_at), tickets)
@@ -108,13 +108,13 @@ def parts(
 
 
 def tickets_for(earned: Iterable[Earned], unit: int) -> int:
-    """Whole tickets for what was earned. The remainder is not lost, because everything is added up
-    again every time."""
+    """Whole tickets for the earned amounts. Remainders are not lost, because everything is added up
+    again each time."""
     return int(max(0, _worth(earned)) // unit)
 
 
 def until_next(earned: Sequence[Earned], per_hour: int) -> timedelta | None:
-    """How much more watchtime earns the next ticket, rounded up; None if watching earns none."""
+    """Watchtime left until the next ticket, rounded up; None if watching earns none."""
     if per_hour == 0:
         return None
     missing = HOUR - int(max(0, _worth(earned))) % HOUR
@@ -126,44 +126,44 @@ def _worth(earned: Iterable[Earned]) -> Amount:
 
 
 def chance_words(tickets: int, of: int) -> str:
-    """`4.2%`; never 0 for somebody with a ticket."""
+    """`4.2%`; never 0 for a viewer with tickets."""
     share = tickets / of if of else 0.0
     return f"{share:.1%}" if share >= 0.001 or tickets == 0 else _("under 0.1%")
 
 
 def change(due: int, posted: int, balance: int) -> int:
-    """What to post so that the ledger has what is due. It never takes more than the balance; the
-    rest is taken once there is something to take."""
+    """The amount to post so that the ledger matches what is due. It never removes more than the
+    balance; the rest is removed later."""
     return max(due - posted, -balance) if due < posted else due - posted
 
 
-SHORT = timedelta(seconds=30)
-"""A shorter interruption, such as a restart of the bot, does not extend the time to claim."""
+SHORT_INTERRUPTION = timedelta(seconds=30)
+"""Shorter interruptions, such as a restart of the bot, don't extend the time to claim."""
 
-UNNOTICED = timedelta(minutes=2)
+DETECTION_DELAY = timedelta(minutes=2)
 """How long a lost connection to Discord can go unnoticed. Added to every longer interruption."""
 
 CLOCK_INTERVAL = timedelta(seconds=10)
-"""How often it is stored that a winner is able to claim."""
+"""Interval at which it is stored that a winner is able to claim."""
 
 MAX_POSTS = 3
-"""How often a winner is posted in one channel, or a frozen list at all: somebody may delete the
-post on purpose."""
-AGAIN = range(2, MAX_POSTS + 1)
+"""Maximum posts of a winner in one channel, or of a frozen list: the post may be deleted on
+purpose."""
+REPEATED_POSTS = range(2, MAX_POSTS + 1)
 
-PAUSED = timedelta(minutes=5)
-"""How long a winner may be unable to claim before the health page shows it."""
+PAUSED_ALERT_AFTER = timedelta(minutes=5)
+"""How long a winner can be unable to claim before the health page shows it."""
 
 
 def claim_deadline(
     deadline: datetime, last: datetime | None, window: timedelta, now: datetime
 ) -> datetime:
-    """The last instant to claim, for a winner who can claim now and before that could at `last`.
+    """The deadline of a winner who can claim now and could last claim at `last`.
 
-    The first time they have the whole window. Time during which the bot made claiming impossible
-    does not count.
+    The first time, they get the whole window. Time in which the bot made claiming impossible does
+    not count.
     """
     if last is None:
         return max(deadline, now + window)
     gap = now - last
-    return deadline + gap + UNNOTICED if gap > SHORT else deadline
+    return deadline + gap + DETECTION_DELAY if gap > SHORT_INTERRUPTION else deadline

@@ -1,5 +1,4 @@
-"""Scheduled work. Each step is a transaction of its own, and running any of them late or twice
-changes nothing."""
+"""Scheduled work. Each step is its own idempotent transaction and may run late."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -16,7 +15,7 @@ from core.kit.services import Services
 from core.kit.tasks import act_on_each, for_each
 from core.raffle.actions import announce, config_of
 from core.raffle.draw import actions, claims, store
-from core.raffle.draw.bans import note_bans
+from core.raffle.draw.bans import exclude_banned
 from core.raffle.draw.posts import PostedFreeze, list_channels, read_freezes
 from core.raffle.draw_records import Draw, Pick
 from core.raffle.ledger.earning import credit
@@ -26,7 +25,7 @@ from core.raffle.records import Period
 from core.raffle.rules import RaffleSettings
 from core.raffle.store import list_everywhere
 
-LATE = timedelta(minutes=2)
+LATE_AFTER = timedelta(minutes=2)
 """How late a round may be before the health page shows it."""
 
 
@@ -34,8 +33,8 @@ LATE = timedelta(minutes=2)
 
 
 def open_months(services: Services) -> bool:
-    """Open the raffles whose month has begun, and set prizes that were chosen later. Nothing is
-    under way in between: False."""
+    """Open raffles whose month has begun, and set prizes that were chosen later. Returns False:
+    nothing needs a faster interval."""
     config = config_of(services.settings)
 
     def open_one(work: Work, _guild_id: int) -> None:
@@ -51,7 +50,7 @@ def _list_open(tx: Connection) -> Sequence[Period]:
 
 
 def credit_open(services: Services) -> None:
-    """Whole tickets for what was watched and wagered, and gifts that no raffle had taken yet."""
+    """Credit tickets for watchtime and wagers, and gifts that were not credited yet."""
     act_on_each(services, _list_open, credit)
 
 
@@ -64,8 +63,8 @@ def announce_gifts(services: Services) -> bool:
 
 def advance_draws(services: Services) -> bool:
     """Run every step that is due. An error in one raffle is raised after the others were tried.
-    False if no raffle is open or being drawn."""
-    # Asking the beacon can take long, so only drawing comes after it.
+    Returns False if no raffle is open or being drawn."""
+    # Asking the beacon can take long, so only drawing follows it.
     steps = (
         _announce_openings,
         _announce_plans,
@@ -81,7 +80,7 @@ def advance_draws(services: Services) -> bool:
 
 
 def _announce_openings(services: Services) -> bool:
-    """Publish the commitment as soon as there is a channel, if there was none at the opening."""
+    """Publish the commitment once a channel is set, if there was none at the opening."""
     config, now = config_of(services.settings), services.clock()
     return act_on_each(
         services,
@@ -91,7 +90,7 @@ def _announce_openings(services: Services) -> bool:
 
 
 def _announce_plans(services: Services) -> bool:
-    """Another end or grace time needs another round."""
+    """Announce changed plans: a new end or grace time needs a new round."""
     config = config_of(services.settings)
     return act_on_each(
         services, _list_open, lambda w, one: actions.announce_plan(w, config, one.number)
@@ -117,7 +116,7 @@ def _post_freezes_again(services: Services) -> bool:
 
 
 def list_due(tx: Connection, now: datetime) -> list[Period]:
-    """The raffles to freeze automatically: they have ended, and the grace time is over."""
+    """The raffles to freeze automatically: they and their grace time are over."""
 
     def is_due(period: Period) -> bool:
         settings = _settings_of(tx, period.guild_id)
@@ -138,7 +137,7 @@ def _check_claims(services: Services) -> bool:
 
     def check_next(pick: Pick) -> None:
         if pick.expires_at is not None and pick.expires_at <= now:
-            note_bans(services, pick.guild_id, pick.period)
+            exclude_banned(services, pick.guild_id, pick.period)
 
     return act_on_each(
         services,
@@ -178,10 +177,10 @@ def _draw_due(services: Services) -> bool:
         return [draw for draw in store.list_frozen(tx) if not draw.waits_for_beacon]
 
     def compare_and_draw(draw: Draw) -> None:
-        note_bans(services, draw.guild_id, draw.period)
+        exclude_banned(services, draw.guild_id, draw.period)
         posted = _find_posted(services, draw)
         with services.work_in(draw.guild_id) as work:
-            actions.note_posted_freezes(work, config, draw.period, posted)
+            actions.compare_posted_freezes(work, config, draw.period, posted)
             actions.draw_winners(work, config, draw.period)
 
     with services.database.begin() as tx:
@@ -191,7 +190,7 @@ def _draw_due(services: Services) -> bool:
 
 
 def _find_posted(services: Services, draw: Draw) -> Sequence[PostedFreeze]:
-    """The frozen lists that the bot has posted since the raffle was opened. Raises Outage."""
+    """The frozen lists that the bot has posted since the raffle opened. Raises Outage."""
     with services.work_in(draw.guild_id) as work:
         period, channels = work.find(Period, draw.period), list_channels(work, draw)
     if period is None or not channels or services.settings.discord_token is None:
@@ -225,7 +224,7 @@ def check_health(tx: Connection, now: datetime) -> list[HealthItem]:
             "alternative.",
         )
         for draw in store.list_frozen(tx)
-        if draw.waits_for_beacon and draw.round_at is not None and draw.round_at + LATE < now
+        if draw.waits_for_beacon and draw.round_at is not None and draw.round_at + LATE_AFTER < now
     ]
     unposted = [
         warning(

@@ -33,7 +33,7 @@ Context = commands.Context[commands.Bot]
 class CallButton(
     FormButton, template=r"slot_calls:(?P<action>done|skip|hunt|ban|block):(?P<number>[0-9]+)"
 ):
-    """Closes a call, adds it to the bonus hunt, bans its game, or blocks the viewer who made it."""
+    """Closes a call, adds it to the bonus hunt, bans its game, or blocks its viewer."""
 
     permission = "manage_messages"
 
@@ -71,7 +71,7 @@ class CallButton(
 
 
 def call_buttons(number: int) -> discord.ui.View:
-    """What moderators can do with it. Needs a running event loop."""
+    """The moderators' buttons below a call. Needs a running event loop."""
     acts = ("done", "skip", "hunt", "ban", "block")
     return view_of(*(CallButton(act, number) for act in acts))
 
@@ -111,7 +111,7 @@ def render_pick(payload: Mapping[str, Any]) -> Rendered:
 
 
 def render_panel(payload: Mapping[str, Any]) -> Rendered:
-    """The queue, with buttons that show further pages to whoever presses them."""
+    """The queue panel, with buttons that show more pages in private."""
     pages = nearest_page(1, payload["waiting"], messages.PER_PAGE)[1]
     embed = messages.panel(payload)
     return Rendered(embed, lambda: page_view(QUEUE, Page(embed, 1, pages), owner_id=0))

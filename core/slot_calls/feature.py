@@ -10,7 +10,7 @@ from core.kit.tasks import Task
 from core.kit.text.words import N_
 from core.slot_calls import messages
 from core.slot_calls.actions import on_exclusion_changed, on_stream_started, skip_calls
-from core.slot_calls.calls import call_slots, cancel_call, tell_calls
+from core.slot_calls.calls import call_slots, cancel_call, reply_with_calls
 from core.slot_calls.discord import (
     HISTORY,
     QUEUE,
@@ -54,7 +54,7 @@ FEATURE = Feature(
         ),
         ChatCommand(
             ("mycalls", "position"),
-            chat_action(tell_calls),
+            chat_action(reply_with_calls),
             usage="!mycalls",
             help="Shows your slot requests and their positions in the queue.",
         ),

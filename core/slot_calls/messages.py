@@ -82,7 +82,7 @@ def withdrawn(payload: Mapping[str, Any]) -> str:
 
 
 def nothing(payload: Mapping[str, Any]) -> str:
-    """Chat reply to `!cancelcall` of somebody without requests."""
+    """Chat reply to `!cancelcall` if the viewer has no requests."""
     return _("@{viewer} You have no open requests.").format_map(payload)
 
 
@@ -166,7 +166,7 @@ def next_step(current: Status) -> str:
 
 
 def how_to_call(settings: SlotCallSettings, names: Sequence[str]) -> str:
-    """For a server whose channel for requests works."""
+    """The status text for a server whose request channel works."""
     if not settings.enabled:
         return _("Viewers who try get a reply. Turn them on with `/slotcalls on`.")
     if settings.closed:
@@ -225,7 +225,7 @@ def _queue_card(
 
 
 def random_pick(payload: Mapping[str, Any]) -> discord.Embed:
-    """A random pick: announced with what decides, and later its result."""
+    """The post of a random pick: first the announcement, later the result."""
     title = "🎲 " + _("Random pick #{number}").format_map(payload)
     when = ago(parse_instant(payload["round_at"]))
     shown = [
@@ -265,7 +265,7 @@ def result(bet: Decimal, win: Decimal) -> str:
 
 
 def history(found: History, number: int, pages: int, viewers: Names) -> discord.Embed:
-    """A page of what was played, newest first."""
+    """A page of played requests, newest first."""
     if not found.played:
         text = _("Enter a request's bet and win with `/slotcalls played`.")
         return card("🎰 " + _("No games played yet"), text)

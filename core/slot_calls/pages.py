@@ -1,4 +1,4 @@
-"""The queue, who is blocked, and the settings, on the dashboard."""
+"""Dashboard and public pages: queue, history, blocked viewers and settings."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -35,7 +35,7 @@ PAGES = GuildPages("slot_calls", lambda: _("Slot requests"), icon="list-numbers"
 
 MAX_PUBLIC = 100
 """Requests on the public page."""
-ON_STREAM = 5
+OVERLAY_ROWS = 5
 
 
 @PAGES.get()
@@ -59,7 +59,7 @@ def close(page: Page, number: int, state: actions.Closed) -> Response:
 
 @PAGES.get("history")
 def history(page: Page) -> str:
-    """What was played, with bets and wins."""
+    """Played requests with bets and wins."""
     found = page.run(store.get_history)
     return page.render(
         "slot_calls/history.html", found=found, result=messages.result, show_amount=show_amount
@@ -87,7 +87,7 @@ def ban_game(page: Page, number: int) -> Response:
 
 @PAGES.post("<any(open, close):what>", shows=queue)
 def set_closed(page: Page, what: str) -> Response:
-    """Take new requests, or only work off the queue."""
+    """Open the queue for new requests, or close it."""
     page.run(actions.configure, closed=what == "close")
     done = _("Not taking new requests.") if what == "close" else _("Taking new requests.")
     return page.done(done, to=queue)
@@ -175,8 +175,8 @@ def _public(public: PublicRequest) -> str | Response:
     )
 
 
-def _on_stream(work: Work) -> dict[str, Any]:
-    calls = work.scalars(store.QUEUE.limit(ON_STREAM)).all()
+def _overlay_data(work: Work) -> dict[str, Any]:
+    calls = work.scalars(store.QUEUE.limit(OVERLAY_ROWS)).all()
     waiting = work.count(store.IS_OPEN)
     state = panel.state_of(load_settings(work, SlotCallSettings))
     command = store.get_names(work)[0]
@@ -190,13 +190,13 @@ OVERLAY = Overlay(
     lambda: _("Slot requests"),
     PAGES.icon,
     "slot_calls/overlay.html",
-    data=_on_stream,
+    data=_overlay_data,
     follows=("slot_calls", "guilds"),
 )
 
 
 def latest(work: Work) -> list[Latest]:
-    calls, names = named_only(work, store.list_newest(work, ON_STREAM))
+    calls, names = named_only(work, store.list_newest(work, OVERLAY_ROWS))
     return [
         Latest(call.called_at, names[call.viewer_id], _("requested {slot}").format(slot=call.slot))
         for call in calls

@@ -19,7 +19,7 @@ PANEL_ROWS = 10
 
 
 def post_panel(work: Work, channel_id: int) -> None:
-    """Show the whole queue in a message of this channel; the panel before it is deleted."""
+    """Post the panel in this channel and delete the previous one."""
     work.lock(Lock.SLOT_CALLS)
     panel = work.scalar(PANEL)
     if panel is None:
@@ -73,7 +73,7 @@ def state_of(settings: SlotCallSettings) -> str:
 
 
 def on_setting_changed(work: Work, event: SettingChanged) -> None:
-    """Show whether the queue is open, and what the command is called."""
+    """Update the panel after the queue was opened or closed, or the command was renamed."""
     shown = [SlotCallSettings.declared[name].key for name in ("enabled", "closed")]
     if event.setting in (*shown, key_of(NAMES[0])):
         work.lock(Lock.SLOT_CALLS)

@@ -8,7 +8,7 @@ from core.kit.guild_settings import GuildSettings, channel, number, switch
 from core.kit.text.cleaning import has_link
 
 NAMES = ("call", "sr")
-"""Of the command in the stream's chat, unless a server calls it something else."""
+"""Default names of the chat command."""
 
 MAX_SLOT_LENGTH = 80
 """Real slot names have fewer than 50 characters."""
@@ -119,11 +119,11 @@ class SlotCallSettings(GuildSettings, feature="slot_calls"):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A viewer at the moment of a call.
+    """State of a viewer when a call is handled.
 
     Attributes:
-        open_keys: the games of their open requests.
-        seconds_since_last: None before their first one.
+        open_keys: the games of their open requests. seconds_since_last: since their last call; None
+        if this is their first.
     """
 
     can_post: bool
@@ -135,13 +135,12 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is requested, and what the queue holds already.
+    """The requested game and the state of the queue.
 
     Attributes:
-        key: of the game, the same for all texts in which it is recognised.
-        found: whether the catalogue has the game, as in `core.games`.
-        queued: the games in the queue; only filled if each can be there once.
-        waiting: how many requests are open.
+        key: the game's key, the same for all spellings of it. found: whether the game is in the
+        catalogue (`core.games`). queued: the games in the queue; only filled if each game is
+        allowed once. waiting: number of open requests.
     """
 
     slot: str
@@ -153,8 +152,8 @@ class Wanted:
 
 
 def cooldown_left(caller: Caller, settings: SlotCallSettings) -> float:
-    """Seconds until this viewer may call again. Messages can arrive out of order, so a call from
-    after this one counts too."""
+    """Seconds until this viewer may call again. Messages can arrive out of order, so later calls
+    count too."""
     if caller.seconds_since_last is None:
         return 0
     return max(0, settings.cooldown_seconds - abs(caller.seconds_since_last))

@@ -25,10 +25,10 @@ def test_a_forgotten_viewer_is_gone_from_hunt_and_message(tx: Connection, guild_
     assert guild.view.hunt.viewer_name == NAME
     assert NAME in str(guild.shown())
 
-    told = privacy.collect(tx, KEPT, ask(tx, guild_id))
-    assert [guess["amount"] for guess in told["bonus_hunt_guesses"]] == [Decimal(60)]
-    assert [bonus["slot"] for bonus in told["bonus_hunt_bonuses"]] == ["Mental"]
-    assert [hunt["name"] for hunt in told["bonus_hunts"]] == ["Friday"]
+    collected = privacy.collect(tx, KEPT, ask(tx, guild_id))
+    assert [guess["amount"] for guess in collected["bonus_hunt_guesses"]] == [Decimal(60)]
+    assert [bonus["slot"] for bonus in collected["bonus_hunt_bonuses"]] == ["Mental"]
+    assert [hunt["name"] for hunt in collected["bonus_hunts"]] == ["Friday"]
 
     edits = len(guild.posted("bonus_hunt.message"))
     forget(tx, guild_id)

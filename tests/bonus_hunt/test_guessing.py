@@ -225,8 +225,8 @@ def test_reopening_revokes_the_win_and_finishing_again_wins_anew(guild: HuntGuil
     guild.do(steps.undo)  # the same as reopening
     guild.do(actions.finish)
     assert guild.view.hunt.viewer_name == "viewer2"
-    told = [(kind, body["key"]) for kind, body in guild.published()]
-    assert told == [
+    published = [(kind, body["key"]) for kind, body in guild.published()]
+    assert published == [
         *(("GuessWon", "1:1"), ("GuessWinRevoked", "1:1")),
         *(("GuessWon", "1:2"), ("GuessWinRevoked", "1:2")),
         ("GuessWon", "1:3"),

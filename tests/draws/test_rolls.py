@@ -79,7 +79,7 @@ def test_list_reads_back_in_its_order() -> None:
 
 
 def test_verifier_agrees_and_finds_every_change() -> None:
-    at = QUICKNET.made_at(BEACON.number) - rolls.NOTICE
+    at = QUICKNET.made_at(BEACON.number) - rolls.ROUND_DELAY
     terms = replace(TERMS, frozen_at=at, opened_at=at - timedelta(seconds=62))
     good = proof(terms)
     bundle, posted = verify(written(good))
@@ -114,7 +114,7 @@ def test_round_that_the_rule_does_not_demand_is_found() -> None:
 
 
 def test_program_says_what_it_did_not_check(tmp_path: Path) -> None:
-    at = QUICKNET.made_at(BEACON.number) - rolls.NOTICE
+    at = QUICKNET.made_at(BEACON.number) - rolls.ROUND_DELAY
     file = tmp_path / "heist-12.json"
     good = proof(replace(TERMS, frozen_at=at, opened_at=at - timedelta(seconds=62)))
     file.write_bytes(written(good))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from core.games.rules import (
     MAX_ALIASES,
     MAX_GAMES,
-    MAX_TITLE,
+    MAX_TITLE_LENGTH,
     Game,
     Index,
     Match,
@@ -212,7 +212,9 @@ def test_search_finds_titles_aliases_and_providers() -> None:
 
 def test_starter_list_has_no_game_twice_and_no_empty_part() -> None:
     assert len({fold_title(game.title) for game in GAMES}) == len(GAMES) >= 300
-    assert all(game.title and game.provider and len(game.title) <= MAX_TITLE for game in GAMES)
+    assert all(
+        game.title and game.provider and len(game.title) <= MAX_TITLE_LENGTH for game in GAMES
+    )
 
 
 @given(st.sampled_from(GAMES))
@@ -242,7 +244,7 @@ def test_files_are_read_with_any_separator(separator: str, headings: str) -> Non
 
 
 def test_lines_without_a_game_are_named() -> None:
-    file = read_file("Wanted,a\n,Provider\nWANTED!,b\n" + "x" * (MAX_TITLE + 1))
+    file = read_file("Wanted,a\n,Provider\nWANTED!,b\n" + "x" * (MAX_TITLE_LENGTH + 1))
     assert [game.title for game in file.games] == ["Wanted"]
     assert file.problems == [(2, "no_title"), (3, "twice"), (4, "too_long")]
 

@@ -275,7 +275,8 @@ def test_limits_are_set_in_chat_without_a_linked_account(guild: PointsGuild) -> 
     assert (found.daily_loss, found.next_loss) == (500, None), "none holds from tomorrow"
     assert guild.replies() == [
         "Your daily limit is 500; 0 lost today.",
-        "Your daily limit is 500; 0 lost today. You're on a break from games until 2026-05-08 12:00 UTC.",
+        "Your daily limit is 500; 0 lost today. You're on a break from games until 2026-05-08 "
+        "12:00 UTC.",
         "Choose a break between 1 day and 1 year. Usage: !points break 7d",
         "Your daily limit is 500; 0 lost today. From tomorrow: none"
         " You're on a break from games until 2026-05-08 12:00 UTC.",

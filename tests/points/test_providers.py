@@ -90,7 +90,7 @@ def test_limits_are_those_of_the_person(guild: PointsGuild) -> None:
     assert guild.do(providers.take, Round("heist", 14), "heist:14:a", {twitch: 100}).confirmed  # type: ignore[union-attr]
 
 
-class Elsewhere:
+class SlowProvider:
     """A provider that answers later, and knows nobody called Tom."""
 
     answers_later = True
@@ -103,7 +103,7 @@ class Elsewhere:
 
 
 def test_a_provider_answers_later(guild: PointsGuild, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(PROVIDERS, "own", Elsewhere())
+    monkeypatch.setitem(PROVIDERS, "own", SlowProvider())
     mia, tom, pia = (guild.viewer(one) for one in (MIA, TOM, PIA))
     guild.do(lambda work: work.add(PlayLimit(viewer_id=ViewerId(pia), daily_loss=5)))
     stakes = {mia: 10, tom: 10, pia: 10}

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.raffle.rules import SHORT, UNNOTICED, claim_deadline
+from core.raffle.rules import DETECTION_DELAY, SHORT_INTERRUPTION, claim_deadline
 
 SECOND = timedelta(seconds=1)
 DRAWN = datetime(2026, 12, 1, tzinfo=UTC)
@@ -30,7 +30,7 @@ def test_only_time_when_the_winner_could_claim_counts(
             continue
         if last is not None:
             gap = second - last
-            left += UNNOTICED // SECOND if gap > SHORT // SECOND else -gap
+            left += DETECTION_DELAY // SECOND if gap > SHORT_INTERRUPTION // SECOND else -gap
         before = None if last is None else DRAWN + last * SECOND
         last, now = second, DRAWN + second * SECOND
         deadline = claim_deadline(deadline, before, window * SECOND, now)

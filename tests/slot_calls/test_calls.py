@@ -165,8 +165,8 @@ def test_same_rejection_is_sent_once_a_minute_per_viewer(guild: Guild) -> None:
     for seconds in (0, 20, 59, 60, 119):
         guild.call("", seconds=seconds)
     guild.call("", user_id=8, name="lil_bean")
-    told = [one.payload["viewer"] for one in guild.posted("slot_calls.rejected")]
-    assert told == ["MadCats", "MadCats", "lil_bean"]
+    notified = [one.payload["viewer"] for one in guild.posted("slot_calls.rejected")]
+    assert notified == ["MadCats", "MadCats", "lil_bean"]
 
 
 def test_off_is_sent_once_a_minute_for_everyone(guild: Guild) -> None:

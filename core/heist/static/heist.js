@@ -2,7 +2,7 @@
 import { Broken, bytesOf, canonical, checkBeacon, firstRoundAt, has, isPublic, need, seconds, sha256, shown, throwFairly, utf8 } from "/draws/static/verify.js";
 
 const RULE = "68efc80d09dc82b6cffee0f6fa5fcfe43c3c9f468b2a7b1f6b7bf71fe9b197f7";
-const AHEAD = 6;
+const MIN_DELAY_SECONDS = 6;
 const UNIT = 10000n;
 const HEADER = new RegExp(
   "^regulars game 1\nserver [0-9a-f]{16}\ngame [a-z_]+ [1-9][0-9]*\nopened \\S+Z\n" +
@@ -54,8 +54,8 @@ async function verify(raw, say, seen) {
   say("The seed matches the hash posted at the opening.");
   await checkBeacon(bundle.beacon, terms);
   if (isPublic(bundle)) {
-    need(Number(terms.round) === firstRoundAt(seconds(terms.frozen) + AHEAD), "the rule demands another round");
-    say(`The random number is from round ${terms.round}, published at least ${AHEAD} seconds after the freeze.`);
+    need(Number(terms.round) === firstRoundAt(seconds(terms.frozen) + MIN_DELAY_SECONDS), "the rule demands another round");
+    say(`The random number is from round ${terms.round}, published at least ${MIN_DELAY_SECONDS} seconds after the freeze.`);
   } else {
     say("NOT THE PUBLIC BEACON: whoever runs that beacon could have known the result.", "bad");
   }

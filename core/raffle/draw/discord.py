@@ -1,4 +1,4 @@
-"""The draw's commands, and the buttons to confirm a draw and to claim a prize."""
+"""The draw's commands, and the buttons to confirm a draw or claim a prize."""
 
 import asyncio
 from collections.abc import Mapping
@@ -30,7 +30,7 @@ from core.people.exclusions.actions import exclude_seen
 from core.people.exclusions.messages import excluded
 from core.raffle.actions import Config, config_of
 from core.raffle.draw import actions, claims, messages, publishing
-from core.raffle.draw.bans import note_ban
+from core.raffle.draw.bans import exclude_if_banned
 
 Context = commands.Context[commands.Bot]
 
@@ -42,7 +42,8 @@ class ClaimButton(
     ActionButton,
     template=r"raffle:claim:(?P<guild_id>[0-9]+):(?P<number>[0-9]+):(?P<k>[0-9]+)",
 ):
-    """Claims the prize. It is also below a direct message, so its id contains the server."""
+    """Claims the prize. The button is also used in direct messages, so its id contains the
+    server."""
 
     shows_result = True
 
@@ -61,14 +62,14 @@ class ClaimButton(
         services = services_of(interaction)
         config, prize = config_of(services.settings), (self.number, self.k)
         if interaction.guild_id != self.guild_id:  # pressed in a direct message
-            await asyncio.to_thread(note_ban, services, self.guild_id, interaction.user.id)
+            await asyncio.to_thread(exclude_if_banned, services, self.guild_id, interaction.user.id)
         await services.run_as(interaction.user.id, self.guild_id, claims.claim, config, *prize)
         title = "🎁 " + _("Prize claimed!")
         return card(title, _("The team will contact you."), tone="success")
 
 
 def render_winner(payload: Mapping[str, Any]) -> Rendered:
-    """A winner's post. While the prize can be claimed it mentions the winner and has the button."""
+    """A winner's post. It mentions the winner and has the button while the prize can be claimed."""
     embed = messages.winner(payload)
     if payload["state"] != "drawn":
         return messages.with_page(embed, payload, _("Check it yourself"))
@@ -92,10 +93,10 @@ class DrawButton(
     ConfirmButton,
     template=r"raffle:draw:(?P<number>[0-9]+):(?P<how>beacon|without|give_up)(?P<sure>:sure)?",
 ):
-    """Freezes and draws, with the beacon or without; or draws a frozen list without it.
+    """Freezes and draws, with or without the beacon; or draws a frozen list without it.
 
     Args:
-        sure: ":sure" once the admin confirmed another draw soon after the last one.
+        sure: ":sure" once the admin confirmed a draw soon after the last one.
     """
 
     permission = "manage_guild"
@@ -115,7 +116,8 @@ class DrawButton(
         return question, question_view(again, interaction.user.id)
 
     def _act(self, work: Work, config: Config) -> datetime | None:
-        """Returns when the last draw was if the admin has to confirm first, and does nothing."""
+        """Run the button. If the admin has to confirm first, do nothing and return when the last
+        draw was."""
         if self.how == "give_up":
             actions.give_up_beacon(work, config, self.number)
             return None
@@ -126,7 +128,7 @@ class DrawButton(
 
 
 class Draws(commands.Cog):
-    """Drawing a raffle's winners, and proving it."""
+    """Drawing winners and proving the draw."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -202,17 +204,17 @@ class Draws(commands.Cog):
 
     @commands.Cog.listener()
     async def on_raw_message_delete(self, deleted: discord.RawMessageDeleteEvent) -> None:
-        await self._note_deleted(deleted.guild_id, deleted.channel_id, {deleted.message_id})
+        await self._record_deleted(deleted.guild_id, deleted.channel_id, {deleted.message_id})
 
     @commands.Cog.listener()
     async def on_raw_bulk_message_delete(self, deleted: discord.RawBulkMessageDeleteEvent) -> None:
-        await self._note_deleted(deleted.guild_id, deleted.channel_id, deleted.message_ids)
+        await self._record_deleted(deleted.guild_id, deleted.channel_id, deleted.message_ids)
 
     @commands.Cog.listener()
     async def on_guild_channel_delete(self, channel: discord.abc.GuildChannel) -> None:
-        await self._note_deleted(channel.guild.id, channel.id, None)
+        await self._record_deleted(channel.guild.id, channel.id, None)
 
-    async def _note_deleted(
+    async def _record_deleted(
         self, guild_id: int | None, channel_id: int, message_ids: set[int] | None
     ) -> None:
         if guild_id is not None:

@@ -24,7 +24,7 @@ from core.raffle.records import Period
 
 
 def opened(payload: Mapping[str, Any]) -> Rendered:
-    """A raffle is open: the commitment, and the round that is expected to decide."""
+    """A raffle was opened: the commitment, and the expected round."""
     title = _("Raffle #{number} is coming") if payload["planned"] else _("Raffle #{number} is open")
     body = dates_words(*(parse_instant(payload[name]) for name in ("starts_at", "ends_at")))
     embed = _embed("🎟️", title, payload, body, tone="kick")
@@ -40,7 +40,7 @@ def opened(payload: Mapping[str, Any]) -> Rendered:
 
 
 def planned(payload: Mapping[str, Any]) -> Rendered:
-    """The planned freeze changed, so another round is expected."""
+    """The planned freeze changed, and with it the expected round."""
     embed = _embed("📅", _("Raffle #{number}: the draw was rescheduled"), payload)
     _add_plan(embed, payload)
     return with_page(embed, payload, _("How the draw works"))
@@ -128,7 +128,7 @@ def _next_step(payload: Mapping[str, Any]) -> str:
 
 
 def given_up(payload: Mapping[str, Any]) -> Rendered:
-    """An admin draws without the announced round."""
+    """An admin chose to draw without the announced round."""
     body = _(
         "Round **{round}** was announced for {when}, but an admin drew without waiting for it. "
         "Whoever runs the bot could have known the result in advance."
@@ -150,7 +150,7 @@ def reveal(payload: Mapping[str, Any]) -> Rendered:
 
 
 def skipped(payload: Mapping[str, Any]) -> Rendered:
-    """Somebody was drawn who cannot win."""
+    """The person drawn cannot win."""
     title = _("Draw {k} of raffle #{number} cannot win").format_map(payload)
     body = _("`{pseudonym}` was drawn and is skipped: {reason}.").format(
         pseudonym=payload["pseudonym"][:12], reason=reason_words(payload["reason"])
@@ -159,7 +159,7 @@ def skipped(payload: Mapping[str, Any]) -> Rendered:
 
 
 def refrozen(payload: Mapping[str, Any]) -> Rendered:
-    """Discord has a frozen list that somebody has removed from the database."""
+    """Discord has a frozen list that was removed from the database."""
     title = _("Raffle #{number}: a frozen list was removed from the database")
     body = _(
         "The bot posted another frozen list after this raffle opened, but the database "
@@ -262,7 +262,7 @@ def unreachable(payload: Mapping[str, Any]) -> Rendered:
 
 
 def question(period: Period, holders: Holders, with_beacon: bool, is_public: bool) -> discord.Embed:
-    """Asks an admin whether to draw. `is_public`: the configured beacon is the public one."""
+    """Asks an admin to confirm a draw. `is_public`: the configured beacon is the public one."""
     how = words.promise_words(with_beacon, is_public)
     body = _("The ticket list will be frozen and its hash posted. Later tickets won't count.")
     title = _("Draw raffle #{number}?").format(number=period.number)
@@ -280,7 +280,7 @@ def question(period: Period, holders: Holders, with_beacon: bool, is_public: boo
 
 
 def give_up_question(waiting: Draw) -> discord.Embed:
-    """Asks an admin whether to draw without the round that is late."""
+    """Asks an admin to confirm a draw without the late round."""
     title = _("Draw raffle #{number} without the beacon?").format(number=waiting.period)
     due = ago(waiting.round_at) if waiting.round_at else ""
     body = _(
@@ -298,7 +298,7 @@ def freeze_started(number: int) -> discord.Embed:
 
 
 def another_draw_question(number: int, last: datetime) -> discord.Embed:
-    """Asks an admin whether to draw again so soon."""
+    """Asks an admin to confirm another draw soon after the last one."""
     title = _("Draw raffle #{number} anyway?").format(number=number)
     body = _("The last draw was {when}.").format(when=ago(last))
     return card("⚠️ " + title, body, tone="warning")
@@ -372,7 +372,7 @@ def proof_view(found: Proof) -> discord.ui.View:
 def _embed(
     icon: str, title: str, payload: Mapping[str, Any], body: str = "", tone: Tone = "system"
 ) -> discord.Embed:
-    """About the raffle of this payload, whose values are filled into the title."""
+    """An embed about a raffle; `payload` fills the title's placeholders."""
     values = {**payload, "name": safe(payload.get("name", ""), 60)}
     embed = card(f"{icon} {title.format_map(values)}", body, tone=tone)
     return add_prize(embed, payload["prize"])
@@ -386,7 +386,7 @@ def _time(instant: str, style: TimestampStyle = "f", also: TimestampStyle | None
 
 
 def reason_words(reason: str | None) -> str:
-    """The public reason for skipping somebody."""
+    """The public reason for a skip."""
     return {
         "excluded": _("excluded by an admin"),
         "banned": _("banned"),

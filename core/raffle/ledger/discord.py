@@ -41,12 +41,12 @@ from core.raffle.store import get_shown
 
 Context = commands.Context[commands.Bot]
 Select = discord.ui.Select[discord.ui.View]
-Amount = Annotated[int, Whole(1, actions.MOST, words_follow=True)]
+Amount = Annotated[int, Whole(1, actions.MAX_TICKETS, words_follow=True)]
 
-ENTRIES_A_PAGE = 12
+ENTRIES_PER_PAGE = 12
 
 _WHO = "For moderators: a mention, a Discord id or a name in chat; default: you"
-_ANYBODY = "A mention, a Discord id or a name in chat"
+_ANY_VIEWER = "A mention, a Discord id or a name in chat"
 _REASON = "Shown to the viewer and in the log"
 
 # -- lists ----------------------------------------------------------------------------------------
@@ -63,15 +63,15 @@ def _load_why(work: Work, key: str, page: int, is_admin: bool) -> Page:
     assert viewer is not None, "a viewer was given"
     number = get_shown(work, int(raffle or 0)).number
     count, tickets = store.count_entries(work, number, viewer.viewer_id)
-    page, pages = nearest_page(page, count, ENTRIES_A_PAGE)
-    shown = (ENTRIES_A_PAGE, (page - 1) * ENTRIES_A_PAGE)
+    page, pages = nearest_page(page, count, ENTRIES_PER_PAGE)
+    shown = (ENTRIES_PER_PAGE, (page - 1) * ENTRIES_PER_PAGE)
     entries = store.list_entries(work, number, viewer.viewer_id, *shown)
     embed = messages.why(viewer, number, tickets, entries)
     return Page(embed, page, pages, f"{viewer_id}.{number}")
 
 
 async def _open_tickets(reader: Reader, key: str, _number: int) -> Page:
-    """The key is a viewer; without one it is the reader."""
+    """The key is a viewer; by default the reader."""
     viewer_id = int(key) if key else None
     found = await reader.run_action(actions.get_standing, viewer_id, is_admin=reader.is_admin)
     if found is None:
@@ -81,8 +81,8 @@ async def _open_tickets(reader: Reader, key: str, _number: int) -> Page:
 
 
 def load_board(work: Work, query: Query) -> Leaderboard:
-    """Who has the most tickets, and their chance. The choice is the number of the raffle, so that
-    later pages stay with the first one's."""
+    """Viewers by tickets, with their chance. The choice is the raffle's number, so that all pages
+    show the same raffle."""
     period = get_shown(work, int(query.choice or 0))
     link = find_link(work, work.actor)
     pool = store.get_pool(work, period.number)
@@ -113,7 +113,7 @@ TICKETS = Paginator("raffle_tickets", "tickets", _open_tickets)
 
 
 def board_button() -> discord.ui.Item[Any]:
-    """Opens the leaderboard, as a private copy. Needs a running event loop."""
+    """Button that opens a private copy of the leaderboard. Needs a running event loop."""
     return link_to(_("Board"), BOARD.name, "10.")
 
 
@@ -139,7 +139,8 @@ class Tickets(commands.Cog):
         await show(ctx, TICKETS, str(viewer.viewer_id) if viewer else "")
 
     async def _find_asked(self, ctx: Context, who: str | None) -> Viewer | None:
-        """Whose tickets are meant; None if the asker means their own and is not linked."""
+        """The viewer whose tickets are requested; None if the asker means themselves and is not
+        linked."""
         remedy = _("Use `/raffleboard` to see who has the most.")
         is_admin, in_public = await may_manage(ctx, __name__), is_in_public(ctx)
         return await run_action(
@@ -179,7 +180,7 @@ class Tickets(commands.Cog):
 
     @server_command("rafflegive", for_admins=True)
     @app_commands.describe(
-        who=_ANYBODY, amount="Number of tickets, such as 5 or 1k", reason=_REASON
+        who=_ANY_VIEWER, amount="Number of tickets, such as 5 or 1k", reason=_REASON
     )
     async def raffle_give(
         self, ctx: Context, who: str, amount: Amount, *, reason: str = ""
@@ -189,7 +190,7 @@ class Tickets(commands.Cog):
 
     @server_command("raffleremove", for_admins=True)
     @app_commands.describe(
-        who=_ANYBODY, amount="Number of tickets, such as 5 or 1k", reason=_REASON
+        who=_ANY_VIEWER, amount="Number of tickets, such as 5 or 1k", reason=_REASON
     )
     async def raffle_remove(
         self, ctx: Context, who: str, amount: Amount, *, reason: str = ""
@@ -203,7 +204,7 @@ class Tickets(commands.Cog):
         await answer(ctx, messages.changed(done, amount))
 
     @server_command("rafflevoid", for_admins=True)
-    @app_commands.describe(who=_ANYBODY)
+    @app_commands.describe(who=_ANY_VIEWER)
     async def raffle_void(self, ctx: Context, *, who: str) -> None:
         """Remove the tickets of a refunded gift; lets you choose from the latest gifts."""
         drops = await run_action(ctx, gifts.list_given, who)
@@ -214,7 +215,7 @@ class Tickets(commands.Cog):
 
 
 def void_view(drops: Sequence[Row[Any]]) -> discord.ui.View | None:
-    """What can be taken back; None if nothing can. Needs a running event loop."""
+    """The menu of gifts that can be voided; None if there are none. Needs a running event loop."""
     options = [
         discord.SelectOption(
             label=plural("{count} gifted sub", "{count} gifted subs", drop.gifts),
@@ -228,7 +229,7 @@ def void_view(drops: Sequence[Row[Any]]) -> discord.ui.View | None:
 
 
 class VoidChoice(discord.ui.DynamicItem[Select], template=r"raffle:void"):
-    """An admin chooses the gift that was not paid for."""
+    """Lets an admin choose a refunded gift."""
 
     def __init__(self, options: list[discord.SelectOption] | None = None) -> None:
         super().__init__(

@@ -1,4 +1,4 @@
-"""What people read about tickets, in Discord and in chat."""
+"""Messages about tickets, in Discord and in chat."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -40,7 +40,7 @@ def source_words(source: str) -> str:
 
 
 def dates_words(starts_at: datetime, ends_at: datetime) -> str:
-    """From start to end, and how long that is from now."""
+    """Start and end, with the time from now."""
     return _("From {start} to {end} ({when}).").format(
         start=format_dt(starts_at, "f"), end=format_dt(ends_at, "f"), when=ago(ends_at)
     )
@@ -53,7 +53,7 @@ def add_prize(embed: discord.Embed, prize: str) -> discord.Embed:
 
 
 def without_prize(body: str, prize: str, *, has_ended: bool) -> str:
-    """What an admin reads before the end or the draw, with a warning if no prize is named."""
+    """Text of a confirmation, with a warning if no prize is set."""
     if prize:
         return body
     if has_ended:
@@ -63,7 +63,7 @@ def without_prize(body: str, prize: str, *, has_ended: bool) -> str:
 
 
 def add_counts(embed: discord.Embed, entrants: int, tickets: int, left_out: int = 0) -> None:
-    """Show how many take part."""
+    """Add the numbers of entrants and tickets."""
     embed.add_field(name=_("Entrants"), value=f"{entrants:,}")
     embed.add_field(name=_("Tickets"), value=f"{tickets:,}")
     if left_out:
@@ -83,7 +83,7 @@ def not_linked() -> discord.Embed:
 
 
 def standing(current: Standing) -> discord.Embed:
-    """A viewer's tickets: how many, rank, chance, sources, and when to expect the next."""
+    """A viewer's tickets with rank, chance, sources and the time to the next one."""
     own, period = current.own, current.period
     parts = [f"## {tickets_words(own.tickets)}", _place(current), *_sources(own.sources)]
     if current.until_next is not None:
@@ -131,7 +131,7 @@ def _sources(sources: Sequence[tuple[str, int]]) -> list[str]:
 
 
 def when_words(period: Period, ended: bool) -> str:
-    """Where a raffle is between its start and its draw."""
+    """The state of a raffle between its start and its draw."""
     if period.is_cancelled:
         return _("cancelled")
     if period.state == "frozen":
@@ -148,7 +148,7 @@ def when_words(period: Period, ended: bool) -> str:
 
 
 def why(viewer: Viewer, number: int, tickets: int, entries: Sequence[Entry]) -> discord.Embed:
-    """A page of the entries behind somebody's tickets, newest first."""
+    """A page of a viewer's ticket entries, newest first."""
     title = _("{name}: {tickets} in raffle #{number}").format(
         name=safe(viewer.name, 60), tickets=tickets_words(tickets), number=number
     )
@@ -280,7 +280,7 @@ def waited(payload: Mapping[str, Any]) -> Rendered:
 
 
 def changes() -> dict[str, tuple[Tone, str]]:
-    """How the posts about changes begin."""
+    """Titles of posts about changes."""
     return {
         "bonus": ("success", "⭐ " + _("{tickets} given to {name}")),
         "correction": ("warning", "✏️ " + _("{tickets} removed from {name}")),
@@ -294,7 +294,7 @@ def changes() -> dict[str, tuple[Tone, str]]:
 
 
 def change(payload: Mapping[str, Any]) -> Rendered:
-    """What an admin changed, for the log."""
+    """An admin's change, for the log channel."""
     tone, title = changes()[payload["what"]]
     name, tickets = safe(payload.get("name", ""), 60), tickets_words(abs(payload.get("amount", 0)))
     embed = card(title.format(name=name, tickets=tickets, number=payload["number"]), tone=tone)
@@ -313,7 +313,7 @@ def change(payload: Mapping[str, Any]) -> Rendered:
 
 
 def hunt_prize(payload: Mapping[str, Any]) -> Rendered:
-    """For the admins: the tickets for a guess could not be given, or not be taken back."""
+    """For the admins: the tickets for a guess could not be given or removed."""
     name, tickets = safe(payload["name"], 60), tickets_words(payload["tickets"])
     given = {"name": name, "tickets": tickets, "hunt": payload["hunt"]}
     if payload["deleted"]:
@@ -375,7 +375,7 @@ def raffle_line(payload: Mapping[str, Any]) -> str:
 
 
 def _rounded(seconds: float) -> str:
-    """In the largest unit that says enough, rounded up."""
+    """A duration in its largest unit, rounded up."""
     minutes = max(1, -int(-seconds // 60))
     if minutes < 120:
         return plural("{count} minute", "{count} minutes", minutes)

@@ -1,4 +1,4 @@
-"""`/raffleinfo`, and the commands with which admins start, end and move raffles."""
+"""`/raffleinfo`, and the admin commands to start, end and move raffles."""
 
 import discord
 from discord import app_commands
@@ -34,8 +34,8 @@ INFO = Paginator("raffle_info", "raffleinfo", _open_info)
 class ChangeButton(
     ConfirmButton, template=r"raffle:(?P<what>end|restart|cancel):(?P<number>[0-9]{1,9})"
 ):
-    """Confirms a question. It names the raffle, so that a second click, or another admin's, never
-    changes the next one."""
+    """Confirms a question. It contains the raffle's number, so that a second click, or another
+    admin's, never changes the next raffle."""
 
     permission = "manage_guild"
 
@@ -75,7 +75,7 @@ def _load_question(work: Work, what: str, number: int | None) -> tuple[int, disc
 
 
 class RaffleCalendar(commands.Cog):
-    """What runs, and when raffles begin and end."""
+    """The current raffle, and when raffles start and end."""
 
     def __init__(self, services: Services) -> None:
         self._config = config_of(services.settings)

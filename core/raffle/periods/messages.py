@@ -1,4 +1,4 @@
-"""What people read about starting, ending and moving raffles."""
+"""Messages about starting, ending and moving raffles."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -39,7 +39,8 @@ def dates(payload: Mapping[str, Any]) -> Rendered:
 
 
 def opened(period: Period, problem: str) -> discord.Embed:
-    """The answer to the admin who opened it. `problem`: why it was not announced, and a remedy."""
+    """Reply to the admin who opened it. `problem`: why it was not announced, and how to fix
+    that."""
     if period.starts_at > period.opened_at:
         title = _("Raffle #{number} is planned").format(number=period.number)
     else:
@@ -53,7 +54,7 @@ def opened(period: Period, problem: str) -> discord.Embed:
 
 
 def changed(what: str, period: Period) -> discord.Embed:
-    """The answer to the admin who ended, cancelled or moved it. Ending a planned one cancels it."""
+    """Reply to the admin who ended, cancelled or moved it. Ending a planned raffle cancels it."""
     _tone, title = changes()["cancel" if period.is_cancelled else what]
     if what == "move":
         body = dates_words(period.starts_at, period.ends_at)
@@ -99,7 +100,7 @@ def _nobody_wins() -> str:
 
 
 def info(found: Info) -> discord.Embed:
-    """The raffle as everybody may know it, and why its news cannot be posted."""
+    """Public information on the raffle, and why its news cannot be posted."""
     period, rows = found.period, []
     if found.problem:
         words = _("Raffle news can't be posted. {problem}")

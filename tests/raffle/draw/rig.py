@@ -197,7 +197,7 @@ def stayed_up(tx: Connection, until: datetime) -> None:
     )
 
 
-def silent(tx: Connection, guild_id: int, number: int, k: int, now: datetime) -> bool:
+def did_not_claim(tx: Connection, guild_id: int, number: int, k: int, now: datetime) -> bool:
     """A winner who was notified when drawn does not claim, though it was possible all the time."""
     pick = picks_of(tx, guild_id, number)[k - 1]
     if pick.state == "drawn" and pick.claimable_since is None:

@@ -44,6 +44,7 @@ from tests.raffle.draw.rig import (
     beacon,
     bundle,
     claim,
+    did_not_claim,
     discord_id,
     discord_took,
     do,
@@ -54,7 +55,6 @@ from tests.raffle.draw.rig import (
     froze,
     picks_of,
     posted,
-    silent,
     snapshot_of,
     states,
     take_back_freeze,
@@ -302,7 +302,7 @@ def test_swapped_winner_cannot_claim(tx: Connection, guild_id: int, columns: str
     with pytest.raises(Refusal, match="not the one who was drawn"), savepoint(tx):
         claim(tx, pick, claimer)
     with pytest.raises(Refusal, match="not the one who was drawn"), savepoint(tx):
-        silent(tx, guild_id, pick.period, 1, DUE + timedelta(days=2))
+        did_not_claim(tx, guild_id, pick.period, 1, DUE + timedelta(days=2))
 
 
 @pytest.mark.parametrize("columns", [columns for columns, found in SWAPS.items() if found])
@@ -383,7 +383,7 @@ def test_database_rejects_changes_to_published_data(
 
 def test_expired_prize_cannot_be_claimed_later(tx: Connection, guild_id: int) -> None:
     (pick,) = drew(tx, guild_id, ended(tx, guild_id))
-    assert silent(tx, guild_id, pick.period, 1, DUE + timedelta(days=2))
+    assert did_not_claim(tx, guild_id, pick.period, 1, DUE + timedelta(days=2))
     with pytest.raises(IntegrityError, match="neither changed nor deleted"), savepoint(tx):
         tx.execute(text("UPDATE raffle_picks SET state = 'claimed' WHERE k = 1"))
 
@@ -447,7 +447,7 @@ def test_ban_after_the_draw_is_shown_as_ban(tx: Connection, guild_id: int, how: 
         exclude(tx, guild_id, pick.name, DUE)
     with pytest.raises(Refusal, match="banned or excluded"), savepoint(tx):
         claim(tx, pick)
-    assert silent(tx, guild_id, pick.period, 1, DUE + timedelta(days=2))
+    assert did_not_claim(tx, guild_id, pick.period, 1, DUE + timedelta(days=2))
     assert [state for _name, state in states(tx, guild_id, pick.period)] == ["skipped", "drawn"]
     shown = [m for m in posted(tx, guild_id, "raffle.winner") if m.payload["state"] == "skipped"]
     assert how in str(render_winner(shown[0].payload).embed.description)

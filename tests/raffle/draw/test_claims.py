@@ -35,6 +35,7 @@ from tests.raffle.draw.rig import (
     beacon,
     check,
     claim,
+    did_not_claim,
     discord_took,
     do,
     draw_of,
@@ -46,7 +47,6 @@ from tests.raffle.draw.rig import (
     order_of,
     picks_of,
     posted,
-    silent,
     state_of,
     states,
     stayed_up,
@@ -137,7 +137,7 @@ def test_silent_winner_is_replaced_and_other_winners_stay(tx: Connection, guild_
     first, second = drew(tx, guild_id, number)
     order = order_of(tx, draw_of(tx, guild_id, number))
     claim(tx, second)
-    assert silent(tx, guild_id, number, first.k, LATE)
+    assert did_not_claim(tx, guild_id, number, first.k, LATE)
     after = picks_of(tx, guild_id, number)
     assert [pick.state for pick in after] == ["expired", "claimed", "drawn"]
     assert [pick.pseudonym for pick in after] == order[:3]
@@ -148,9 +148,9 @@ def test_silent_winner_expires_once_at_the_deadline(tx: Connection, guild_id: in
     number = ended(tx, guild_id)
     drew(tx, guild_id, number)
     early = LATE - timedelta(microseconds=1)
-    assert not silent(tx, guild_id, number, 1, early)
-    assert silent(tx, guild_id, number, 1, LATE)
-    assert not silent(tx, guild_id, number, 1, LATE)
+    assert not did_not_claim(tx, guild_id, number, 1, early)
+    assert did_not_claim(tx, guild_id, number, 1, LATE)
+    assert not did_not_claim(tx, guild_id, number, 1, LATE)
     assert [state for _name, state in states(tx, guild_id, number)] == ["expired", "drawn"]
 
 
@@ -158,14 +158,14 @@ def test_claimed_prize_does_not_expire(tx: Connection, guild_id: int) -> None:
     number = ended(tx, guild_id)
     (pick,) = drew(tx, guild_id, number)
     claim(tx, pick)
-    assert not silent(tx, guild_id, number, 1, LATE + WINDOW)
+    assert not did_not_claim(tx, guild_id, number, 1, LATE + WINDOW)
 
 
 def test_raffle_closes_when_no_winner_claims(tx: Connection, guild_id: int) -> None:
     number = ended(tx, guild_id, ("mia", "leo"))
     drew(tx, guild_id, number)
-    assert silent(tx, guild_id, number, 1, LATE)
-    assert silent(tx, guild_id, number, 2, LATE + WINDOW)
+    assert did_not_claim(tx, guild_id, number, 1, LATE)
+    assert did_not_claim(tx, guild_id, number, 2, LATE + WINDOW)
     assert state_of(tx, guild_id, number) == "closed"
     assert len(posted(tx, guild_id, "raffle.nobody")) == 1
 
@@ -203,13 +203,13 @@ def test_claim_window_starts_when_the_winner_is_notified(tx: Connection, guild_i
     (pick,) = drew(tx, guild_id, number)
     assert not check(tx, guild_id, number, 1, LATE)
     assert found(tx, pick).claimable_since is None
-    told_at = LATE - timedelta(hours=1)
-    notified(tx, pick, told_at)
-    assert found(tx, pick).expires_at == told_at + WINDOW
+    notified_at = LATE - timedelta(hours=1)
+    notified(tx, pick, notified_at)
+    assert found(tx, pick).expires_at == notified_at + WINDOW
     shown = posted(tx, guild_id, "raffle.winner")[-1].payload
-    assert (shown["state"], shown["expires_at"]) == ("drawn", (told_at + WINDOW).isoformat())
-    assert not silent(tx, guild_id, number, 1, told_at + WINDOW - timedelta(seconds=1))
-    assert silent(tx, guild_id, number, 1, told_at + WINDOW)
+    assert (shown["state"], shown["expires_at"]) == ("drawn", (notified_at + WINDOW).isoformat())
+    assert not did_not_claim(tx, guild_id, number, 1, notified_at + WINDOW - timedelta(seconds=1))
+    assert did_not_claim(tx, guild_id, number, 1, notified_at + WINDOW)
 
 
 @pytest.mark.parametrize("hours", [1, 20, 47, 48, 100])
@@ -225,12 +225,12 @@ def test_downtime_does_not_count_towards_the_claim_window(
     stayed_up(tx, down + timedelta(seconds=20))
     up = down + timedelta(hours=hours)
     assert not check(tx, guild_id, number, 1, up)
-    until = LATE + timedelta(hours=hours) + rules.UNNOTICED
+    until = LATE + timedelta(hours=hours) + rules.DETECTION_DELAY
     assert found(tx, pick).expires_at == until
     assert posted(tx, guild_id, "raffle.winner")[-1].payload["expires_at"] == until.isoformat()
     assert "raffle.more_time #1.1" in audited(tx, guild_id)
     discord_took(tx, up)
-    assert not silent(tx, guild_id, number, 1, until - timedelta(seconds=1))
+    assert not did_not_claim(tx, guild_id, number, 1, until - timedelta(seconds=1))
     stayed_up(tx, until)
     assert claim(tx, found(tx, pick), at=until - DUE).state == "claimed"
 
@@ -249,7 +249,7 @@ def test_restart_changes_nothing(tx: Connection, guild_id: int) -> None:
     (pick,) = drew(tx, guild_id, number)
     notified(tx, pick)
     before = posted(tx, guild_id)
-    assert not check(tx, guild_id, number, 1, DUE + rules.SHORT)
+    assert not check(tx, guild_id, number, 1, DUE + rules.SHORT_INTERRUPTION)
     assert found(tx, pick).expires_at == LATE
     assert posted(tx, guild_id) == before
 
@@ -342,7 +342,7 @@ def test_winner_reached_by_dm_can_claim_without_the_channel(tx: Connection, guil
     check(tx, guild_id, number, 1, DUE)
     assert found(tx, pick).claimable_since == DUE
     assert posted(tx, guild_id, "raffle.unreachable") == []
-    assert silent(tx, guild_id, number, 1, LATE)
+    assert did_not_claim(tx, guild_id, number, 1, LATE)
 
 
 def test_deleted_post_pauses_the_window_and_is_reposted(tx: Connection, guild_id: int) -> None:
@@ -446,8 +446,8 @@ def test_claim_at_the_deadline_never_coincides_with_a_redraw(
     at_once(
         gate,
         lambda tx: claim(tx, pick),
-        lambda tx: silent(tx, guild_id, number, 1, LATE),
-        lambda tx: silent(tx, guild_id, number, 1, LATE),
+        lambda tx: did_not_claim(tx, guild_id, number, 1, LATE),
+        lambda tx: did_not_claim(tx, guild_id, number, 1, LATE),
     )
     with gate.begin() as tx:
         found = [state for _name, state in states(tx, guild_id, number)]

@@ -38,6 +38,7 @@ from tests.raffle.draw.rig import (
     bundle,
     check,
     claim,
+    did_not_claim,
     discord_id,
     discord_took,
     do,
@@ -48,7 +49,6 @@ from tests.raffle.draw.rig import (
     picks_of,
     posted,
     proof_of,
-    silent,
     snapshot_of,
     state_of,
     states,
@@ -152,7 +152,7 @@ def in_phase(tx: Connection, guild_id: int, phase: str) -> int:
         if phase == "delivered":
             do(tx, guild_id, DUE + WINDOW, claims.deliver, CONFIG, pick.name)
         if phase == "expired":
-            assert silent(tx, guild_id, number, 1, DUE + WINDOW)
+            assert did_not_claim(tx, guild_id, number, 1, DUE + WINDOW)
     return number
 
 
@@ -305,7 +305,7 @@ def test_post_that_promised_something_is_not_edited_away(tx: Connection, guild_i
     (pick,) = drew(tx, guild_id, number)
     notified(tx, pick)
     edits = text("SELECT count(*) FROM outbox_messages WHERE target ? 'edits' AND kind = :kind")
-    assert silent(tx, guild_id, number, 1, DUE + WINDOW)
+    assert did_not_claim(tx, guild_id, number, 1, DUE + WINDOW)
     assert tx.execute(edits, {"kind": "raffle.winner"}).scalar() == 0
     states_shown = [one.payload["state"] for one in posted(tx, guild_id, "raffle.winner")]
     assert states_shown == ["drawn", "expired", "drawn"]
@@ -407,7 +407,7 @@ def test_freeze_that_was_removed_from_the_database_is_found_in_discord(
     found = posts.read_freezes(guild_id, [*in_discord, {"id": "1", "embeds": [{}, {"url": "x"}]}])
     assert [one.snapshot_hash for one in found] == [first.snapshot_hash, second.snapshot_hash]
     for _again in range(2):
-        do(tx, guild_id, DUE, actions.note_posted_freezes, CONFIG, number, found)
+        do(tx, guild_id, DUE, actions.compare_posted_freezes, CONFIG, number, found)
     (told,) = posted(tx, guild_id, "raffle.refrozen")
     assert found[0].url in str(messages.refrozen(told.payload).embed.description)
     freezes = do(tx, guild_id, DUE, list_freezes, number)

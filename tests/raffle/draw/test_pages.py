@@ -20,13 +20,13 @@ from tests.raffle.draw.rig import (
     START,
     as_owner,
     claim,
+    did_not_claim,
     do,
     draw_of,
     drew,
     drew_without_beacon,
     ended,
     froze,
-    silent,
     take_back_freeze,
 )
 from tests.raffle.scene import CONFIG, period_of, set_period
@@ -109,7 +109,7 @@ def test_bundle_shows_the_current_winner_states(site: Site, guild_id: int) -> No
 
     assert results() == ["waiting"]
     late = DUE + timedelta(days=2)
-    site.committed(lambda tx: silent(tx, guild_id, NUMBER, 1, late))
+    site.committed(lambda tx: did_not_claim(tx, guild_id, NUMBER, 1, late))
     assert results() == ["expired", "waiting"]
 
 
@@ -231,7 +231,7 @@ def test_given_up_round_is_shown_with_its_url(site: Site, guild_id: int) -> None
 def test_page_shows_how_long_a_silent_winner_had(site: Site, guild_id: int) -> None:
     site.drew(guild_id)
     late = DUE + timedelta(days=2)
-    site.committed(lambda tx: silent(tx, guild_id, NUMBER, 1, late))
+    site.committed(lambda tx: did_not_claim(tx, guild_id, NUMBER, 1, late))
     silence = re.search(
         r"was drawn <time .*?, could claim from <time .*? to <time .*?, and did not",
         told(site, guild_id),
@@ -291,7 +291,7 @@ def test_ban_after_the_draw_is_shown(site: Site, guild_id: int) -> None:
     def work(tx: Connection) -> None:
         (pick,) = drew(tx, guild_id, ended(tx, guild_id))
         do(tx, guild_id, DUE, actions.set_discord_ban, pick.discord_id or 0, True)
-        silent(tx, guild_id, NUMBER, 1, DUE + timedelta(days=2))
+        did_not_claim(tx, guild_id, NUMBER, 1, DUE + timedelta(days=2))
 
     site.committed(work)
     assert "won, but is now banned" in told(site, guild_id)

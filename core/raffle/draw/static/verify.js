@@ -11,7 +11,7 @@ export const QUICKNET = {
   period: 3,
   schemeID: "bls-unchained-g1-rfc9380",
 };
-const AHEAD = 300;
+const MIN_DELAY_SECONDS = 300;
 const HEADER = new RegExp(
   '^(?<format>regulars draw [23])\nserver [0-9a-f]{16}\nperiod [1-9][0-9]* \\S+Z \\S+Z\nprize ".*"\n' +
     "winners (?<winners>[1-9][0-9]*)\n(?:claim (?<claim>[1-9][0-9]*)\n)?commitment (?<commitment>[0-9a-f]{64})\n" +
@@ -118,10 +118,10 @@ export const firstRoundAt = (instant) => Math.max(1, Math.ceil((instant - QUICKN
 /** Whether the promised round is the one that the rule demands for this freeze; of quicknet only. */
 function checkRound(terms) {
   const [round, frozen] = [Number(terms.round), seconds(terms.frozen)];
-  need(publishedAt(round) - frozen >= AHEAD, `round ${round} was published less than ${AHEAD} seconds after the freeze`);
+  need(publishedAt(round) - frozen >= MIN_DELAY_SECONDS, `round ${round} was published less than ${MIN_DELAY_SECONDS} seconds after the freeze`);
   const announced = terms.plannedChain === terms.chain ? Number(terms.plannedRound) : null;
-  const asPlanned = announced && Date.parse(terms.planned) <= 1000 * frozen && publishedAt(announced) - frozen >= AHEAD;
-  need(round === (asPlanned ? announced : firstRoundAt(frozen + AHEAD)), "the rule demands another round");
+  const asPlanned = announced && Date.parse(terms.planned) <= 1000 * frozen && publishedAt(announced) - frozen >= MIN_DELAY_SECONDS;
+  need(round === (asPlanned ? announced : firstRoundAt(frozen + MIN_DELAY_SECONDS)), "the rule demands another round");
   return asPlanned ? "It is the round that was announced." : `Announced was ${announced ? `round ${announced}` : "no round"}; the list was frozen at another time.`;
 }
 
