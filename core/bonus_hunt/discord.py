@@ -65,7 +65,7 @@ class HuntButton(
 
     def form(self) -> discord.ui.Modal | None:
         if self.act == "add":
-            by = _("Requested by")
+            by = _("Who requested it?")
             return form_of(_("Add bonus"), game=_("Game"), bet=_("Bet"), by=by)
         if self.act == "result":
             return form_of(_("Result of #{at}").format(at=self.at), payout=_("Payout"))

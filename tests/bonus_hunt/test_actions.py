@@ -65,7 +65,7 @@ def test_one_hunt_is_in_progress_at_a_time(guild: HuntGuild, other_guild_id: int
     assert guild.view.hunt.number == 1
     with pytest.raises(Refusal, match="no bonus hunt #9"):
         guild.do(store.get_view, 9)
-    with pytest.raises(Refusal, match="#1 runs now"):
+    with pytest.raises(Refusal, match="#1 is in progress now"):
         guild.do(actions.open_hunt, 2)
 
 

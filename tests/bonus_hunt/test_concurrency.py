@@ -56,7 +56,7 @@ def test_two_results_for_one_bonus_lose_none(gate: Database, guild_id: int) -> N
     (refused,) = (one for one in found if isinstance(one, Refusal))
     assert kept.payout is not None
     lost = {5: "6", 6: "5"}[int(kept.payout)]
-    assert f"already has a result:  {kept.payout:.0f}" in refused.what
+    assert f"already has a result: {kept.payout:.0f}" in refused.what
     assert f"`/hunt edit payout {lost} 1`" in refused.remedy
     assert lines(gate, guild_id)[0] == f"#1 Mental 1 {kept.payout:.2f}"
 

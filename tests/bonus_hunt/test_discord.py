@@ -103,7 +103,7 @@ def test_a_whole_hunt_by_commands(guild: HuntGuild, ask: Asker) -> None:
     finished = ask("finish")["description"]
     assert finished.startswith("Start cost 50 USD, returned 43.50 USD: **−6.50**")
     assert "1 bonus was not opened" in finished
-    assert ask("reopen")["title"] == "🎰 Friday \\*night\\* goes on"
+    assert ask("reopen")["title"] == "🎰 Friday \\*night\\* resumed"
     assert "#1 is still in progress" in ask("reopen", number=1)["title"]
     ask("finish")
     assert "Friday \\*night\\*" in ask("history")["description"]
@@ -307,7 +307,7 @@ async def test_forms_need_no_memory_of_the_button(
     assert "don't understand this amount" in reply(wrong)
     over = sent(database, guild_id, "bonus_hunt:add:7:0", game="Cubes", bet="1")
     await receive_form(over, FEATURE.buttons)
-    assert "#1 runs now" in reply(over)
+    assert "#1 is in progress now" in reply(over)
     assert len(here().lines()) == 3
 
 

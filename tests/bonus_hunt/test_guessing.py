@@ -85,7 +85,7 @@ def test_what_is_no_amount_gets_a_helpful_reply(guild: HuntGuild, amount: str) -
     guessing_open(guild, (1, amount))
     assert guild.guesses() == {}
     (reply,) = guild.said()
-    assert reply.startswith("@viewer1 I don't understand this amount. Write it like")
+    assert reply.startswith("@viewer1 Invalid amount. Write it like")
 
 
 def test_no_amount_asks_for_one(guild: HuntGuild) -> None:

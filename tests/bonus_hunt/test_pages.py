@@ -34,7 +34,7 @@ def test_a_hunt_is_run_from_the_dashboard(site: Site) -> None:
     assert "Friday has started." in send("start", name="Friday", cost="1.234,50", currency="eur")
     assert "1,234.50 EUR" in words(admin.get(PAGE))
     added = send("add", game="gates of olimpus", bet="0.40", by="madcats")
-    assert "Gates of Olympus is #1." in added
+    assert "Added Gates of Olympus as #1." in added
     assert "Gates of Olympus Pragmatic Play" in added
     assert "MadCats" in added
     send("add", game="Mental", bet="1")

@@ -390,7 +390,7 @@ def list_ledger(
     if wanted.name:
         which.append(Entry.viewer_id.in_(select(Viewer.viewer_id).where(has_name(wanted.name))))
     newest = Entry.at.desc(), Entry.id.desc()
-    # The planner does not know the number of rows; with a subquery it scans the index instead of sorting.
+    # The planner does not know the number of rows; with a subquery it scans the index.
     maximum = select(literal(MAX_SEARCHED_ENTRIES)).scalar_subquery()
     searched = select(Entry.id, Entry.source).where(*which).order_by(*newest).limit(maximum)
     ids = [id for id, source in work.execute(searched) if wanted.source in ("", source)]
