@@ -233,7 +233,7 @@ class BonusHunts(commands.Cog):
     async def stats(self, ctx: Context) -> None:
         """Show profit and loss of all bonus hunts, with the best and worst game."""
         found = await run_action(ctx, store.get_stats)
-        callers = [one.viewer_id for one in (found.best, found.worst) if one is not None]
+        callers = [bonus.viewer_id for bonus in (found.best, found.worst) if bonus is not None]
         names = await run_action(ctx, public_names, callers)
         await answer(ctx, messages.stats(found, names))
 

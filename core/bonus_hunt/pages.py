@@ -67,18 +67,18 @@ def history(page: Page) -> str:
 
 
 @PAGES.get("<int:number>")
-def one(page: Page, number: int) -> str:
+def past_hunt(page: Page, number: int) -> str:
     with page.together():
         view = page.run(store.find_view, number) or abort(404)
         guesses = page.run(store.list_guesses, number)
-    return page.render("bonus_hunt/one.html", view=view, guesses=guesses, **_SHOWS)
+    return page.render("bonus_hunt/past_hunt.html", view=view, guesses=guesses, **_SHOWS)
 
 
 @PAGES.get("<int:number>/csv")
 def download(page: Page, number: int) -> Response:
     with page.together():
         view = page.run(store.find_view, number) or abort(404)
-        platforms = page.run(list_platforms, [one.viewer_id for one in view.bonuses])
+        platforms = page.run(list_platforms, [bonus.viewer_id for bonus in view.bonuses])
     rows = [
         (
             bonus.position,
@@ -195,16 +195,16 @@ def stats(work: Work) -> list[Stat]:
 def activity(page: Page) -> list[Activity]:
     url = page.url_of(PAGES, history)
 
-    def says(one: Hunt) -> list[Activity]:
+    def says(hunt: Hunt) -> list[Activity]:
         begun = Activity(
-            one.started_at, _("{title} has started.").format(title=one.name), PAGES.icon, url
+            hunt.started_at, _("{title} has started.").format(title=hunt.name), PAGES.icon, url
         )
-        if one.finished_at is None:
+        if hunt.finished_at is None:
             return [begun]
-        done = _("{title} is finished.").format(title=one.name)
-        return [Activity(one.finished_at, done, PAGES.icon, url), begun]
+        done = _("{title} is finished.").format(title=hunt.name)
+        return [Activity(hunt.finished_at, done, PAGES.icon, url), begun]
 
-    return [said for one in page.run(store.list_newest, 5) for said in says(one)]
+    return [said for hunt in page.run(store.list_newest, 5) for said in says(hunt)]
 
 
 OVERLAY_ROWS = 5
@@ -242,11 +242,11 @@ OVERLAY = Overlay(
 
 def latest(work: Work) -> list[Latest]:
     hunts = store.list_newest(work, OVERLAY_ROWS)
-    names = public_names(work, [one.viewer_id for one in hunts])
+    names = public_names(work, [hunt.viewer_id for hunt in hunts])
     return [
-        Latest(one.finished_at, names[one.viewer_id], _("won the bonus hunt guessing"))
-        for one in hunts
-        if one.finished_at is not None and one.viewer_id in names
+        Latest(hunt.finished_at, names[hunt.viewer_id], _("won the bonus hunt guessing"))
+        for hunt in hunts
+        if hunt.finished_at is not None and hunt.viewer_id in names
     ]
 
 
@@ -258,7 +258,7 @@ def _public(public: PublicRequest) -> str:
         return public.render("bonus_hunt/public.html", views=views, **_SHOWS)
     view = public.run(store.find_view, number) or abort(404)
     names = public.run(_names, view)
-    return public.render("bonus_hunt/public_one.html", view=view, names=names, **_SHOWS)
+    return public.render("bonus_hunt/public_hunt.html", view=view, names=names, **_SHOWS)
 
 
 PUBLIC = PublicPage(

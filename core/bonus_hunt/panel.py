@@ -44,10 +44,10 @@ def _payload(work: Work, hunt: Hunt) -> dict[str, Any]:
     """The message's payload, with the bonuses around the next one."""
     view = get_view(work, hunt.number)
     found = view.figures
-    place = next((i for i, one in enumerate(view.bonuses) if one is view.next), found.total)
+    place = next((i for i, bonus in enumerate(view.bonuses) if bonus is view.next), found.total)
     first = place - MAX_ROWS // 3 if hunt.state == "opening" else found.total - MAX_ROWS
     first = max(0, min(first, found.total - MAX_ROWS))
-    names = public_names(work, [hunt.viewer_id, *(one.viewer_id for one in view.bonuses)])
+    names = public_names(work, [hunt.viewer_id, *(bonus.viewer_id for bonus in view.bonuses)])
     return {
         "hunt": hunt.number,
         "version": hunt.version,

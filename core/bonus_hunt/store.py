@@ -78,8 +78,8 @@ def _views(work: Work, hunts: Sequence[Hunt]) -> list[View]:
     for bonus in work.scalars(in_order, execution_options=_RELOAD):
         found[bonus.hunt].append(bonus)
     return [
-        View(one, theirs, figures(one.start_cost, [bonus.line for bonus in theirs]))
-        for one, theirs in ((hunt, found[hunt.number]) for hunt in hunts)
+        View(hunt, bonuses, figures(hunt.start_cost, [bonus.line for bonus in bonuses]))
+        for hunt, bonuses in ((hunt, found[hunt.number]) for hunt in hunts)
     ]
 
 
@@ -107,7 +107,7 @@ def list_guesses(work: Work, number: int) -> Sequence[Guess]:
     newest: dict[int, Guess] = {}
     for guess, person_id in work.execute(theirs.order_by(Guess.at, Guess.viewer_id)):
         newest[person_id] = guess
-    return sorted(newest.values(), key=lambda one: (one.amount, one.at))
+    return sorted(newest.values(), key=lambda guess: (guess.amount, guess.at))
 
 
 def count_guesses(work: Work, number: int) -> int:

@@ -100,7 +100,7 @@ def bundle(snapshot: str, seed: bytes, random: Round | None, picks: Sequence[Pic
     one newline at the end. `random` is None for a draw without beacon."""
     published = [asdict(pick) for pick in picks]
     if format_of(snapshot) == FORMAT:
-        published = [{k: v for k, v in one.items() if k not in _TIMES} for one in published]
+        published = [{k: v for k, v in pick.items() if k not in _TIMES} for pick in published]
     beacon = random and {
         "chain": random.chain,
         "round": random.number,

@@ -161,13 +161,13 @@ def bundle(
     published = [
         {
             "pseudonym": name,
-            "won": one.won,
-            "multiplier": one.multiplier,
-            "payout": one.payout,
+            "won": rolled.won,
+            "multiplier": rolled.multiplier,
+            "payout": rolled.payout,
             "account": owners[name][0] if name in owners else None,
             "secret": owners[name][1] if name in owners else None,
         }
-        for name, one in results.items()
+        for name, rolled in results.items()
     ]
     content = {
         "format": FORMAT,

@@ -222,7 +222,7 @@ class Index:
         if letters != _DISGUISED.sub(lambda word: word[0].rstrip("!"), bare):
             if exact := self._exact(letters) or self._exact(bare.translate(_LEET_L)):
                 return _known(exact)
-            matches += [self._read(one) for one in (letters, bare.translate(_LEET))]
+            matches += [self._read(variant) for variant in (letters, bare.translate(_LEET))]
         return self._as_typed(typed, matches)
 
     def _as_typed(self, typed: str, matches: Sequence[Match]) -> Match:
@@ -230,10 +230,10 @@ class Index:
         found = [_uncertain(match) if match.found == "known" else match for match in matches]
         best = max(
             found,
-            key=lambda one: (
-                one.banned,
-                len(one.meant.title if one.meant else ""),
-                one.suggestion > "",
+            key=lambda match: (
+                match.banned,
+                len(match.meant.title if match.meant else ""),
+                match.suggestion > "",
             ),
         )
         return replace(best, title=clean(typed))
@@ -302,7 +302,7 @@ class Index:
 
     def _without_noise(self, typed: str, words: list[str]) -> str:
         """The text without provider, polite words and emotes at its start and end."""
-        loud = {fold_title(one) for one in typed.split() if looks_like_emote(one)}
+        loud = {fold_title(word) for word in typed.split() if looks_like_emote(word)}
         noise = _NOISE if typed.isupper() else _NOISE | loud
         first, last = 0, len(words)
         while first < last and (skipped := self._noise_at(words[first:last], noise)):
@@ -415,7 +415,7 @@ def read_file(text: str, chosen: Mapping[str, int] | None = None) -> GameFile:
     games: dict[str, Game] = {}
     problems: list[tuple[int, Problem]] = []
     for row in table.rows:
-        title, provider, aliases, banned = (table.cell(row, one.name) for one in READ)
+        title, provider, aliases, banned = (table.cell(row, column.name) for column in READ)
         if not title:
             problems.append((row.number, "no_title"))
         elif len(title) > MAX_TITLE_LENGTH or len(provider) > MAX_TITLE_LENGTH:
@@ -434,7 +434,7 @@ def read_file(text: str, chosen: Mapping[str, int] | None = None) -> GameFile:
 
 def split_aliases(text: str) -> tuple[str, ...]:
     """`a | b` as `("a", "b")`; none is longer than a title, and there are not too many."""
-    names = dict.fromkeys(clean(one)[:MAX_TITLE_LENGTH] for one in text.split(_SEPARATOR))
+    names = dict.fromkeys(clean(alias)[:MAX_TITLE_LENGTH] for alias in text.split(_SEPARATOR))
     return tuple(name for name in names if name)[:MAX_ALIASES]
 
 

@@ -179,13 +179,13 @@ def reply_with_odds(work: Work, message: ChatMessageSent) -> None:
     settings = load_settings(work, HeistSettings)
     odds = [
         {
-            "risk": one.risk,
-            "label": settings.risk_name(one.risk),
-            "odds": settings.odds(one.risk),
-            "value": format_return(one.value),
+            "risk": expected.risk,
+            "label": settings.risk_name(expected.risk),
+            "odds": settings.odds(expected.risk),
+            "value": format_return(expected.value),
         }
-        for one in expected_returns(settings)
-        if one.tier == "none"
+        for expected in expected_returns(settings)
+        if expected.tier == "none"
     ]
     payload = {"rows": odds}
     outbox.post_reply(work, message, "heist.odds", payload, once_a_minute="all")
@@ -251,7 +251,9 @@ def lock(work: Work, number: int, chain: Chain) -> bool:
     pending = select(Player).where(Player.heist == number, Player.state == "pending")
     if was_open:
         heist.state, heist.locked_at = "locked", work.now
-        stakes: dict[int, int] = {one.viewer_id: one.stake for one in work.scalars(pending)}
+        stakes: dict[int, int] = {
+            player.viewer_id: player.stake for player in work.scalars(pending)
+        }
         if stakes:
             moved = providers.take(work, Round(GAME, number), f"{GAME}:{number}:stakes", stakes)
             if moved is None:
@@ -333,9 +335,9 @@ def _refusals(work: Work, heist: Heist) -> list[dict[str, Any]]:
     for player in view.refused if view else ():
         found.setdefault(player.reason or "amount", []).append(player)
     refusals = []
-    for reason, players in sorted(found.items(), key=lambda one: (-len(one[1]), one[0])):
+    for reason, players in sorted(found.items(), key=lambda reason: (-len(reason[1]), reason[0])):
         named, names = named_only(work, players)
-        shown = [names[one.viewer_id] for one in named[:3]]
+        shown = [names[player.viewer_id] for player in named[:3]]
         refusals.append({"reason": reason, "count": len(players), "names": shown})
     return refusals
 
@@ -389,7 +391,7 @@ def roll(work: Work, number: int) -> bool:
         if name is not None
     ]
     heist.won = sum(result.won for result in results.values())
-    heist.paid = sum(one.payout for one in results.values())
+    heist.paid = sum(rolled.payout for rolled in results.values())
     heist.state = "paying"
     work.flush()
     store.set_rolled(work, number, json.dumps(rows))
@@ -446,8 +448,8 @@ def _result(work: Work, heist: Heist) -> dict[str, Any]:
         if load_settings(work, HeistSettings).announce_ready
         else settings.start_heist_cooldown,
         "winners": [
-            {"viewer": names[one.viewer_id], "payout": one.payout}
-            for one in (named if view.winners else ())[:MAX_NAMED]
+            {"viewer": names[player.viewer_id], "payout": player.payout}
+            for player in (named if view.winners else ())[:MAX_NAMED]
         ],
         **providers.currency_of(work),
     }
@@ -508,7 +510,7 @@ def _record_stakes(work: Work, heist: Heist, moved: Moved, cause: str) -> None:
     """Store which stakes were confirmed or refused. Late confirmations are refunded, once for each
     cause."""
     theirs = select(Player).where(Player.heist == heist.number)
-    players: dict[int, Player] = {one.viewer_id: one for one in work.scalars(theirs)}
+    players: dict[int, Player] = {player.viewer_id: player for player in work.scalars(theirs)}
     can_play = heist.state in ("open", "locked") and heist.snapshot is None
     late: list[int] = []
     for viewer_id, reason in moved.refused.items():

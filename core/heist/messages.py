@@ -116,39 +116,40 @@ def status(settings: HeistSettings, last: Heist | None, *, has_points: bool) -> 
     return card(("🟢 " if settings.enabled and has_points else "⚫ ") + title, body)
 
 
-def started(one: Heist) -> discord.Embed:
+def started(heist: Heist) -> discord.Embed:
     """A new heist."""
-    title = "🚨 " + _("Heist #{number} has started").format(number=one.number)
+    title = "🚨 " + _("Heist #{number} has started").format(number=heist.number)
     return card(title, _("The bot posted in chat how to join."), tone="success")
 
 
-def cancelled(one: Heist) -> discord.Embed:
+def cancelled(heist: Heist) -> discord.Embed:
     """A heist was cancelled."""
-    title = "⚫ " + _("Heist #{number} was cancelled").format(number=one.number)
-    return card(title, end_reason_text(one.end), tone="success")
+    title = "⚫ " + _("Heist #{number} was cancelled").format(number=heist.number)
+    return card(title, end_reason_text(heist.end), tone="success")
 
 
 def odds(settings: HeistSettings) -> discord.Embed:
     """Chances, multipliers and the average return."""
     rows = [
-        f"**{safe(settings.risk_name(one))}** ({one}): {_odds(settings.odds(one))}" for one in RISKS
+        f"**{safe(settings.risk_name(risk))}** ({risk}): {_odds(settings.odds(risk))}"
+        for risk in RISKS
     ]
     embed = card("🎯 " + _("Odds of the heist"), lines(rows))
     embed.add_field(
         name=_("Average return per point"),
-        value=lines([return_text(one) for one in expected_returns(settings)]),
+        value=lines([return_text(expected) for expected in expected_returns(settings)]),
     )
-    if any(one.value > 1 for one in expected_returns(settings)):
+    if any(expected.value > 1 for expected in expected_returns(settings)):
         warning = _("With these odds, players win in the long run.")
         embed.add_field(name="⚠️ " + _("Inflation"), value=warning, inline=False)
     return embed
 
 
-def return_text(one: Return) -> str:
+def return_text(expected: Return) -> str:
     """The average return of a risk and tier."""
-    tier = tier_label(one.tier)
-    return f"{one.risk}{f', {tier}' if tier else ''}: {format_return(one.value)}" + (
-        " ⚠️" if one.value > 1 else ""
+    tier = tier_label(expected.tier)
+    return f"{expected.risk}{f', {tier}' if tier else ''}: {format_return(expected.value)}" + (
+        " ⚠️" if expected.value > 1 else ""
     )
 
 
@@ -174,9 +175,9 @@ def owed(payload: Mapping[str, Any]) -> discord.Embed:
     return card("⚠️ " + title, body, tone="warning")
 
 
-def paid_again(one: Heist) -> discord.Embed:
+def paid_again(heist: Heist) -> discord.Embed:
     """A refused payout is being retried."""
-    title = _("Heist #{number}: payout retried").format(number=one.number)
+    title = _("Heist #{number}: payout retried").format(number=heist.number)
     return card("🔁 " + title, _("You'll get another message if it fails again."), tone="success")
 
 
@@ -198,19 +199,19 @@ def history(heists: Sequence[Heist], number: int, pages: int) -> discord.Embed:
     if not heists:
         return card("💰 " + _("No heists yet"), _("Start one with `/heist start`."))
     first = (number - 1) * PER_PAGE
-    rows = [history_row(one) for one in heists[first : first + PER_PAGE]]
+    rows = [history_row(past) for past in heists[first : first + PER_PAGE]]
     footer = _("Page {number} of {pages}").format(number=number, pages=pages) if pages > 1 else ""
     return card("💰 " + _("Heists"), lines(rows), footer=footer)
 
 
-def history_row(one: Heist) -> str:
+def history_row(heist: Heist) -> str:
     """A heist in one line."""
-    line = f"`#{one.number}` · {ago(one.opened_at)} · "
-    if one.is_decided:
+    line = f"`#{heist.number}` · {ago(heist.opened_at)} · "
+    if heist.is_decided:
         return line + _("{won} of {players} got away, {staked} → {paid}").format(
-            won=one.won, players=one.players, staked=f"{one.staked:,}", paid=f"{one.paid:,}"
+            won=heist.won, players=heist.players, staked=f"{heist.staked:,}", paid=f"{heist.paid:,}"
         )
-    return line + (end_reason_text(one.end) if one.state == "cancelled" else _("running"))
+    return line + (end_reason_text(heist.end) if heist.state == "cancelled" else _("running"))
 
 
 # -- chat -----------------------------------------------------------------------------------------
@@ -275,7 +276,8 @@ def refusals_text(refused: Sequence[Mapping[str, Any]]) -> str:
     if not refused:
         return ""
     parts = [
-        f"{refusal_text(one['reason'])}: {_names(one['names'], one['count'])}" for one in refused
+        f"{refusal_text(refusal['reason'])}: {_names(refusal['names'], refusal['count'])}"
+        for refusal in refused
     ]
     return " " + _("Not joined: {reasons}.").format(reasons="; ".join(parts))
 
@@ -304,7 +306,7 @@ def _names(named: Sequence[str], count: int) -> str:
     """Some names, and how many more there are, within the limit of characters."""
     shown: list[str] = []
     for name in named:
-        if sum(len(one) + 2 for one in shown) + len(name) > MAX_NAMES_LENGTH // 2:
+        if sum(len(other) + 2 for other in shown) + len(name) > MAX_NAMES_LENGTH // 2:
             break
         shown.append(name)
     more = count - len(shown)

@@ -43,10 +43,10 @@ def _list_owed(work: Work, number: int) -> Sequence[Player]:
 
 def pay_again(work: Work, number: int) -> Heist:
     """Retry the refused payouts."""
-    owed = {one.viewer_id: one for one in _list_owed(work, number)}
-    amounts: dict[int, int] = {viewer_id: one.owed for viewer_id, one in owed.items()}
-    for one in owed.values():
-        one.owed = 0
+    owed = {player.viewer_id: player for player in _list_owed(work, number)}
+    amounts: dict[int, int] = {viewer_id: player.owed for viewer_id, player in owed.items()}
+    for player in owed.values():
+        player.owed = 0
     audit(work, "heist.pay_again", f"#{number}", after=sum(amounts.values()))
     heist = work.find(Heist, number)
     assert heist is not None, "it has players"
@@ -58,8 +58,8 @@ def pay_again(work: Work, number: int) -> Heist:
 def write_off(work: Work, number: int) -> int:
     """Write off the refused payouts, for example after paying by hand; returns how many points."""
     owed = _list_owed(work, number)
-    total = sum(one.owed for one in owed)
-    for one in owed:
-        one.owed = 0
+    total = sum(player.owed for player in owed)
+    for player in owed:
+        player.owed = 0
     audit(work, "heist.write_off", f"#{number}", after=total)
     return total

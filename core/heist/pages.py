@@ -130,11 +130,11 @@ def history(page: Page) -> str:
 
 
 @PAGES.get("<int:number>")
-def one(page: Page, number: int) -> str:
+def past_heist(page: Page, number: int) -> str:
     """A past heist."""
     with page.together():
         view = page.run(store.find_view, number) or abort(404)
-    return page.render("heist/one.html", view=view, **_TEMPLATE_VALUES)
+    return page.render("heist/past_heist.html", view=view, **_TEMPLATE_VALUES)
 
 
 @PAGES.post("start", shows=heist)
@@ -201,8 +201,10 @@ def activity(page: Page) -> list[Activity]:
     """For the overview."""
     url = page.url_of(PAGES, history)
     return [
-        Activity(one.opened_at, _("Heist #{n} has started.").format(n=one.number), PAGES.icon, url)
-        for one in page.run(store.list_heists, 5)
+        Activity(
+            heist.opened_at, _("Heist #{n} has started.").format(n=heist.number), PAGES.icon, url
+        )
+        for heist in page.run(store.list_heists, 5)
     ]
 
 
@@ -235,8 +237,10 @@ def latest(work: Work) -> list[Latest]:
     won = _("won {points} in the heist")
     named, names = named_only(work, view.winners)
     return [
-        Latest(view.heist.ended_at, names[one.viewer_id], won.format(points=f"{one.payout:,}"))
-        for one in named[:3]
+        Latest(
+            view.heist.ended_at, names[player.viewer_id], won.format(points=f"{player.payout:,}")
+        )
+        for player in named[:3]
     ]
 
 
@@ -268,9 +272,9 @@ def _public(public: PublicRequest) -> str | Response:
     if snapshot.is_public(heist.chain, heist.round, heist.frozen_at, rolls.ROUND_DELAY):
         beacon = f"{PUBLIC_BEACON}/{QUICKNET.hash}/public/{view.heist.round}"
     return public.render(
-        "heist/public_one.html",
+        "heist/public_heist.html",
         view=view,
-        names=public.run(public_names, [one.viewer_id for one in view.crew[:MAX_SHOWN]]),
+        names=public.run(public_names, [player.viewer_id for player in view.crew[:MAX_SHOWN]]),
         commitment=view.heist.commitment,
         beacon=beacon,
         rule=rolls.RULE,

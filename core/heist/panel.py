@@ -42,7 +42,7 @@ def _payload(work: Work, heist: Heist) -> dict[str, Any]:
         theirs = theirs.order_by(Player.joined_at.desc(), Player.viewer_id)
     shown = work.scalars(theirs.limit(MAX_ROWS)).all()
     settings, tiers = heist.settings, tiers_of(work, shown)
-    names = public_names(work, [heist.viewer_id, *(one.viewer_id for one in shown)])
+    names = public_names(work, [heist.viewer_id, *(player.viewer_id for player in shown)])
     return {
         "heist": heist.number,
         "state": heist.state,

@@ -99,7 +99,9 @@ class Heist(OptionalViewerRecord, LiveMessage, kw_only=True):
     def settings(self) -> HeistSettings:
         """The settings when it was opened. Later changes apply to the next heist."""
         terms = json.loads(self.terms)
-        return HeistSettings(**{one: terms[one] for one in HeistSettings.declared if one in terms})
+        return HeistSettings(
+            **{name: terms[name] for name in HeistSettings.declared if name in terms}
+        )
 
     @property
     def is_decided(self) -> bool:

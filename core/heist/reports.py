@@ -181,7 +181,7 @@ def _find_viewer(work: Work, provider: object, found: Subscriber) -> Viewer:
         known = list(work.scalars(same))
     if not platform:
         names = {found.login.casefold(), found.name.casefold()}
-        known = [one for one in known if names_of(one) & names]
+        known = [viewer for viewer in known if names_of(viewer) & names]
         if len(known) != 1:
             raise InvalidReport("The platform is missing, and no viewer has this id and name.")
     if not known:

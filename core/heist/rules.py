@@ -259,7 +259,7 @@ def check_economy(settings: HeistSettings) -> None:
         raise Refusal(_("The minimum stake is above the maximum."))
     if settings.allow_inflation:
         return
-    worst = max(expected_returns(settings), key=lambda one: one.value)
+    worst = max(expected_returns(settings), key=lambda expected: expected.value)
     if worst.value > 1:
         raise Refusal(
             _("With these odds, players get back {value} per point on average.").format(
@@ -286,7 +286,7 @@ def format_time(left: timedelta) -> str:
 
 def is_inflating(settings: HeistSettings) -> bool:
     """Whether players win in the long run."""
-    return any(one.value > 1 for one in expected_returns(settings))
+    return any(expected.value > 1 for expected in expected_returns(settings))
 
 
 # -- tiers ----------------------------------------------------------------------------------------

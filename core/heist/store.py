@@ -42,18 +42,18 @@ class View:
     @property
     def staked(self) -> int:
         """The stakes of the crew."""
-        return sum(one.stake for one in self.crew)
+        return sum(player.stake for player in self.crew)
 
     @property
     def owed(self) -> int:
         """The points that the provider refused to pay."""
-        return sum(one.owed for one in (*self.crew, *self.refused))
+        return sum(player.owed for player in (*self.crew, *self.refused))
 
     @property
     def winners(self) -> list[Player]:
         """The highest winnings first."""
-        won = [one for one in self.crew if one.won]
-        return sorted(won, key=lambda one: (one.stake - one.payout, one.viewer_id))
+        won = [player for player in self.crew if player.won]
+        return sorted(won, key=lambda player: (player.stake - player.payout, player.viewer_id))
 
 
 def find_running(work: Work) -> Heist | None:
@@ -75,7 +75,7 @@ def find_view(work: Work, number: int | None = None) -> View | None:
     in_order = theirs.order_by(Player.joined_at, Player.viewer_id)
     players = work.scalars(in_order, execution_options=_RELOAD).all()
     crew = [player for player in players if player.state != "refused"]
-    refused = [one for one in players if one.state == "refused"]
+    refused = [player for player in players if player.state == "refused"]
     return View(heist, crew, refused, tiers_of(work, crew), heist.settings)
 
 

@@ -101,7 +101,7 @@ def show(work: Work) -> dict[str, Any]:
         "bank": view.staked,
         "won": heist.won,
         "paid": heist.paid,
-        "rows": [_row(one, view, names[one.viewer_id]) for one in named],
+        "rows": [_row(player, view, names[player.viewer_id]) for player in named],
     }
 
 

@@ -17,11 +17,11 @@ def audit(tx: Connection) -> bool:
         print(f"Viewers hold {counted.held:,} points, and the ledger adds up to zero {read}.")
         return True
     print(f"{len(drift):,} totals differ from the sum of their entries {read}:")
-    for one in drift:
-        of = f", viewer {one.viewer_id}" if one.viewer_id else ""
+    for row in drift:
+        of = f", viewer {row.viewer_id}" if row.viewer_id else ""
         print(
-            f"  server {one.guild_id}{of}: {one.what} is {one.cached:,}, the entries add up to "
-            f"{one.summed:,}"
+            f"  server {row.guild_id}{of}: {row.what} is {row.cached:,}, the entries add up to "
+            f"{row.summed:,}"
         )
     if counted.held != counted.given:
         print(f"  viewers hold {counted.held:,}, house accounts gave {counted.given:,}")

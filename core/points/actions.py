@@ -71,7 +71,7 @@ def grant_many(
         raise Refusal(_("That amount is too large."))
     work.lock(Lock.POINTS)
     accounts = store.list_accounts(work, amounts)
-    balances = dict(store.get_balances(work, {one for a in accounts.values() for one in a}))
+    balances = dict(store.get_balances(work, {account for a in accounts.values() for account in a}))
 
     def held(viewer_id: int) -> int:
         return spendable(balances, accounts[viewer_id])
@@ -99,7 +99,7 @@ def grant_many(
                 balances[account, bucket] -= taken
     reason = reason.strip()[:MAX_REASON_LENGTH]
     ledger.post(work, "manual", new, reason=reason, actor=work.actor)
-    total = sum(one.amount for one in new)
+    total = sum(entry.amount for entry in new)
     if len(amounts) == 1:
         (viewer_id,) = amounts
         now = held(viewer_id)
@@ -169,7 +169,8 @@ def give(work: Work, giver: int, to: Viewer, typed: str, key: str) -> Gift:
         raise Refusal(_("You have {has:,}.").format(has=has))
     taken = ledger.entries_for(key, parts, -1)
     received = [
-        NewEntry(key, to.viewer_id, one.bucket, -one.amount, len(taken) + one.part) for one in taken
+        NewEntry(key, to.viewer_id, entry.bucket, -entry.amount, len(taken) + entry.part)
+        for entry in taken
     ]
     ledger.post(work, "gift", [*taken, *received])
     return Gift(to, amount, has - amount)
@@ -288,7 +289,7 @@ def handle_board(work: Work, message: ChatMessageSent, _argument: str) -> None:
     named, names = named_only(work, store.list_places(work, 25, 0))
     places = named[:5]
     payload = settings.currency | {
-        "names": [names[one.viewer_id] for one in places],
+        "names": [names[place.viewer_id] for place in places],
         "points": [place.points for place in places],
     }
     outbox.post_reply(work, message, "points.board", payload, once_a_minute="all")
@@ -307,14 +308,16 @@ def get_limit(work: Work, viewer_id: int) -> tuple[PlayLimit | None, int]:
     if not found:
         return None, lost
     day = ledger.today(work)
-    losses = [one.loss_on(day) for one in found]
-    breaks = [one.break_until for one in found if one.break_until and one.break_until > work.now]
+    losses = [limit.loss_on(day) for limit in found]
+    breaks = [
+        limit.break_until for limit in found if limit.break_until and limit.break_until > work.now
+    ]
     strictest = PlayLimit(
         viewer_id=ViewerId(viewer_id),
         daily_loss=min((loss for loss in losses if loss is not None), default=None),
         break_until=max(breaks, default=None),
     )
-    later = [one for one in found if one.next_from is not None and one.next_from > day]
+    later = [limit for limit in found if limit.next_from is not None and limit.next_from > day]
     if later:
         strictest.next_loss, strictest.next_from = later[0].next_loss, later[0].next_from
     return strictest, lost
@@ -334,13 +337,13 @@ def set_loss_limit(work: Work, viewer_id: int, maximum: int | None) -> None:
     tomorrow."""
     work.lock(Lock.POINTS)
     day = ledger.today(work)
-    for one in _limits_of(work, viewer_id):
-        now = one.loss_on(day)
+    for limit in _limits_of(work, viewer_id):
+        now = limit.loss_on(day)
         if maximum is not None and (now is None or maximum <= now):
-            one.daily_loss, one.next_loss, one.next_from = maximum, None, None
+            limit.daily_loss, limit.next_loss, limit.next_from = maximum, None, None
         elif now is not None:
-            one.daily_loss = now
-            one.next_loss, one.next_from = maximum, day + timedelta(days=1)
+            limit.daily_loss = now
+            limit.next_loss, limit.next_from = maximum, day + timedelta(days=1)
 
 
 def take_break(work: Work, viewer_id: int, length: timedelta) -> None:
@@ -348,9 +351,9 @@ def take_break(work: Work, viewer_id: int, length: timedelta) -> None:
     if not MIN_BREAK <= length <= MAX_BREAK:
         raise Refusal(_("Choose a break between 1 day and 1 year."), _("Usage: !points break 7d"))
     work.lock(Lock.POINTS)
-    for one in _limits_of(work, viewer_id):
+    for limit in _limits_of(work, viewer_id):
         until = work.now + length
-        one.break_until = max(until, one.break_until) if one.break_until else until
+        limit.break_until = max(until, limit.break_until) if limit.break_until else until
 
 
 def _limits_of(work: Work, viewer_id: int) -> list[PlayLimit]:

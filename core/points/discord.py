@@ -53,7 +53,7 @@ def load_board(work: Work, query: Query) -> Leaderboard:
     settings = load_settings(work, PointsSettings)
     actions.require_own(settings)
     season = int(query.choice) if query.choice.isdecimal() else 0
-    ended = [one for one in store.list_seasons(work) if one.ended_at is not None]
+    ended = [past for past in store.list_seasons(work) if past.ended_at is not None]
     found = store.list_places(work, query.size, (query.page - 1) * query.size, season)
     total = found[0].people if found else 0
     if not found and query.page > 1:
@@ -71,13 +71,13 @@ def load_board(work: Work, query: Query) -> Leaderboard:
             own = Row(place.rank, own_name(work, link.viewer_id), f"{place.points:,}")
     shown, names = named_only(work, found)
     choices = {"now": _("Now")} | {
-        str(one.number): _("Season {number}").format(number=one.number) for one in ended[:24]
+        str(past.number): _("Season {number}").format(number=past.number) for past in ended[:24]
     }
     return Leaderboard(
         title=_("Season {number}").format(number=season)
         if season
         else settings.plural.capitalize(),
-        rows=[Row(one.rank, names[one.viewer_id], f"{one.points:,}") for one in shown],
+        rows=[Row(place.rank, names[place.viewer_id], f"{place.points:,}") for place in shown],
         page=page,
         pages=pages,
         own=own,
@@ -242,8 +242,8 @@ class Points(commands.Cog):
             settings = load_settings(work, PointsSettings)
             if not what:
                 priced = [
-                    (one.offer.words[0], one.offer.say(1), one.price)
-                    for one in self._shop.list_priced(work)
+                    (priced.offer.words[0], priced.offer.say(1), priced.price)
+                    for priced in self._shop.list_priced(work)
                 ]
                 return messages.offers(settings, priced)
             bought = self._shop.buy(work, _own(work).viewer_id, what, f"discord:{cause}")
@@ -375,7 +375,7 @@ class PointsAdmin(commands.Cog):
         preview = await run_action(ctx, act)
         number = preview.import_.number
         acts = ("confirm", "cancel") if preview.import_.state == "ready" else ("show", "cancel")
-        buttons = button_rows([[ImportButton(one, number) for one in acts]])
+        buttons = button_rows([[ImportButton(act, number) for act in acts]])
         await answer(ctx, messages.import_preview(preview), buttons)
 
     @pointsadmin.command(name="season", extras=rights_of(actions.end_season))

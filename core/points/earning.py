@@ -150,11 +150,11 @@ def credit(work: Work, *, everybody: bool = False) -> int:
     posted = _list_credited(work, due)
     new: list[NewEntry] = []
     missing = {
-        one: parts // HOUR - posted.get(one, (0, 0))[0]
-        for one, parts in due.items()
-        if parts // HOUR != posted.get(one, (0, 0))[0]
+        account: parts // HOUR - posted.get(account, (0, 0))[0]
+        for account, parts in due.items()
+        if parts // HOUR != posted.get(account, (0, 0))[0]
     }
-    held = store.get_balances(work, [one for one, amount in missing.items() if amount < 0])
+    held = store.get_balances(work, [account for account, amount in missing.items() if amount < 0])
     for viewer_id, amount in sorted(missing.items()):
         possible = max(amount, -held.get((viewer_id, "earned"), 0))
         if possible:
@@ -179,7 +179,7 @@ def _list_credited(work: Work, viewer_ids: Collection[int]) -> dict[int, tuple[i
     found = select(AccountTotal.viewer_id, AccountTotal.points, AccountTotal.entries).where(
         AccountTotal.account == "watchtime", among(AccountTotal.viewer_id, viewer_ids)
     )
-    return {one.viewer_id: (one.points, one.entries) for one in work.execute(found)}
+    return {row.viewer_id: (row.points, row.entries) for row in work.execute(found)}
 
 
 _BUCKETS: tuple[Bucket, ...] = get_args(Bucket)
@@ -190,15 +190,19 @@ def forget(work: Work, subject: Subject) -> None:
     their watchtime is deleted and counts from zero if they come back."""
     work.lock(Lock.POINTS)
     theirs = subject.viewer_ids
-    watched = {(one, "earned"): points for one, (points, _) in _list_credited(work, theirs).items()}
+    watched = {
+        (account, "earned"): points for account, (points, _) in _list_credited(work, theirs).items()
+    }
     held = Counter[tuple[int, str]](store.get_balances(work, theirs))
     held.subtract(watched)
     # "forgotten" first: it gives back what was spent, so that no balance is ever below zero.
     for account, taken in (("forgotten", held), ("watchtime", watched)):
         numbers = store.next_entry(work, account, theirs)
         for viewer_id in theirs:
-            amounts = {one: taken.get((viewer_id, one), 0) for one in _BUCKETS}
-            parts = [Part(viewer_id, one, amount) for one, amount in amounts.items() if amount]
+            amounts = {bucket: taken.get((viewer_id, bucket), 0) for bucket in _BUCKETS}
+            parts = [
+                Part(viewer_id, bucket, amount) for bucket, amount in amounts.items() if amount
+            ]
             key = f"{account}:{viewer_id}:{numbers[viewer_id]}"
             ledger.post(work, account, ledger.entries_for(key, parts, -1))
 

@@ -62,7 +62,7 @@ def make_feature(others: Sequence[Feature]) -> Feature:
     return Feature(
         "points",
         batch_handlers={SubGifted: event_batch(on_supports)},
-        handlers={one: event_action(on_support) for one in _SUPPORT}
+        handlers={kind: event_action(on_support) for kind in _SUPPORT}
         | {
             SupportRevoked: event_action(on_support_revoked),
             PointsPurchaseRefused: event_action(on_purchase_refused),

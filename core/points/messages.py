@@ -151,7 +151,7 @@ def balance(
     title = f"{format_points(settings.currency, points)}"
     rows = [f"**{safe(viewer.name)}**" + (f" · {rank_mark(rank)}" if rank else "")]
     if points and set(buckets) != {"earned"}:
-        rows += [f"-# {bucket_label(one)}: {amount:,}" for one, amount in buckets.items()]
+        rows += [f"-# {bucket_label(bucket)}: {amount:,}" for bucket, amount in buckets.items()]
     return card(title, "\n".join(rows), tone="kick")
 
 
@@ -159,7 +159,7 @@ def why(
     viewer: Viewer, totals: Mapping[str, int], entries: Sequence[Entry], count: int
 ) -> discord.Embed:
     """Where the points come from, and the newest entries."""
-    rows = [f"{account_label(one)}: **{points:+,}**" for one, points in totals.items()]
+    rows = [f"{account_label(account)}: **{points:+,}**" for account, points in totals.items()]
     rows += ["", f"**{_('Latest')}**"] if entries else [_("Nothing yet.")]
     rows += [entry_row(entry) for entry in entries]
     title = _("Points of {name}").format(name=safe(viewer.name))
@@ -305,9 +305,9 @@ def import_preview(preview: "Preview") -> discord.Embed:
         )
     if counts["unclear"]:
         labels = [
-            "/".join(candidate.label for candidate in one.candidates)
-            for one in preview.unclear
-            if one.viewer_id is None
+            "/".join(candidate.label for candidate in change.candidates)
+            for change in preview.unclear
+            if change.viewer_id is None
         ]
         rows.append(
             _("Ambiguous names, skipped until you choose on the dashboard: {names}").format(

@@ -91,7 +91,7 @@ def overview(page: Page) -> str:
         return _load_board(work, page.number("page"), season) | {
             "supply": store.get_supply(work),
             "current": store.current_season(work),
-            "ended": [one for one in store.list_seasons(work) if one.ended_at is not None],
+            "ended": [season for season in store.list_seasons(work) if season.ended_at is not None],
         }
 
     assert isinstance(page.pages, PointsPages)
@@ -369,11 +369,11 @@ def person(work: Work, _discord_id: int | None, viewer_ids: Sequence[int]) -> li
 
 
 def _public(public: PublicRequest) -> str:
-    asked, season = (request.args.get(one, 0, type=int) for one in ("page", "season"))
+    asked, season = (request.args.get(argument, 0, type=int) for argument in ("page", "season"))
 
     def load(work: Work) -> dict[str, Any]:
         found = _load_board(work, max(asked, 1), max(season, 0), MAX_PUBLIC_PAGES)
-        ended = [one for one in store.list_seasons(work) if one.ended_at is not None]
+        ended = [past for past in store.list_seasons(work) if past.ended_at is not None]
         places, names = named_only(work, found["places"])
         shown = {"places": places, "names": names}
         return found | shown | {"ended": ended, "season": max(season, 0)}

@@ -95,7 +95,7 @@ def take(work: Work, round: Round, key: str, stakes: Amounts) -> Moved | None:
         return _outcome(work, known)
     accounts = store.list_accounts(work, stakes)
     refused = _refuse_players(work, stakes, accounts)
-    wanted = {one: amount for one, amount in stakes.items() if one not in refused}
+    wanted = {viewer_id: amount for viewer_id, amount in stakes.items() if viewer_id not in refused}
     return _start(work, round, key, "take", wanted, refused, stakes)
 
 
@@ -116,9 +116,9 @@ def refund(
         return _outcome(work, known)
     staked = store.list_open_stakes(work, *round)
     wanted = {
-        one: amount
-        for one, amount in staked.items()
-        if amount > 0 and (viewer_ids is None or one in viewer_ids)
+        account: amount
+        for account, amount in staked.items()
+        if amount > 0 and (viewer_ids is None or account in viewer_ids)
     }
     return _start(work, round, key, "refund", wanted)
 
@@ -146,7 +146,7 @@ def list_refused(work: Work, moved: Moved) -> dict[int, int]:
     found = select(Move.viewer_id, Move.amount).where(
         Move.key == moved.key, Move.viewer_id.in_(moved.refused)
     )
-    return {one.viewer_id: one.amount for one in work.execute(found)}
+    return {row.viewer_id: row.amount for row in work.execute(found)}
 
 
 # -- for providers --------------------------------------------------------------------------------
@@ -184,7 +184,7 @@ def settle(
         return
     refused = refused or {}
     pending = work.scalars(select(Move).where(Move.key == key, Move.state == "pending")).all()
-    known = [one for one in pending if viewer_ids is None or one.viewer_id in viewer_ids]
+    known = [move for move in pending if viewer_ids is None or move.viewer_id in viewer_ids]
     if pending and not known:
         return
     if len(known) == len(pending):
@@ -192,11 +192,11 @@ def settle(
     for move in known:
         reason = refused.get(move.viewer_id)
         move.state, move.reason = ("refused", reason) if reason else ("confirmed", None)
-    _publish(work, operation, [one.viewer_id for one in known])
+    _publish(work, operation, [move.viewer_id for move in known])
 
 
 def _publish(work: Work, operation: Operation, viewer_ids: Collection[int]) -> None:
-    decided = tuple(sorted(int(one) for one in viewer_ids))
+    decided = tuple(sorted(int(number) for number in viewer_ids))
     event = PointsMoved(
         key=f"{operation.key}|{decided[0] if decided else ''}",
         guild_id=work.guild_id,
@@ -230,7 +230,7 @@ def _refuse_players(
     work: Work, stakes: Amounts, accounts: Mapping[int, tuple[int, ...]]
 ) -> dict[int, Reason]:
     """The viewers who may not stake that much. Earlier stakes of a person count first."""
-    everybody = {one for theirs in accounts.values() for one in theirs}
+    everybody = {account for theirs in accounts.values() for account in theirs}
     excluded = store.list_excluded(work, everybody)
     limits = store.list_limits(work, everybody)
     day = ledger.today(work)
@@ -238,13 +238,13 @@ def _refuse_players(
     refused: dict[int, Reason] = {}
     for viewer_id, amount in stakes.items():
         theirs = accounts[viewer_id]
-        set_by_them = [limits[one] for one in theirs if one in limits]
-        losses = [one.loss_on(day) for one in set_by_them]
+        set_by_them = [limits[account] for account in theirs if account in limits]
+        losses = [limit.loss_on(day) for limit in set_by_them]
         limit = min((loss for loss in losses if loss is not None), default=None)
         at_risk = amount + sum(lost.get(their, 0) for their in theirs)
         if not excluded.isdisjoint(theirs):
             refused[viewer_id] = "excluded"
-        elif any(one.break_until and one.break_until > work.now for one in set_by_them):
+        elif any(limit.break_until and limit.break_until > work.now for limit in set_by_them):
             refused[viewer_id] = "break"
         elif limit is not None and at_risk > limit:
             refused[viewer_id] = "limit"

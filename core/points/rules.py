@@ -158,7 +158,7 @@ def pay_out(staked: Balances, viewer_id: int, amount: int) -> list[Part]:
     first; the rest is won."""
     parts: list[Part] = []
     for (account, bucket), points in sorted(
-        staked.items(), key=lambda one: (-SPENDING_ORDER.index(one[0][1]), one[0][0])
+        staked.items(), key=lambda item: (-SPENDING_ORDER.index(item[0][1]), item[0][0])
     ):
         returned = min(amount, points)
         if returned > 0:

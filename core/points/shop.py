@@ -75,7 +75,7 @@ class Shop:
 
     def __init__(self, offers: Sequence[Offer]) -> None:
         self.offers = tuple(offers)
-        self.settings = tuple(one for offer in offers for one in settings_of(offer))
+        self.settings = tuple(setting for offer in offers for setting in settings_of(offer))
 
     def list_priced(self, work: Work) -> list[Priced]:
         """The offers that the server sells."""
@@ -153,9 +153,9 @@ class Shop:
     def _parse(self, work: Work, wanted: str) -> tuple[Priced, int]:
         word, _space, number = fold(wanted).strip().partition(" ")
         offers = self.list_priced(work)
-        found = next((one for one in offers if word in one.offer.words), None)
+        found = next((priced for priced in offers if word in priced.offer.words), None)
         if found is None:
-            words = ", ".join(one.offer.words[0] for one in offers) or _("nothing right now")
+            words = ", ".join(priced.offer.words[0] for priced in offers) or _("nothing right now")
             raise Refusal(_("You can buy: {offers}.").format(offers=words))
         count = _count(number.strip(), found.offer.maximum)
         if count > found.offer.maximum:
@@ -165,7 +165,9 @@ class Shop:
 
     def describe(self, purchase: Purchase) -> str:
         """Such as `5 raffle tickets`."""
-        offer = next((one for one in self.offers if one.key == purchase.offer), None)
+        offer = next(
+            (candidate for candidate in self.offers if candidate.key == purchase.offer), None
+        )
         return offer.say(purchase.quantity) if offer else purchase.offer
 
     def handle_buy(self, work: Work, message: ChatMessageSent, argument: str) -> None:
@@ -176,7 +178,7 @@ class Shop:
         viewer_id = people.meet_sender(work.tx, message)
         payload: dict[str, object] = dict(settings.currency)
         if not argument.strip():
-            offers = [(one.offer.words[0], one.price) for one in self.list_priced(work)]
+            offers = [(priced.offer.words[0], priced.price) for priced in self.list_priced(work)]
             payload["lines"] = [f"{word} ({price:,})" for word, price in offers]
             outbox.post_reply(work, message, "points.offers", payload, once_a_minute="all")
             return
@@ -208,7 +210,9 @@ def on_purchase_refused(work: Work, event: PointsPurchaseRefused) -> None:
         return
     purchase.refused = event.reason or N_("not delivered")
     paid = work.scalars(select(Entry).where(Entry.key == event.key).order_by(Entry.part))
-    new = [NewEntry(key, one.viewer_id, one.bucket, -one.amount, one.part) for one in paid]
+    new = [
+        NewEntry(key, entry.viewer_id, entry.bucket, -entry.amount, entry.part) for entry in paid
+    ]
     ledger.post(work, f"shop:{purchase.offer}", new, reason=purchase.refused[:200])
     settings = load_settings(work, PointsSettings)
     payload = settings.currency | {"what": purchase.refused, "points": purchase.points}

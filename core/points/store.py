@@ -52,7 +52,10 @@ def list_accounts(work: Work, viewer_ids: Collection[int]) -> dict[int, tuple[in
     for account, person in sorted(persons.items()):
         accounts[person].append(account)
     return {
-        viewer_id: (viewer_id, *(one for one in accounts[persons[viewer_id]] if one != viewer_id))
+        viewer_id: (
+            viewer_id,
+            *(account for account in accounts[persons[viewer_id]] if account != viewer_id),
+        )
         for viewer_id in viewer_ids
     }
 
@@ -88,8 +91,8 @@ def next_entry(work: Work, account: str, viewer_ids: Collection[int]) -> dict[in
         AccountTotal.account == account,
         AccountTotal.viewer_id == any_(cast(list(viewer_ids), ARRAY(BigInteger))),
     )
-    known = {one.viewer_id: one.entries for one in work.execute(found)}
-    return {one: known.get(one, 0) + 1 for one in viewer_ids}
+    known = {row.viewer_id: row.entries for row in work.execute(found)}
+    return {viewer_id: known.get(viewer_id, 0) + 1 for viewer_id in viewer_ids}
 
 
 def current_season(work: Work) -> int:
@@ -114,13 +117,13 @@ def list_lost(work: Work, viewer_ids: Collection[int], day: date) -> dict[int, i
     """Viewer id -> stakes less payouts and refunds of a day; negative after a win. Pending moves
     count."""
     given = {"guild_id": work.guild_id, "viewer_ids": list(viewer_ids), "day": day}
-    return {one.viewer_id: one.lost for one in work.tx.execute(_LIST_LOST, given)}
+    return {row.viewer_id: row.lost for row in work.tx.execute(_LIST_LOST, given)}
 
 
 def list_limits(work: Work, viewer_ids: Collection[int]) -> dict[int, PlayLimit]:
     """Viewer id -> the limits of that account."""
     found = select(PlayLimit).where(among(PlayLimit.viewer_id, viewer_ids))
-    return {one.viewer_id: one for one in work.scalars(found)}
+    return {limit.viewer_id: limit for limit in work.scalars(found)}
 
 
 def list_excluded(work: Work, viewer_ids: Collection[int]) -> set[int]:
@@ -167,7 +170,7 @@ _LIST_OPEN_STAKES = text("""
 def list_open_stakes(work: Work, game: str, round: int) -> dict[int, int]:
     """Viewer id -> their confirmed stakes in this round, less what was paid or refunded."""
     given = {"guild_id": work.guild_id, "game": game, "round": round}
-    return {one.viewer_id: one.amount for one in work.tx.execute(_LIST_OPEN_STAKES, given)}
+    return {row.viewer_id: row.amount for row in work.tx.execute(_LIST_OPEN_STAKES, given)}
 
 
 _ADD_MOVES = text("""
@@ -251,7 +254,7 @@ def list_balances(work: Work) -> list[tuple[int, Bucket, int]]:
     """Viewer id, bucket and points of every account with points."""
     held = select(Balance.viewer_id, Balance.bucket, Balance.points).where(Balance.points > 0)
     found = work.execute(held.order_by(Balance.viewer_id, Balance.bucket))
-    return [(one.viewer_id, one.bucket, one.points) for one in found]
+    return [(row.viewer_id, row.bucket, row.points) for row in found]
 
 
 def list_seasons(work: Work) -> Sequence[Season]:

@@ -49,7 +49,7 @@ class StreamElementsPoints:
                 references = (*before.references, viewer_id)
                 changes[user_id] = Change(login, user_id, before.delta + delta, references)
         reason: Reason = "provider"
-        refused = {one: reason for one in amounts if one not in found}
+        refused = {account: reason for account in amounts if account not in found}
         if not changes:
             return Moved(operation.key, refused=refused)
         purpose = {
@@ -76,10 +76,10 @@ def find_logins(
         select(Viewer).where(Viewer.viewer_id.in_(everybody), Viewer.platform == platform)
     ).all()
     logins = {
-        int(one.viewer_id): (int(one.platform_user_id), login)
-        for one in there
+        int(account.viewer_id): (int(account.platform_user_id), login)
+        for account in there
         # A display name in another script is not the login.
-        if LOGIN.fullmatch(login := _login_of(one))
+        if LOGIN.fullmatch(login := _login_of(account))
     }
     return {
         viewer_id: logins[account]
@@ -95,7 +95,7 @@ def on_settled(work: Work, event: StreamElementsSettled) -> None:
         return
     too_little = set(event.too_little)
     refused: dict[int, Reason] = {
-        one: "balance" if one in too_little else "provider" for one in event.refused
+        account: "balance" if account in too_little else "provider" for account in event.refused
     }
     key = event.operation.removeprefix(_PREFIX)
     settle(work, key, refused, {*event.applied, *event.refused})

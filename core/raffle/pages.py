@@ -84,7 +84,7 @@ def overview(page: Page) -> str:
         return found | {
             "pool": pool,
             "places": places,
-            "names": all_names(work, [one.viewer_id for one in places]),
+            "names": all_names(work, [place.viewer_id for place in places]),
             "number": place,
             "pages": pages,
             "sources": store.list_sources(work, SourceTotal.period == number),
@@ -183,14 +183,14 @@ def download(page: Page) -> Response:
     entries, platforms = page.run(load)
     rows = [
         (
-            local_time(one.at, page.time_zone),
-            one.viewer_name,
-            platforms[one.viewer_id],
-            source_words(one.source),
-            one.reason,
-            one.amount,
+            local_time(entry.at, page.time_zone),
+            entry.viewer_name,
+            platforms[entry.viewer_id],
+            source_words(entry.source),
+            entry.reason,
+            entry.amount,
         )
-        for one in entries
+        for entry in entries
     ]
     titles = _("Time"), _("Viewer"), _("Platform"), _("Source"), _("Reason"), _("Tickets")
     return csv_response("raffle-ledger", titles, rows)
@@ -398,12 +398,12 @@ def latest(work: Work) -> list[Latest]:
     )
     given = [
         Latest(
-            one.at,
-            names[one.viewer_id] or _("Somebody"),
-            plural("gifted {count} sub", "gifted {count} subs", one.gifts),
+            drop.at,
+            names[drop.viewer_id] or _("Somebody"),
+            plural("gifted {count} sub", "gifted {count} subs", drop.gifts),
         )
-        for one in drops
-        if one.gifts
+        for drop in drops
+        if drop.gifts
     ]
-    won = [Latest(one.drawn_at, names[one.viewer_id], _("won the raffle")) for one in winners]
+    won = [Latest(pick.drawn_at, names[pick.viewer_id], _("won the raffle")) for pick in winners]
     return given + won

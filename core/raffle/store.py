@@ -35,8 +35,8 @@ def list_in_state(work: Work, *states: State) -> Sequence[Period]:
 
 def find_coming(work: Work) -> Period | None:
     """The running raffle, or else the next one."""
-    coming = [one for one in list_in_state(work, "open") if one.ends_at > work.now]
-    return min(coming, key=lambda one: one.starts_at, default=None)
+    coming = [period for period in list_in_state(work, "open") if period.ends_at > work.now]
+    return min(coming, key=lambda period: period.starts_at, default=None)
 
 
 def find_shown(work: Work) -> Period | None:

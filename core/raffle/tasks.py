@@ -55,7 +55,9 @@ def credit_open(services: Services) -> None:
 
 
 def announce_gifts(services: Services) -> bool:
-    return act_on_each(services, list_unannounced, lambda work, one: announce_drop(work, one.drop))
+    return act_on_each(
+        services, list_unannounced, lambda work, gift: announce_drop(work, gift.drop)
+    )
 
 
 # -- the draw -------------------------------------------------------------------------------------
@@ -85,7 +87,7 @@ def _announce_openings(services: Services) -> bool:
     return act_on_each(
         services,
         lambda tx: store.list_unannounced(tx, now),
-        lambda work, one: announce(work, config, one),
+        lambda work, period: announce(work, config, period),
     )
 
 
@@ -93,7 +95,7 @@ def _announce_plans(services: Services) -> bool:
     """Announce changed plans: a new end or grace time needs a new round."""
     config = config_of(services.settings)
     return act_on_each(
-        services, _list_open, lambda w, one: actions.announce_plan(w, config, one.number)
+        services, _list_open, lambda w, period: actions.announce_plan(w, config, period.number)
     )
 
 
@@ -102,7 +104,7 @@ def _freeze_due(services: Services) -> bool:
     return act_on_each(
         services,
         lambda tx: list_due(tx, now),
-        lambda work, one: actions.freeze_due(work, config, one.number),
+        lambda work, period: actions.freeze_due(work, config, period.number),
     )
 
 
@@ -111,7 +113,7 @@ def _post_freezes_again(services: Services) -> bool:
     return act_on_each(
         services,
         store.list_unposted,
-        lambda work, one: actions.post_freeze_again(work, config, one.period),
+        lambda work, draw: actions.post_freeze_again(work, config, draw.period),
     )
 
 
@@ -142,7 +144,7 @@ def _check_claims(services: Services) -> bool:
     return act_on_each(
         services,
         store.list_unclaimed,
-        lambda w, one: claims.check_claim(w, config, one.period, one.k),
+        lambda w, pick: claims.check_claim(w, config, pick.period, pick.k),
         before=check_next,
     )
 
@@ -163,7 +165,7 @@ def _get_rounds(services: Services) -> bool:
         act_on_each(
             services,
             lambda _tx: due[number],
-            lambda work, one: actions.store_round(work, config, one.period, random),
+            lambda work, waiting: actions.store_round(work, config, waiting.period, random),
         )
 
     for_each(due, get)

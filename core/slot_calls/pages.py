@@ -127,8 +127,10 @@ def stats(work: Work) -> list[Stat]:
 def activity(page: Page) -> list[Activity]:
     url, says = page.url_of(PAGES, queue), _("{viewer} requested {slot}.")
     return [
-        Activity(one.called_at, says.format(viewer=one.viewer_name, slot=one.slot), PAGES.icon, url)
-        for one in page.run(store.list_newest, MAX_ACTIVITIES)
+        Activity(
+            call.called_at, says.format(viewer=call.viewer_name, slot=call.slot), PAGES.icon, url
+        )
+        for call in page.run(store.list_newest, MAX_ACTIVITIES)
     ]
 
 
@@ -167,7 +169,7 @@ def _public(public: PublicRequest) -> str | Response:
     return public.render(
         "slot_calls/public.html",
         calls=shown,
-        names=public.run(public_names, [one.viewer_id for one in shown]),
+        names=public.run(public_names, [call.viewer_id for call in shown]),
         waiting=len(calls),
         command=names[0],
         picked=(picked := public.run(picks.list_finished)),

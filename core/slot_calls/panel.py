@@ -51,16 +51,16 @@ def refresh_panel(work: Work) -> None:
 def _payload(work: Work) -> dict[str, Any]:
     work.flush()
     shown = work.scalars(QUEUE.limit(PANEL_ROWS)).all()
-    names = public_names(work, [one.viewer_id for one in shown])
+    names = public_names(work, [call.viewer_id for call in shown])
     rows = [
         {
-            "number": one.number,
-            "slot": one.slot,
-            "viewer": names[one.viewer_id],
-            "called_at": one.called_at.isoformat(),
-            "is_picked": one.picked_at is not None,
+            "number": call.number,
+            "slot": call.slot,
+            "viewer": names[call.viewer_id],
+            "called_at": call.called_at.isoformat(),
+            "is_picked": call.picked_at is not None,
         }
-        for one in shown
+        for call in shown
     ]
     state = state_of(load_settings(work, SlotCallSettings))
     waiting, command = work.count(IS_OPEN), get_names(work)[0]

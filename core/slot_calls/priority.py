@@ -14,13 +14,13 @@ from core.slot_calls.store import list_open
 
 def _find_waiting(work: Work, viewer_id: int) -> SlotCall | None:
     """The viewer's newest request that can move up."""
-    accounts = {viewer_id, *(one.viewer_id for one in list_links_with(work, viewer_id))}
+    accounts = {viewer_id, *(link.viewer_id for link in list_links_with(work, viewer_id))}
     waiting = [
         call
         for call in list_open(work)
         if call.viewer_id in accounts and not call.is_first and call.picked_at is None
     ]
-    return max(waiting, key=lambda one: one.number, default=None)
+    return max(waiting, key=lambda call: call.number, default=None)
 
 
 def _refusal_reason(work: Work, viewer_id: int) -> str:

@@ -43,7 +43,7 @@ def get_period_to_draw(work: Work, number: int | None = None) -> Period:
     if number is not None:
         return _require_ended(work, work.find(Period, number), number)
     undrawn = [*raffles.list_in_state(work, "frozen"), *raffles.list_in_state(work, "open")]
-    ended = [one for one in undrawn if one.state == "open" and one.ends_at <= work.now]
+    ended = [period for period in undrawn if period.state == "open" and period.ends_at <= work.now]
     return _require_ended(work, next(iter(ended or undrawn), None), None)
 
 
@@ -71,9 +71,9 @@ def _require_ended(work: Work, found: Period | None, number: int | None) -> Peri
 
 def find_overdue(work: Work, number: int | None = None) -> Draw | None:
     """A frozen draw whose round is late enough for an admin to draw without it."""
-    frozen = (work.find(Draw, one.number) for one in raffles.list_in_state(work, "frozen"))
-    waiting = (one for one in frozen if one and one.is_overdue(work.now))
-    return next((one for one in waiting if number in (None, one.period)), None)
+    frozen = (work.find(Draw, period.number) for period in raffles.list_in_state(work, "frozen"))
+    waiting = (draw for draw in frozen if draw and draw.is_overdue(work.now))
+    return next((draw for draw in waiting if number in (None, draw.period)), None)
 
 
 def preview(work: Work, number: int | None = None) -> tuple[Period, Holders]:
@@ -198,15 +198,17 @@ def compare_posted_freezes(
     database, it was removed: record and announce that."""
     raffle = lock_frozen(work, config, number)
     known = set(work.scalars(select(Announcement.snapshot_hash)))
-    missing = [one for one in posted if one.snapshot_hash not in known]
+    missing = [freeze for freeze in posted if freeze.snapshot_hash not in known]
     if raffle is None or not missing:
         return
-    for one in missing:
-        digest = one.snapshot_hash
-        work.add(Announcement(period=number, kind="found", at=one.at, snapshot_hash=digest))
-    newest = max(one.at for one in missing)
+    for posted_freeze in missing:
+        digest = posted_freeze.snapshot_hash
+        work.add(
+            Announcement(period=number, kind="found", at=posted_freeze.at, snapshot_hash=digest)
+        )
+    newest = max(freeze.at for freeze in missing)
     posts.announce_draw(
-        raffle, "raffle.refrozen", newest.isoformat(), rows=[one.url for one in missing]
+        raffle, "raffle.refrozen", newest.isoformat(), rows=[freeze.url for freeze in missing]
     )
     audit(work, "raffle.refrozen", f"#{number}", after=len(missing))
 
@@ -348,10 +350,14 @@ def _find_skip_reason(
         return "unlinked", None
     code = raffle.claimant_of(pseudonym)
     links = (
-        linked.find_link_of_viewer(work, one) for one in store.list_line(work, number, viewer_id)
+        linked.find_link_of_viewer(work, account_id)
+        for account_id in store.list_line(work, number, viewer_id)
     )
     members = (MemberId(link.discord_id) for link in links if link is not None)
-    member = next((one for one in members if not code or raffle.is_claimant(one, code)), None)
+    member = next(
+        (candidate for candidate in members if not code or raffle.is_claimant(candidate, code)),
+        None,
+    )
     ban = find_ban(work, number, viewer_id)
     if ban is not None or member is None:
         return ban or "unlinked", member

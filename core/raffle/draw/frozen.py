@@ -74,7 +74,9 @@ class FrozenRaffle:
         """The list that the server froze before this one."""
         frozen = raffles.list_all_freezes(self.work)
         mine = (self.number, self.draw.snapshot_hash)
-        places = [at for at, one in enumerate(frozen) if (one.period, one.snapshot_hash) == mine]
+        places = [
+            at for at, freeze in enumerate(frozen) if (freeze.period, freeze.snapshot_hash) == mine
+        ]
         before = frozen[: places[-1]] if places else frozen
         return Freeze(len(before), before[-1].snapshot_hash or "") if before else None
 

@@ -307,17 +307,19 @@ def another_draw_question(number: int, last: datetime) -> discord.Embed:
 def history(past: Sequence[Past]) -> discord.Embed:
     if not past:
         return card("🎟️ " + _("No draws yet"), _("Winners will appear here."))
-    return card("🏆 " + _("Latest raffles"), lines([_past(one) for one in past]), tone="kick")
+    return card("🏆 " + _("Latest raffles"), lines([_past(raffle) for raffle in past]), tone="kick")
 
 
-def _past(one: Past) -> str:
-    period = one.period
+def _past(raffle: Past) -> str:
+    period = raffle.period
     prize = safe(period.prize, 80, links=True) or _("no prize set")
     frozen = (
-        "⚠️ " + _("Frozen more than once: {times}") if len(one.freezes) > 1 else _("Frozen {times}")
-    ).format(times=", ".join(format_dt(at, "f") for at in one.freezes))
+        "⚠️ " + _("Frozen more than once: {times}")
+        if len(raffle.freezes) > 1
+        else _("Frozen {times}")
+    ).format(times=", ".join(format_dt(at, "f") for at in raffle.freezes))
     result = ", ".join(
-        f"{safe(one.names[pick.viewer_id], 40)} {_ICONS[pick.state]}" for pick in one.winners
+        f"{safe(raffle.names[pick.viewer_id], 40)} {_ICONS[pick.state]}" for pick in raffle.winners
     )
     if period.is_cancelled:
         result = _("cancelled")
@@ -325,7 +327,7 @@ def _past(one: Past) -> str:
         states = {"open": _("not drawn"), "frozen": _("waiting for the beacon")}
         result = states.get(period.state, _("no winner"))
     when = format_dt(period.ends_at, "d")
-    return f"**[#{period.number}]({one.page})** · {prize} · {when}\n{frozen}\n{result}"
+    return f"**[#{period.number}]({raffle.page})** · {prize} · {when}\n{frozen}\n{result}"
 
 
 def proof(found: Proof) -> discord.Embed:

@@ -139,7 +139,7 @@ def _values(work: Work, config: Config, period: Period) -> dict[str, Any]:
     """
     raffle, picks = find_frozen(work, config, period.number), store.list_picks(work, period.number)
     announced, draw = list_announcements(work, period.number), raffle.draw if raffle else None
-    plans = [one for one in announced if one.planned_at is not None]
+    plans = [announcement for announcement in announced if announcement.planned_at is not None]
     plan = plans[-1] if plans else None
     return {
         "server": name_of(work),
@@ -149,7 +149,9 @@ def _values(work: Work, config: Config, period: Period) -> dict[str, Any]:
         "plan": plan,
         "as_planned": draw and plan and (plan.chain, plan.round) == (draw.chain, draw.round),
         "freezes": [
-            (one, _find_freeze_post(work, one)) for one in announced if one.planned_at is None
+            (announcement, _find_freeze_post(work, announcement))
+            for announcement in announced
+            if announcement.planned_at is None
         ],
         "opening_post": _address(
             work, find_receipt(work, message_key("raffle.opened", period.number))

@@ -65,7 +65,7 @@ def announce_freeze(raffle: FrozenRaffle, earlier: Sequence[Announcement]) -> No
         round_at=draw.round_at.isoformat() if draw.round_at else None,
         frozen_at=draw.frozen_at.isoformat(),
         plan=plan_payload(raffle.plan),
-        earlier=[one.at.isoformat() for one in earlier],
+        earlier=[freeze.at.isoformat() for freeze in earlier],
     )
 
 
@@ -81,7 +81,7 @@ def find_freeze_post(work: Work, freeze: Draw | Announcement) -> Outgoing | None
         Outgoing.key.in_([key, *(f"{key}:{again}" for again in REPEATED_POSTS)])
     )
     found = work.scalars(posted.order_by(Outgoing.id)).all()
-    delivered = (one for one in found if "message_id" in (one.receipt or {}))
+    delivered = (message for message in found if "message_id" in (message.receipt or {}))
     return next(delivered, found[-1] if found else None)
 
 
@@ -236,7 +236,9 @@ def find_arrival(work: Work, pick: Pick) -> datetime | None:
         for n in range(2, pick.posts + 1)
     ]
     found = work.scalars(select(Outgoing.receipt).where(Outgoing.key.in_(keys)))
-    arrived = [posted_at(one["message_id"]) for one in found if one and "message_id" in one]
+    arrived = [
+        posted_at(message["message_id"]) for message in found if message and "message_id" in message
+    ]
     return min(arrived, default=None)
 
 
@@ -270,7 +272,7 @@ def post_again(raffle: FrozenRaffle, pick: Pick) -> bool:
     """Post the winner again if that may help; returns False if nothing is pending and nothing more
     can be sent."""
     sent = [outbox.find_message(raffle.work, key) for key in (_dm_key(pick), winner_key(pick))]
-    if any(one is not None and one.state in ("waiting", "sending") for one in sent):
+    if any(message is not None and message.state in ("waiting", "sending") for message in sent):
         return True
     work, channel_id = raffle.work, channel_of(raffle)
     may_repeat = pick.post_gone and pick.posts < MAX_POSTS

@@ -57,8 +57,8 @@ def change_tickets(work: Work, who: str, amount: int, reason: str, cause: str) -
 def lock_latest(work: Work) -> Period:
     """Lock the running raffle, or else the last ended one that is still open for tickets. Until the
     transaction ends, nobody else changes it or posts entries."""
-    begun = [one for one in list_in_state(work, "open") if one.starts_at <= work.now]
-    period = max(begun, key=lambda one: one.ends_at, default=None)
+    begun = [period for period in list_in_state(work, "open") if period.starts_at <= work.now]
+    period = max(begun, key=lambda period: period.ends_at, default=None)
     if period is None:
         raise Refusal(
             _("No raffle is open right now."),

@@ -45,7 +45,7 @@ def _read_watched(
     watched = watched_between(work.tx, work.guild_id, viewer_ids, start, end)
     represented = list_represented(work.tx, work.guild_id)
     credited = store.list_totals(work, period.number, "watchtime", viewer_ids)
-    people = {represented.get(one, one) for one in credited}
+    people = {represented.get(viewer_id, viewer_id) for viewer_id in credited}
     watchers = store.list_watchers(work, watched.keys() | people)
     return {
         watcher: watched[watcher] // MICROSECOND if watcher in watched else 0
@@ -59,7 +59,7 @@ def _read_own_wagers(
     """Account -> amount, without adding up a person's accounts."""
     wagered = list_wagered_between(work.tx, work.guild_id, start, end)
     wanted = wagered.keys() if viewer_ids is None else wagered.keys() & set(viewer_ids)
-    return {one: Fraction(wagered[one]) for one in wanted}
+    return {account: Fraction(wagered[account]) for account in wanted}
 
 
 def _read_wagered(
@@ -74,8 +74,10 @@ def _read_wagered(
     return amounts
 
 
-WATCHING = Measure("watchtime", rules.HOUR, lambda one: one.tickets_per_hour, _read_watched)
-WAGERING = Measure("wager", 1000, lambda one: one.tickets_per_1000_wagered, _read_wagered)
+WATCHING = Measure(
+    "watchtime", rules.HOUR, lambda settings: settings.tickets_per_hour, _read_watched
+)
+WAGERING = Measure("wager", 1000, lambda settings: settings.tickets_per_1000_wagered, _read_wagered)
 
 
 def credit(work: Work, period: Period, viewer_ids: Viewers = None) -> int:
@@ -86,7 +88,7 @@ def credit(work: Work, period: Period, viewer_ids: Viewers = None) -> int:
     gifts.credit_gifts_of(work, period)
     if viewer_ids is not None:
         viewer_ids = list_persons(work.tx, work.guild_id, viewer_ids)
-    return sum(_credit(work, period, one, viewer_ids) for one in (WATCHING, WAGERING))
+    return sum(_credit(work, period, measure, viewer_ids) for measure in (WATCHING, WAGERING))
 
 
 def _credit(work: Work, period: Period, measure: Measure, viewer_ids: Viewers) -> int:
@@ -94,33 +96,38 @@ def _credit(work: Work, period: Period, measure: Measure, viewer_ids: Viewers) -
     accounts of a person are treated as one."""
     number, source = period.number, measure.source
     earned = _list_earned(work, period, measure, _list_rates(work, period, measure), viewer_ids)
-    due = {one: rules.tickets_for(parts, measure.unit) for one, parts in earned.items()}
-    accounts: dict[int, list[int]] = {one: [one] for one in due}
+    due = {person: rules.tickets_for(parts, measure.unit) for person, parts in earned.items()}
+    accounts: dict[int, list[int]] = {person: [person] for person in due}
     for other, person in list_represented(work.tx, work.guild_id).items():
         if person in accounts:
             accounts[person].append(other)
-    everyone = [one for some in accounts.values() for one in some]
+    everyone = [account for some in accounts.values() for account in some]
     posted = store.list_totals(work, number, source, everyone)
 
     def posted_to(viewer_id: int) -> int:
         return posted.get(viewer_id, (0, 0))[0]
 
-    before = {one: sum(map(posted_to, some)) for one, some in accounts.items()}
-    behind = [one for one in sorted(due) if due[one] != before[one]]
-    balances = store.get_balances(work, number, [a for one in behind for a in accounts[one]])
+    before = {person: sum(map(posted_to, some)) for person, some in accounts.items()}
+    behind = [person for person in sorted(due) if due[person] != before[person]]
+    balances = store.get_balances(work, number, [a for person in behind for a in accounts[person]])
     changes: dict[int, int] = {}
     for person in behind:
-        held = [(one, balances.get(one, 0)) for one in accounts[person]]
+        held = [(account, balances.get(account, 0)) for account in accounts[person]]
         amount = rules.change(due[person], before[person], sum(count for _one, count in held))
         if amount > 0:
             changes[person] = amount
         elif amount < 0:  # first from those who got them from this source
-            theirs = [(one, min(count, posted_to(one))) for one, count in held]
+            theirs = [(account, min(count, posted_to(account))) for account, count in held]
             taken = store.take(-amount, [*theirs, *held])
-            changes |= {one: -part for one, part in taken.items()}
+            changes |= {account: -part for account, part in taken.items()}
     new = [
-        NewEntry(one, amount, f"{source}:{number}:{one}:{posted.get(one, (0, 0))[1] + 1}", work.now)
-        for one, amount in changes.items()
+        NewEntry(
+            account,
+            amount,
+            f"{source}:{number}:{account}:{posted.get(account, (0, 0))[1] + 1}",
+            work.now,
+        )
+        for account, amount in changes.items()
     ]
     return store.post_entries(work, number, source, new)
 
@@ -153,7 +160,7 @@ def forget(work: Work, subject: Subject) -> None:
     would become tickets later."""
     work.lock(Lock.RAFFLES)
     theirs = subject.viewer_ids
-    held = [one for one in list_in_state(work, "open") if hold_open(work, one.number)]
+    held = [period for period in list_in_state(work, "open") if hold_open(work, period.number)]
     for period in held:
         _empty(work, period, theirs)
     numbers = [period.number for period in held]
@@ -184,7 +191,7 @@ def _empty(work: Work, period: Period, viewer_ids: Sequence[int]) -> None:
         changes["forgotten"] = 0
         changes["forgotten"] = -balances.get(viewer_id, 0) - sum(changes.values())
         # Positive entries come first, so that no balance ever drops below zero.
-        for source, amount in sorted(changes.items(), key=lambda one: -one[1]):
+        for source, amount in sorted(changes.items(), key=lambda item: -item[1]):
             if amount:
                 key = f"{source}:{number}:{viewer_id}:{numbers[source]}"
                 entry = NewEntry(viewer_id, amount, key, work.now)

@@ -140,7 +140,7 @@ _NEWEST = select(Gift.drop).order_by(Gift.at.desc()).limit(100)
 def list_newest_drops(work: Work, maximum: int) -> list[Row[Any]]:
     """The latest drops of the server, newest first."""
     newest = list(dict.fromkeys(work.scalars(_NEWEST)))[:maximum]
-    return [one for drop in newest for one in list_drops(work, drop=drop)]
+    return [row for drop in newest for row in list_drops(work, drop=drop)]
 
 
 # -- announcing -----------------------------------------------------------------------------------

@@ -129,10 +129,10 @@ def entries_for(
     accounts = list_persons(work.tx, work.guild_id, [viewer_id])
     balances = get_balances(work, period, accounts)
     own_first = sorted(accounts, key=lambda account: (account != viewer_id, account))
-    taken = take(-amount, [(one, balances.get(one, 0)) for one in own_first])
+    taken = take(-amount, [(account, balances.get(account, 0)) for account in own_first])
     return [
-        NewEntry(one, -part, key if number == 0 else f"{key}:{one}", at)
-        for number, (one, part) in enumerate(taken.items())
+        NewEntry(account, -part, key if number == 0 else f"{key}:{account}", at)
+        for number, (account, part) in enumerate(taken.items())
     ]
 
 
@@ -180,7 +180,9 @@ def list_drift(tx: Connection) -> Sequence[Row[Any]]:
 
 def count_ledger(tx: Connection) -> tuple[int, int]:
     """How many entries there are, and how many balances."""
-    counted = (select(func.count()).select_from(one).scalar_subquery() for one in (Entry, Balance))
+    counted = (
+        select(func.count()).select_from(table).scalar_subquery() for table in (Entry, Balance)
+    )
     return tuple(tx.execute(select(*counted).execution_options(**ACROSS_GUILDS)).one())
 
 

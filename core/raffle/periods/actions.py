@@ -214,7 +214,7 @@ def get_to_cancel(work: Work, number: int | None = None) -> Period:
     if number is not None:
         return _require_uncertain(work, work.find(Period, number), number)
     undrawn = list_in_state(work, "open", "frozen")
-    last = max(undrawn, key=lambda one: one.ends_at, default=None)
+    last = max(undrawn, key=lambda period: period.ends_at, default=None)
     return _require_uncertain(work, find_coming(work) or last, number)
 
 
