@@ -4,15 +4,15 @@
 SHELL := /bin/sh
 PY := .venv/bin/python
 
-.PHONY: help run demo test check bench scan screenshots format lock docs baseline words clean runtime development
+.PHONY: help run demo test check feature bench scan world screenshots format lock docs baseline words clean runtime development
 
 help: ## print this list
-	@echo 'Regulars: a community bot for streamers on Kick with a Discord server.'
+	@echo 'Regulars: a community bot for streamers on Kick and Twitch with a Discord server.'
 	@echo
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 	@echo 'New here? Try "make run". It needs Python 3.11 or newer and no tokens: without them it starts'
-	@echo 'a pretend Discord server and Kick channel to play with. The rest is in README.md.'
+	@echo 'a simulated Discord server, Kick and Twitch channel to play with. The rest is in README.md.'
 
 run: runtime ## start everything; stop it with Ctrl-C
 	@$(PY) combined_server.py
@@ -29,12 +29,18 @@ check: development ## format, lint, types, and who may import whom
 	$(PY) -m mypy
 	$(PY) -m pytest -q tests/conventions/test_layers.py
 
+feature: development ## test one feature, and what it has to fit to: make feature NAME=slot_calls
+	$(PY) -m tests.feature $(NAME)
+
 bench: development ## measure speed and memory; writes benchmarks/results.json
 	@$(PY) -m benchmarks
 
 scan: development ## attack the product in its sandbox with wapiti; writes its summary into docs/security.md
 	@test -x .venv/scan/bin/wapiti || { $(PY) -m venv .venv/scan && .venv/scan/bin/pip install -q wapiti3==3.2.3; }
 	@$(PY) -m tests.scan
+
+world: development ## live SEEDS=10000 simulated worlds on all cores; what fails is shrunk and kept
+	@$(PY) -m tests.world --seeds $(or $(SEEDS),1000)
 
 screenshots: development ## take pictures of every page, in both themes and two widths
 	@$(PY) -m tests.screenshot_pages

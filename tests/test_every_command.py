@@ -15,8 +15,8 @@ from structlog.testing import capture_logs
 
 import bot
 from core.features import load_features
+from core.guilds.connections import chat
 from core.kit.database.connection import Database
-from core.outbox import selftest
 from sandbox.discord.driver import DiscordDriver
 from tests.bot_rig import bot_in_discord
 from tests.patience import until
@@ -37,6 +37,7 @@ FITTING = {
     **dict.fromkeys(("per_stream", "per_view", "per_viewer", "per_user", "limit"), "5"),
     "emoji": "🔗",
     "end": "2030-02-01",
+    "bet": "1",
     "end_day": "28",
     "key": "watchtime.enabled",
     "mode": "stack",
@@ -44,6 +45,7 @@ FITTING = {
     "role": "Regular",
     "feature": "watchtime",
     "start": "2030-01-01",
+    "start_cost": "1",
     "start_day": "28",
     "value": "on",
 }
@@ -60,7 +62,7 @@ def discord(database: Database) -> Iterator[DiscordDriver]:
         database, *load_features(), until="auditlog", flask_secret_key="a-key-for-tests-only"
     )
     with pytest.MonkeyPatch.context() as patch, given as (driver, _bot):
-        patch.setattr(selftest, "WAIT_SECONDS", 0)
+        patch.setattr(chat, "WAIT_SECONDS", 0)
         driver.fault(ratelimit_messages=10_000)
         yield driver
 

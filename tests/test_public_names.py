@@ -228,9 +228,8 @@ NOBODY = {
 """Public posts without names; a raffle's say pseudonyms."""
 
 PRIVATE = {
-    *("kick.connected", "kick.missed", "kick.no_events", "kick.no_events_over"),
-    *("kick.primary", "kick.reconnect", "kick.wrong_chatroom", "twitch.connected"),
-    *("twitch.reconnect", "streamelements.not_made", "streamelements.reconnect"),
+    *("guilds.connected", "guilds.reconnect", "kick.missed", "kick.no_events"),
+    *("kick.no_events_over", "kick.primary", "kick.wrong_chatroom", "streamelements.not_made"),
     *("streamelements.unclear", "wagers.linked", "wagers.odd", "wagers.role_refused"),
     *("wagers.verified", "raffle.changed", "raffle.hunt", "raffle.waited", "raffle.unreachable"),
     *("raffle.won", "raffle.undelivered", "roles.stopped", "heist.owed", "points.refunded"),

@@ -106,6 +106,8 @@ def reopen(work: Work, number: int | None = None) -> Hunt:
     """Reopen a finished hunt, by default the last one. Raises Refusal if there is none or a hunt is
     in progress."""
     work.lock(Lock.BONUS_HUNT)
+    if number is not None and number < 1:
+        raise Refusal(_("The first hunt is #1."))
     hunt = get_view(work, number).hunt
     other = work.scalar(select(Hunt.number).where(IN_PROGRESS))
     if other is not None:
@@ -238,6 +240,8 @@ def _to_open(work: Work, hunt: Hunt, position: int | None) -> Bonus:
 
 
 def _get(work: Work, hunt: Hunt, position: int) -> Bonus:
+    if position < 1:
+        raise Refusal(_("The first bonus is #1."))
     bonus = work.find(Bonus, hunt.number, position)
     if bonus is None:
         raise Refusal(_("There is no bonus #{position}.").format(position=position))

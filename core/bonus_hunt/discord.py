@@ -179,14 +179,14 @@ class BonusHunts(commands.Cog):
 
     @hunt.command(name="result", ignore_extra=False)
     @app_commands.describe(payout="The payout", number=_POSITION)
-    async def result(self, ctx: Context, payout: str, number: Number | None = None) -> None:
+    async def result(self, ctx: Context, payout: str, number: int | None = None) -> None:
         """Enter a bonus's payout; the first result closes guessing."""
         bonus = await run_action(ctx, actions.record_result, payout, number)
         await answer(ctx, messages.result(bonus))
 
     @hunt.command(name="skip", ignore_extra=False)
     @app_commands.describe(number=_POSITION)
-    async def skip(self, ctx: Context, number: Number | None = None) -> None:
+    async def skip(self, ctx: Context, number: int | None = None) -> None:
         """Skip a bonus."""
         await answer(ctx, messages.skipped(await run_action(ctx, actions.skip_bonus, number)))
 
@@ -200,7 +200,7 @@ class BonusHunts(commands.Cog):
         what="What to correct", value="The correct value", number="Number of the bonus"
     )
     async def edit(
-        self, ctx: Context, what: actions.Editable, value: Value, number: Number | None = None
+        self, ctx: Context, what: actions.Editable, value: Value, number: int | None = None
     ) -> None:
         """Correct a bonus, or the hunt's name or start cost."""
         hunt = await run_action(ctx, actions.edit, what, value, number)
@@ -220,7 +220,7 @@ class BonusHunts(commands.Cog):
 
     @hunt.command(name="reopen", ignore_extra=False)
     @app_commands.describe(number="Number of the hunt; default: the last one")
-    async def reopen(self, ctx: Context, number: Number | None = None) -> None:
+    async def reopen(self, ctx: Context, number: int | None = None) -> None:
         """Reopen a finished hunt; its guessing has no winner until it ends again."""
         await answer(ctx, messages.reopened(await run_action(ctx, actions.reopen, number)))
 

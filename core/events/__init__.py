@@ -2,7 +2,7 @@
 
 Every event has a natural `key` taken from what the platform sent, so that an event that is sent
 twice counts once. Gifts are one event per giftee, so that the same gift in other chunks still
-counts once. Platforms are `kick`, later `twitch`; `shuffle` for wagers.
+counts once. Platforms are `kick` and `twitch`; `shuffle` for wagers.
 """
 
 import re

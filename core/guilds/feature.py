@@ -4,6 +4,7 @@ from typing import Any
 
 from core.guilds import actions, chat_commands
 from core.guilds.channels import check_health
+from core.guilds.connections import messages
 from core.guilds.records import AuditEntry, Guild, StoredSetting
 from core.guilds.settings import SETTINGS
 from core.kit.database.privacy import personal_data
@@ -22,6 +23,7 @@ FEATURE = Feature(
     settings=SETTINGS,
     chat_rules=chat_commands.rules_of,
     checks=(check_health,),
+    embeds={"guilds.connected": messages.connected_by_link, "guilds.reconnect": messages.reconnect},
     audit={
         "guilds.chat_command": N_(
             "changed the chat command {target}: names {after_names}, enabled {after_enabled}, for "

@@ -29,6 +29,7 @@ from core.kit.database.records import (
 )
 
 TroubleReason = Literal["deleted", "forbidden"]
+TestState = Literal["waiting", "received", "failed", "not_sent"]
 
 
 def _guild_key(name: str) -> ForeignKeyConstraint:
@@ -58,7 +59,7 @@ class GuildChannel(GuildRecord, kw_only=True):
 
     __tablename__ = "guild_channels"
 
-    platform: Mapped[str] = mapped_column(comment="kick, later twitch")
+    platform: Mapped[str] = mapped_column(comment="kick or twitch")
     channel_id: Mapped[PlatformUserId] = mapped_column(comment="user id of the channel's owner")
     slug: Mapped[str] = mapped_column(comment="as in the channel's address")
 
@@ -141,4 +142,23 @@ class ChannelTrouble(GuildRecord, kw_only=True):
         PrimaryKeyConstraint("guild_id", "channel_id", name="guild_channel_troubles_once"),
         _guild_key("guild_channel_troubles_guild"),
         one_of("reason", TroubleReason, name="guild_channel_troubles_reason"),
+    )
+
+
+class SelfTest(GuildRecord, kw_only=True):
+    """The newest self-test of the server's chat on a platform."""
+
+    __tablename__ = "guild_selftests"
+
+    platform: Mapped[str]
+    key: Mapped[str] = mapped_column(comment="of the line in the outbox")
+    sent_at: Mapped[datetime]
+    state: Mapped[TestState] = mapped_column(
+        Text, comment="not_sent: the platform did not accept the line"
+    )
+
+    __table_args__ = (
+        PrimaryKeyConstraint("guild_id", "platform", name="guild_selftests_one_a_platform"),
+        _guild_key("guild_selftests_guild"),
+        one_of("state", TestState, name="guild_selftests_state"),
     )

@@ -12,25 +12,25 @@ from sqlalchemy import Connection, select
 from core.guilds import store as guilds
 from core.guilds.actions import load_settings
 from core.guilds.channels import tell_admins
+from core.guilds.records import SelfTest
 from core.guilds.store import Channel
 from core.inbox import store as inbox
 from core.kick.accounts import store as accounts
 from core.kick.accounts.primary import find_primary
-from core.kick.bodies import CHAT, FEED, PLATFORM
-from core.kick.chat import selftest
+from core.kick.bodies import CHAT as CHAT_KIND
+from core.kick.bodies import FEED, PLATFORM
+from core.kick.chat.actions import CHAT
 from core.kick.chat.identities import why_unable_to_send
 from core.kick.feed import store as feed
 from core.kick.feed.records import FeedState
 from core.kick.intake import store as intake
 from core.kick.intake.records import NoEventAlert, StatusCheck
 from core.kick.intake.rules import AlertSettings, Evidence, is_overdue, silent_since
-from core.kick.records import SelfTest
 from core.kit.database.work import Work
 from core.kit.services import Services
 from core.kit.tasks import Task
 
 SELFTEST_INTERVAL = timedelta(hours=1)
-SELFTEST_TIMEOUT = timedelta(minutes=2)
 
 _OPEN_ALERT = select(NoEventAlert).where(NoEventAlert.over_at.is_(None)).with_for_update()
 
@@ -97,7 +97,7 @@ def _silent_since(
     """Since when no chat has come from where the channel's chat is taken from."""
     source = intake.source_of_chat(work.tx, channel.channel_id)
     lane = f"{PLATFORM}:{channel.channel_id}"
-    received_at = inbox.find_newest_since(work.tx, source, lane, CHAT, started_at)
+    received_at = inbox.find_newest_since(work.tx, source, lane, CHAT_KIND, started_at)
     return silent_since(started_at, live.watched_since, received_at)
 
 
@@ -105,14 +105,14 @@ def _find_evidence(
     work: Work, channel: Channel, state: FeedState | None, since: datetime, minutes: int
 ) -> Evidence | None:
     """What shows that it is not just a quiet chat."""
-    test = work.find(SelfTest)
+    test = CHAT.find_test(work)
     if test is not None and test.state == "failed" and test.sent_at >= since:
         return "selftest"
     if intake.source_of_chat(work.tx, channel.channel_id) == FEED:
         return None if state is not None and state.is_ok else "feed"
     subscriptions = intake.list_subscriptions(work.tx, channel.channel_id)
     if any(
-        subscription.kind == CHAT and subscription.subscription_id is None
+        subscription.kind == CHAT_KIND and subscription.subscription_id is None
         for subscription in subscriptions
     ):
         return "subscription"
@@ -157,18 +157,14 @@ def run_selftests(tx: Connection, services: Services, now: datetime) -> None:
     checks = intake.list_status_checks(tx)
     for channel in guilds.list_channels(tx, PLATFORM):
         with Work(tx, channel.guild_id, now=now) as work:
-            last = work.scalar(select(SelfTest).with_for_update())
+            ours = select(SelfTest).where(SelfTest.platform == PLATFORM)
+            last = work.scalar(ours.with_for_update())
             if last is not None and last.state == "waiting":
-                result = selftest.find_result(work, last.key, last.sent_at)
-                if result.returned_after is not None:
-                    last.state = "received"
-                elif now - last.sent_at >= SELFTEST_TIMEOUT:
-                    # A line that Kick did not take says nothing about what arrives.
-                    last.state = "failed" if result.was_sent else "not_sent"
+                last.state = CHAT.state_of(work, services, last)
             elif (last is None or now - last.sent_at >= SELFTEST_INTERVAL) and _is_test_wanted(
                 work, services, channel, checks.get(channel.channel_id)
             ):
-                selftest.say_test(work, services)
+                CHAT.send_test(work, services)
 
 
 def _is_test_wanted(

@@ -8,25 +8,26 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
+from core.guilds.connections.discord import DisconnectButton, ask_disconnect, test_chat
+from core.guilds.connections.messages import invitation
 from core.kick import health, messages
 from core.kick.accounts import actions as accounts
-from core.kick.accounts import channels, connect, primary, store
+from core.kick.accounts import channels, connect, primary
 from core.kick.accounts.records import ConnectAttempt
-from core.kick.chat import actions as chat
-from core.kick.chat import selftest
+from core.kick.chat.actions import CHAT
 from core.kick.intake.log import count_unattributed, list_newest_lines
 from core.kick.intake.records import LogLine
 from core.kit.database.records import MemberId
 from core.kit.database.work import Work
 from core.kit.discord.access import is_admin
-from core.kit.discord.buttons import ConfirmButton, OwnButton, Person, give, question_view
+from core.kit.discord.buttons import OwnButton, Person, give
 from core.kit.discord.ui import (
     answer,
     check_report,
     guild_id_of,
     run_action,
+    safe,
     server_command,
-    services_of,
 )
 from core.kit.services import Services
 from core.kit.text.words import _
@@ -57,15 +58,14 @@ class KickChecks(commands.Cog):
     @server_command("kick_selftest", for_admins=True)
     async def kick_selftest(self, ctx: Context) -> None:
         """Send a line to Kick's chat and wait for it to come back, to test both directions."""
-        result = await selftest.run(self._services, guild_id_of(ctx))
-        await answer(ctx, messages.selftest(result))
+        await test_chat(ctx, CHAT)
 
     @server_command("say", for_admins=True, rest_is_raw=True)
     @commands.cooldown(10, 60, commands.BucketType.guild)
     @app_commands.describe(line="What to say in Kick's chat, at most 500 characters")
     async def say(self, ctx: Context, *, line: str) -> None:
         """Say a line in the streamer's Kick chat, as the bot."""
-        await run_action(ctx, chat.say_for, self._services, line.strip())
+        await run_action(ctx, CHAT.say_for, self._services, line.strip())
         await answer(ctx, messages.said(line))
 
     @server_command("webhooklog", for_admins=True)
@@ -97,12 +97,7 @@ class KickAccounts(commands.Cog):
     @server_command("disconnect_kick", for_admins=True)
     async def disconnect_kick(self, ctx: Context) -> None:
         """End the connection with the streamer's Kick account, and forget its tokens."""
-        account = await self._services.database.run(store.find_account, guild_id_of(ctx))
-        if account is None:
-            await answer(ctx, messages.not_connected())
-            return
-        view = question_view(DisconnectButton(ctx.author.id), ctx.author.id, _("Keep it"))
-        await answer(ctx, messages.ask_disconnect(account.name), view)
+        await ask_disconnect(ctx, KickDisconnectButton)
 
     @server_command("sync_kick", for_admins=True)
     @commands.cooldown(3, 60, commands.BucketType.guild)
@@ -183,28 +178,12 @@ class LinkButton(OwnButton, template=r"kick_accounts:link"):
         url = await asyncio.to_thread(make, services.settings, attempt, attempt.asked_by)
         view = discord.ui.View(timeout=None)
         view.add_item(discord.ui.Button(label=_("Continue"), url=url))
-        return {"embed": messages.invitation(guild.name, channel.slug), "view": view}
+        body = _(
+            "This ties **{server}** to the channel **{channel}** on Kick. The streamer of that "
+            "channel has to agree on Kick."
+        ).format(server=safe(guild.name), channel=safe(channel.slug))
+        return {"embed": invitation(accounts.ACCOUNT, body), "view": view}
 
 
-class DisconnectButton(
-    ConfirmButton, template=r"kick_accounts:disconnect:(?P<asker_id>[0-9]{1,20})"
-):
-    """Disconnects the account of the server where it is pressed."""
-
-    permission = "manage_guild"
-
-    def __init__(self, asker_id: int) -> None:
-        super().__init__(_("Disconnect"), f"kick_accounts:disconnect:{asker_id}", asker_id)
-
-    async def confirm(self, interaction: discord.Interaction) -> discord.Embed:
-        assert interaction.guild_id is not None, "admins are known in servers only"
-        ended = await asyncio.to_thread(
-            connect.disconnect,
-            services_of(interaction),
-            interaction.guild_id,
-            interaction.user.id,
-        )
-        if ended is None:
-            return messages.not_connected()
-        account, is_revoked = ended
-        return messages.disconnected(account.name, is_revoked)
+class KickDisconnectButton(DisconnectButton, kind=accounts.ACCOUNT):
+    """Disconnects the streamer's account."""

@@ -4,14 +4,14 @@ from core.guilds.settings import ADMIN_CHANNEL
 from core.kick import alerts, messages, tasks
 from core.kick import pages as dashboard
 from core.kick.accounts import pages as accounts
+from core.kick.accounts.actions import ACCOUNT
 from core.kick.bodies import FEED, POLL, WEBHOOK
-from core.kick.discord import DisconnectButton, KickAccounts, KickChecks, LinkButton
+from core.kick.discord import KickAccounts, KickChecks, KickDisconnectButton, LinkButton
 from core.kick.events import events_of
 from core.kick.feed.frames import translate as translate_feed
 from core.kick.feed.listener import FeedListener
 from core.kick.feed.store import check_health as check_feed
 from core.kick.health import (
-    check_accounts,
     check_chat,
     check_deliveries,
     check_unverified,
@@ -37,8 +37,6 @@ FEATURE = Feature(
     tasks=(*tasks.TASKS, *alerts.TASKS, *REVIEW_TASKS),
     lines={"kick.line": lambda payload: str(payload["text"])},
     embeds={
-        "kick.connected": messages.connected,
-        "kick.reconnect": messages.reconnect,
         "kick.primary": messages.primary_changed,
         "kick.no_events": messages.no_events,
         "kick.no_events_over": messages.no_events_over,
@@ -50,7 +48,7 @@ FEATURE = Feature(
         *AlertSettings.declared.values(),
         *ReviewSettings.declared.values(),
     ),
-    buttons=(LinkButton, DisconnectButton, ReviewButton),
+    buttons=(LinkButton, KickDisconnectButton, ReviewButton),
     translates={
         WEBHOOK: events_of,
         POLL: events_of,
@@ -61,7 +59,7 @@ FEATURE = Feature(
     checks=(
         check_webhooks,
         check_unverified,
-        check_accounts,
+        ACCOUNT.check_health,
         check_deliveries,
         check_feed,
         check_chat,

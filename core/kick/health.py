@@ -13,10 +13,10 @@ from core.guilds.settings import ADMIN_CHANNEL
 from core.guilds.store import Channel
 from core.inbox.store import find_newest
 from core.kick.accounts import primary
-from core.kick.accounts import store as accounts
+from core.kick.accounts.actions import ACCOUNT
 from core.kick.accounts.records import Account, KnownChannel
-from core.kick.accounts.rules import missing_words, require_streamer
 from core.kick.bodies import PLATFORM, WEBHOOK, WEBHOOK_KINDS
+from core.kick.chat.actions import CHAT
 from core.kick.chat.identities import why_unable_to_send
 from core.kick.feed import store as feed
 from core.kick.intake import log, store
@@ -25,11 +25,10 @@ from core.kick.intake.records import NoEventAlert, WebhookSubscription
 from core.kick.intake.rules import LATE
 from core.kick.intake.store import source_of_chat
 from core.kick.intake.unverified import get_counts
-from core.kick.records import SelfTest, UnsentLine
+from core.kick.records import UnsentLine
 from core.kit.database.work import ACROSS_GUILDS, Work, read_records
 from core.kit.health_item import CheckLine as Line
 from core.kit.health_item import HealthItem, State
-from core.kit.oauth.tokens import ReconnectNeeded, describe_usable
 from core.kit.runtime.settings import Settings
 from core.kit.services import Services
 from core.kit.text.words import _, plural
@@ -139,30 +138,6 @@ def _silent(alert: NoEventAlert) -> HealthItem:
 # -- accounts and chat ----------------------------------------------------------------------------
 
 
-def check_accounts(tx: Connection, now: datetime) -> list[HealthItem]:
-    """Who is connected, what was not allowed, what has to be done."""
-    connected = {int(account.guild_id): account for account in accounts.list_accounts(tx)}
-    items = []
-    for channel in guilds.list_channels(tx, PLATFORM):
-        account = connected.get(channel.guild_id)
-        state, found, remedy = account_state(account, channel, now)
-        how: State = "ok" if account is None or state == "ok" else "warn"
-        text = f"{found} {remedy}".rstrip()
-        items.append(HealthItem("Kick account", how, text, guild_id=channel.guild_id))
-    return items
-
-
-def account_state(
-    account: Account | None, channel: Channel, now: datetime
-) -> tuple[State, str, str]:
-    """State, what was found, and what to do about it or ""."""
-    try:
-        account = require_streamer(account, channel)
-    except ReconnectNeeded as refusal:
-        return "down" if account else "warn", refusal.what, refusal.remedy
-    return describe_usable(account, missing_words(account.scopes), now, "Kick")
-
-
 def check_chat(tx: Connection, now: datetime) -> list[HealthItem]:
     """One item for each server whose lines cannot be sent, unless it was connected again since."""
     again = (Account.guild_id == UnsentLine.guild_id) & (Account.connected_at >= UnsentLine.at)
@@ -183,29 +158,26 @@ def check_chat(tx: Connection, now: datetime) -> list[HealthItem]:
 # -- /check_kick_config ---------------------------------------------------------------------------
 
 
-def examine(
-    work: Work, services: Services, read: tuple[primary.Primary, Account | None] | None = None
-) -> list[Line]:
+def examine(work: Work, services: Services, described: primary.Primary | None = None) -> list[Line]:
     """Everything that the Kick side of a server needs.
 
     Args:
-        read: the primary server and the account, if they were read already.
+        described: the primary server, if it was read already.
     """
     channel = guilds.find_channel(work.tx, work.guild_id, PLATFORM)
     if channel is None:
         remedy = _("Run `/connect_kick <channel>`.")
         return [Line("kick_channel", "down", _("not set"), remedy=remedy)]
-    described, account = read or (primary.describe(work), work.find(Account))
     return [
         Line("kick_channel", "ok", channel.slug),
         Line("broadcaster id", "ok", str(channel.channel_id)),
-        _primary(described),
+        _primary(described or primary.describe(work)),
         _chatroom(work),
-        _account(account, channel, work.now),
+        ACCOUNT.check_line(work),
         *_webhooks(work, channel.channel_id),
         _feed(work, services.settings, channel.channel_id),
         check_chat_of(work, PLATFORM, why_unable_to_send(work, services), _("can speak")),
-        *filter(None, [find_selftest(work)]),
+        *filter(None, [CHAT.check_line(work, services)]),
         _live(work, channel.channel_id),
         *_admin_channel(work),
     ]
@@ -238,12 +210,6 @@ def _chatroom(work: Work) -> Line:
 
 def _set_chatroom() -> str:
     return _("Run `/sync_kick`, or type it in with `/set_chatroom`.")
-
-
-def _account(account: Account | None, channel: Channel, now: datetime) -> Line:
-    state, found, remedy = account_state(account, channel, now)
-    ends_at = account.expires_at if account and state != "down" else None
-    return Line("OAuth token", state, found, ends_at, remedy, _("ends"))
 
 
 def _webhooks(work: Work, broadcaster_user_id: int) -> list[Line]:
@@ -282,20 +248,6 @@ def _feed(work: Work, settings: Settings, broadcaster_user_id: int) -> Line:
         how = "down" if settings.kick_use_kickpython_ws else "warn"
         remedy = _("It is tried again by itself. Missing numbers come with `/sync_kick`.")
     return Line("feed", how, state.summary, state.received_at, remedy, _("last event"))
-
-
-def find_selftest(work: Work) -> Line | None:
-    """How the newest self-test has gone; None if there was none."""
-    test = work.find(SelfTest)
-    if test is None:
-        return None
-    found: dict[str, tuple[State, str]] = {
-        "received": ("ok", _("the line came back from Kick's chat")),
-        "failed": ("warn", _("the line did not come back from Kick's chat")),
-        "not_sent": ("warn", _("Kick did not accept the line")),
-        "waiting": ("warn", _("waiting for the line to come back")),
-    }
-    return Line("self-test", *found[test.state], test.sent_at, dated=_("sent"))
 
 
 def _live(work: Work, broadcaster_user_id: int) -> Line:

@@ -9,13 +9,11 @@ import discord
 from core.kick.accounts.channels import Synced
 from core.kick.accounts.primary import Primary
 from core.kick.accounts.records import KnownChannel
-from core.kick.accounts.rules import missing_words
 from core.kick.intake.records import LogLine
 from core.kick.intake.rules import LATE
 from core.kit.discord.ui import ago, card, duration, lines, safe
 from core.kit.text.words import _, plural
 from core.outbox.discord_transport import Rendered
-from core.outbox.selftest import Result
 
 # -- alerts ---------------------------------------------------------------------------------------
 
@@ -69,37 +67,6 @@ def wrong_chatroom(payload: Mapping[str, Any]) -> Rendered:
 
 
 # -- configuration and self-test ------------------------------------------------------------------
-
-
-def selftest(result: Result) -> discord.Embed:
-    """Whether a line was sent and came back."""
-    if result.returned_after is not None:
-        body = (
-            _("A line went to Kick's chat and came back over the realtime feed after {time} s.")
-            if result.by_feed
-            else _("A line went to Kick's chat and came back as a webhook after {time} s.")
-        ).format(time=f"{result.returned_after:.1f}")
-        return card("✅ " + _("Kick works in both directions"), body, tone="success")
-    if result.was_sent and result.by_feed:
-        return card(
-            "❌ " + _("The line was sent, but the realtime feed did not show it"),
-            _("Your chat comes from there (KICK_USE_KICKPYTHON_WS): see `/check_kick_config`."),
-            tone="error",
-        )
-    if result.was_sent:
-        return card(
-            "❌ " + _("The line was sent, but no webhook came back"),
-            _(
-                "Kick's webhooks do not reach this server. Check the webhook URL of your Kick "
-                "app, that it is switched on there, and `/check_kick_config`."
-            ),
-            tone="error",
-        )
-    return card(
-        "❌ " + _("The line could not be sent"),
-        safe(result.trouble or _("It is still waiting; see `/health`."), 1000),
-        tone="error",
-    )
 
 
 def said(line: str) -> discord.Embed:
@@ -165,67 +132,6 @@ def outcome_words(name: str) -> str:
 
 
 # -- the connected account and channel ------------------------------------------------------------
-
-
-def invitation(server: str, slug: str) -> discord.Embed:
-    """Above the button with the link."""
-    return card(
-        "🔗 " + _("Connect Kick"),
-        _(
-            "This ties **{server}** to the channel **{channel}** on Kick. The streamer of that "
-            "channel has to say yes on Kick."
-        ).format(server=safe(server), channel=safe(slug))
-        + "\n-# "
-        + _("The link is yours, works once and for 15 minutes."),
-        tone="kick",
-    )
-
-
-def connected(payload: Mapping[str, Any]) -> Rendered:
-    """To whoever asked for the link. Payload: `account`, `server`, `scopes`."""
-    missing = missing_words(payload["scopes"])
-    body = _("**{account}** on Kick is connected with **{server}**.").format(
-        account=safe(payload["account"]), server=safe(payload["server"])
-    )
-    if missing:
-        body += "\n" + _("Kick did not allow everything: {words}.").format(words=", ".join(missing))
-    tone = "warning" if missing else "success"
-    return Rendered(card("✅ " + _("Connected"), body, tone=tone))  # type: ignore[arg-type]
-
-
-def reconnect(payload: Mapping[str, Any]) -> Rendered:
-    """To whoever had connected the account. Payload: `account`, `server`."""
-    body = _(
-        "Kick has ended the connection of **{account}** with **{server}**. Events still arrive; "
-        "what acts in the streamer's name waits.\nRun `/connect_kick` in that server."
-    ).format(account=safe(payload["account"]), server=safe(payload["server"]))
-    return Rendered(card("🔌 " + _("Kick has to be connected again"), body, tone="warning"))
-
-
-def ask_disconnect(name: str) -> discord.Embed:
-    return card(
-        "❓ " + _("Disconnect {name}?").format(name=safe(name)),
-        _(
-            "What acts in the streamer's name stops. Watchtime, tickets and settings stay, and "
-            "chat is still heard."
-        ),
-        tone="warning",
-    )
-
-
-def disconnected(name: str, is_revoked: bool) -> discord.Embed:
-    body = _("Its tokens are revoked and forgotten.")
-    if not is_revoked:
-        body = _(
-            "Its tokens are forgotten here, but Kick did not answer: to be sure, the streamer can "
-            "remove the app under Settings, Connections on Kick."
-        )
-    title = _("{name} is disconnected").format(name=safe(name))
-    return card("🔌 " + title, body, tone="success" if is_revoked else "warning")
-
-
-def not_connected() -> discord.Embed:
-    return card("🔌 " + _("No Kick account is connected"), _("`/connect_kick` connects one."))
 
 
 def primary(found: Primary) -> discord.Embed:

@@ -1,23 +1,27 @@
 """The connection with Kick on the dashboard: channel, account, every check, and what Kick
 delivered."""
 
-import asyncio
 import json
+from dataclasses import replace
 from datetime import timedelta
-from zoneinfo import ZoneInfo
 
 from flask import Response, abort, request
 
+from core.guilds.connections.pages import (
+    account_step,
+    add_chat_test,
+    add_disconnect,
+    chat_step,
+)
 from core.guilds.setting_fields import add_settings, setting_fields
 from core.guilds.settings import ADMIN_CHANNEL
-from core.guilds.store import find_channel
+from core.guilds.store import Channel, find_channel
 from core.kick import health, messages
 from core.kick.accounts import actions, channels, connect, primary
 from core.kick.accounts.records import Account, ConnectAttempt, KnownChannel
-from core.kick.accounts.rules import missing_words, scope_words
-from core.kick.accounts.store import find_account
+from core.kick.accounts.rules import scope_words
 from core.kick.bodies import PLATFORM, WEBHOOK_KINDS
-from core.kick.chat import selftest
+from core.kick.chat.actions import CHAT
 from core.kick.intake.log import (
     Filter,
     count_stored,
@@ -35,7 +39,7 @@ from core.kit.discord.paginator import nearest_page
 from core.kit.errors import Refusal
 from core.kit.oauth.pages import begin
 from core.kit.text.words import _
-from core.kit.web.guild_pages import GuildPages, Page, SetupStep, Stat, local_time, whole_number
+from core.kit.web.guild_pages import GuildPages, Page, SetupStep, Stat, whole_number
 
 PAGES = GuildPages("kick", lambda: _("Kick connection"), icon="plug-connected", order=10)
 LOG = GuildPages("webhooks", lambda: _("Webhook log"), icon="mailbox", order=85, group="kick")
@@ -55,7 +59,7 @@ PER_PAGE = 50
 _BELOW = {
     "kick_channel": "channel-title",
     "chatroom id": "numbers-title",
-    "OAuth token": "account-title",
+    actions.ACCOUNT.label: "account-title",
 }
 """Name of a check -> the part of the page where it is put in order."""
 
@@ -68,7 +72,7 @@ def connection(page: Page) -> str:
         channel = find_channel(work.tx, work.guild_id, PLATFORM)
         account, known = work.find(Account), work.find(KnownChannel)
         described = primary.describe(work) if channel else None
-        lines = health.examine(work, page.services, (described, account) if described else None)
+        lines = health.examine(work, page.services, described)
         return {
             "lines": [one for one in lines if one.name not in WEBHOOK_KINDS],
             "webhooks": [line for line in lines if line.name in WEBHOOK_KINDS],
@@ -85,7 +89,7 @@ def connection(page: Page) -> str:
         **found,
         below=_BELOW,
         scope_words=scope_words,
-        missing_words=missing_words,
+        kind=actions.ACCOUNT,
         fields=fields,
     )
 
@@ -113,19 +117,7 @@ def link_account(page: Page) -> Response:
     return begin(page, link, attempt.link_id)
 
 
-@PAGES.post("disconnect", shows=connection)
-def disconnect(page: Page) -> Response:
-    """Forget the account, and revoke its tokens."""
-    ended = connect.disconnect(page.services, page.guild.id, page.person.discord_id)
-    if ended is None:
-        raise Refusal(_("No Kick account is connected."))
-    account, is_revoked = ended
-    done = (
-        _("{name} is disconnected, and its tokens are revoked.")
-        if is_revoked
-        else _("{name} is disconnected. Kick did not answer, so remove the app there, too.")
-    )
-    return page.done(done.format(name=account.name))
+add_disconnect(PAGES, actions.ACCOUNT, shows=connection)
 
 
 @PAGES.post("chatroom", shows=connection)
@@ -170,14 +162,7 @@ def sync(page: Page) -> Response:
     return page.done(_("Kick is in sync: {channel}.").format(channel=found.slug))
 
 
-@PAGES.post("selftest", shows=connection)
-def test_chat(page: Page) -> Response:
-    """Send a line to Kick's chat and wait for it to come back."""
-    result = asyncio.run(selftest.run(page.services, page.guild.id))
-    embed = messages.selftest(result)
-    if result.returned_after is None:
-        raise Refusal(embed.title or "", embed.description or "")
-    return page.done(_("A line went to Kick's chat and came back."))
+add_chat_test(PAGES, CHAT, shows=connection)
 
 
 add_settings(PAGES, SETTINGS, shows=connection)
@@ -239,67 +224,37 @@ def stats(work: Work) -> list[Stat]:
 
 def setup(page: Page) -> list[SetupStep]:
     """For the checklist."""
-    steps = page.run(_checks, page.time_zone)
     url = page.url_of(PAGES, connection)
-    buttons = (
-        (10, _("Kick connection"), "channel-title"),
-        (20, _("Link Kick account"), "account-title"),
-        (30, _("Sync from Kick"), "numbers-title"),
-        (40, _("Check the webhooks"), "checks-title"),
-        (45, _("Chat self-test"), "checks-title"),
-    )
-    return [
-        SetupStep(title, is_done, text, f"{url}#{part}", button, order)
-        for (order, button, part), (title, is_done, text) in zip(buttons, steps, strict=True)
-    ]
-
-
-def _checks(work: Work, zone: ZoneInfo) -> list[tuple[str, bool, str]]:
-    """What has to be done, whether it is, and how it is."""
-    channel = find_channel(work.tx, work.guild_id, PLATFORM)
-    titles = (
-        _("Enter the name of the Kick channel"),
-        _("Link the streamer's Kick account"),
-        _("Sync from Kick"),
-        _("Receive Kick's webhooks"),
-        _("Test the chat"),
-    )
-    if channel is None:
-        first = _("As in its address: kick.com/name.")
-        return [
-            (title, False, first if n == 0 else _("Comes after the channel."))
-            for n, title in enumerate(titles)
-        ]
-    state, found, _remedy = health.account_state(
-        find_account(work.tx, work.guild_id), channel, work.now
-    )
-    if state == "down":
-        found += " " + _("Only the streamer can link it, on Kick's own page.")
-    known = work.find(KnownChannel)
-    chatroom = known.chatroom_id if known else None
+    channel, chatroom, missing = page.run(_find_missing)
+    name = channel.slug if channel else _("As in its address: kick.com/name.")
     ids = _("broadcaster id {channel}, chatroom id {chatroom}").format(
-        channel=channel.channel_id, chatroom=chatroom or _("unknown")
+        channel=channel.channel_id if channel else "–", chatroom=chatroom or _("unknown")
     )
-    missing = _missing_webhooks(work, channel.channel_id)
+    webhooks = _("Kick sends every type of event.")
     if missing:
-        webhooks = _("Missing: {kinds}. It is tried again every 10 minutes.").format(
-            kinds=", ".join(missing)
-        )
-    else:
-        webhooks = _("Kick sends every type of event.")
-    test = health.find_selftest(work)
-    if test is None or test.at is None:
-        tested = False, _("Send a line to Kick's chat and see it come back.")
-    else:
-        tested = test.state == "ok", f"{local_time(test.at, zone)}: {test.found}"
-    done = (
-        (True, channel.slug),
-        (state == "ok", found),
-        (chatroom is not None, ids),
-        (not missing, webhooks),
-        tested,
-    )
-    return [(title, *how) for title, how in zip(titles, done, strict=True)]
+        lacks = _("Missing: {kinds}. It is tried again every 10 minutes.")
+        webhooks = lacks.format(kinds=", ".join(missing))
+    title, sync = _("Enter the name of the Kick channel"), _("Sync from Kick")
+    receive, check = _("Receive Kick's webhooks"), _("Check the webhooks")
+    is_set, checks = channel is not None, f"{url}#checks-title"
+    steps = [
+        SetupStep(title, is_set, name, f"{url}#channel-title", PAGES.title(), 10),
+        account_step(page, actions.ACCOUNT, f"{url}#account-title", 20),
+        SetupStep(sync, chatroom is not None, ids, f"{url}#numbers-title", sync, 30),
+        SetupStep(receive, is_set and not missing, webhooks, checks, check, 40),
+        chat_step(page, CHAT, checks, 45),
+    ]
+    if channel is None:
+        later = _("Comes after the channel.")
+        return [steps[0], *(replace(step, text=later) for step in steps[1:])]
+    return steps
+
+
+def _find_missing(work: Work) -> tuple[Channel | None, int | None, list[str]]:
+    """The channel, its chatroom's id, and the types of events that Kick does not send."""
+    channel, known = find_channel(work.tx, work.guild_id, PLATFORM), work.find(KnownChannel)
+    missing = _missing_webhooks(work, channel.channel_id) if channel else []
+    return channel, known.chatroom_id if known else None, missing
 
 
 def _missing_webhooks(work: Work, broadcaster_user_id: int) -> list[str]:

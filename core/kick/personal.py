@@ -6,14 +6,12 @@ from sqlalchemy import Connection, RowMapping, Table, delete, update
 
 from core.guilds import store as guilds
 from core.inbox import personal as inbox
+from core.kick.accounts.actions import ACCOUNT
 from core.kick.accounts.records import Account, ConnectAttempt, KnownChannel
 from core.kick.bodies import PLATFORM
 from core.kick.review.records import KnownGift, RecentSupport, ReviewItem
 from core.kit.database.personal import Personal, Subject, is_about
 from core.kit.database.privacy import is_row, personal_data, redacted_row, rows_about
-from core.kit.database.work import Work
-from core.kit.errors import Refusal
-from core.kit.text.words import _
 
 _ITEMS, _RECENT = cast("Table", ReviewItem.__table__), cast("Table", RecentSupport.__table__)
 _GIFTS = cast("Table", KnownGift.__table__)
@@ -22,15 +20,9 @@ _WROTE = {"sender": ("content",), "redeemer": ("user_input",)}
 """Who in a body -> what they wrote."""
 
 
-def _require_disconnected(work: Work, subject: Subject) -> None:
-    if work.exists(Account.connected_by == subject.discord_id):
-        raise Refusal(
-            _("You have connected this server's Kick channel, and are told when it breaks."),
-            _("Run `/disconnect_kick` first, or let another admin run `/connect_kick`."),
-        )
-
-
-_RECORDS = personal_data(Account, ConnectAttempt, KnownChannel, before_forget=_require_disconnected)
+_RECORDS = personal_data(
+    Account, ConnectAttempt, KnownChannel, before_forget=ACCOUNT.require_disconnected
+)
 
 
 def collect(tx: Connection, subject: Subject) -> dict[str, Any]:

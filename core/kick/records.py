@@ -1,14 +1,11 @@
-"""Kick's signing keys, our own accounts, self-tests, and lines that could not be sent."""
+"""Kick's signing keys, our own accounts, and lines that could not be sent."""
 
 from datetime import datetime
-from typing import Literal
 
-from sqlalchemy import ForeignKeyConstraint, PrimaryKeyConstraint, Text
+from sqlalchemy import ForeignKeyConstraint, PrimaryKeyConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core.kit.database.records import GuildRecord, PlatformUserId, Record, one_of
-
-TestState = Literal["waiting", "received", "failed", "not_sent"]
+from core.kit.database.records import GuildRecord, PlatformUserId, Record
 
 
 class PublicKey(Record, kw_only=True):
@@ -27,22 +24,6 @@ class OwnAccount(Record, kw_only=True):
 
     kick_user_id: Mapped[PlatformUserId] = mapped_column(primary_key=True, autoincrement=False)
     name: Mapped[str]
-
-
-class SelfTest(GuildRecord, kw_only=True):
-    """A server's newest self-test, hourly or by `/kick_selftest`."""
-
-    __tablename__ = "kick_selftests"
-
-    key: Mapped[str] = mapped_column(comment="of the line in the outbox")
-    sent_at: Mapped[datetime]
-    state: Mapped[TestState] = mapped_column(Text, comment="not_sent: Kick did not accept the line")
-
-    __table_args__ = (
-        PrimaryKeyConstraint("guild_id", name="kick_selftests_one_a_server"),
-        ForeignKeyConstraint(["guild_id"], ["guilds.guild_id"], name="kick_selftests_guild"),
-        one_of("state", TestState, name="kick_selftests_state"),
-    )
 
 
 class UnsentLine(GuildRecord, kw_only=True):

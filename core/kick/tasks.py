@@ -15,7 +15,7 @@ from core.kick.accounts.actions import rename_channels
 from core.kick.accounts.channels import follow_environment, look_up_missing
 from core.kick.accounts.connect import FLOW
 from core.kick.accounts.store import set_bot
-from core.kick.accounts.tokens import renew_due
+from core.kick.accounts.tokens import refresh_due
 from core.kick.bodies import CHAT, POLL
 from core.kick.client import Livestream, client_of
 from core.kick.intake import log
@@ -169,7 +169,7 @@ TASKS = (
     Task("kick.prune", every=lambda _settings: 3600, run=prune),
     Task("kick.unverified", every=lambda _settings: VERIFY_SECONDS, run=verify_deliveries),
     # Due ten minutes before its end, so nine runs may fail.
-    Task("kick.tokens", every=lambda _settings: 60, run=renew_due),
+    Task("kick.tokens", every=lambda _settings: 60, run=refresh_due),
     Task("kick.channels", every=lambda _settings: 600, run=look_up_channels),
     Task("kick.live", every=lambda settings: settings.live_poll_seconds, run=poll_livestreams),
 )

@@ -7,13 +7,13 @@ from typing import Any
 import discord
 from discord.ext import commands
 
+from core.guilds.connections.discord import DisconnectButton, ask_disconnect
+from core.guilds.connections.messages import connected
 from core.kit.discord.buttons import (
     AdminButton,
-    ConfirmButton,
     FormButton,
     button_rows,
     form_of,
-    question_view,
 )
 from core.kit.discord.ui import (
     answer,
@@ -48,12 +48,7 @@ class StreamElements(commands.Cog):
     @server_command("disconnect_streamelements", for_admins=True)
     async def disconnect_streamelements(self, ctx: Context) -> None:
         """End the connection with StreamElements and forget its token."""
-        account = await run_action(ctx, actions.find_account)
-        if account is None:
-            await answer(ctx, messages.not_connected())
-            return
-        view = question_view(DisconnectButton(ctx.author.id), ctx.author.id, _("Keep it"))
-        await answer(ctx, messages.ask_disconnect(account.name), view)
+        await ask_disconnect(ctx, StreamElementsDisconnectButton)
 
     @server_command("check_streamelements_config", for_admins=True)
     @commands.cooldown(5, 60, commands.BucketType.guild)
@@ -85,30 +80,19 @@ class TokenButton(FormButton, template=r"streamelements:token"):
     async def submit(
         self, interaction: discord.Interaction, typed: Mapping[str, str]
     ) -> discord.Embed | None:
-        assert interaction.guild_id is not None, "admins are known in servers only"
+        assert interaction.guild is not None, "admins are known in servers only"
         name = await asyncio.to_thread(
             bulk.connect,
             services_of(interaction),
-            interaction.guild_id,
+            interaction.guild.id,
             typed["token"],
             interaction.user.id,
         )
-        return messages.connected(name)
+        return connected(actions.ACCOUNT, name, interaction.guild.name)
 
 
-class DisconnectButton(
-    ConfirmButton, template=r"streamelements:disconnect:(?P<asker_id>[0-9]{1,20})"
-):
-    """Forgets the account of the server where it is pressed."""
-
-    permission = "manage_guild"
-
-    def __init__(self, asker_id: int) -> None:
-        super().__init__(_("Disconnect"), f"streamelements:disconnect:{asker_id}", asker_id)
-
-    async def confirm(self, interaction: discord.Interaction) -> discord.Embed:
-        name = await run_action(interaction, actions.disconnect_account)
-        return messages.disconnected(name) if name else messages.not_connected()
+class StreamElementsDisconnectButton(DisconnectButton, kind=actions.ACCOUNT):
+    """Disconnects the account."""
 
 
 class DecideButton(AdminButton, address="streamelements", acts=("applied", "not_applied")):

@@ -15,23 +15,16 @@ from core.streamelements.client import StreamElementsRejected, client_of
 from core.streamelements.records import BulkOperation
 
 
-def check_accounts(tx: Connection, _now: datetime) -> list[HealthItem]:
-    """Whose token is not accepted any more, and what admins have to decide."""
+def check_points(tx: Connection, _now: datetime) -> list[HealthItem]:
+    """Changes of points that admins have to review."""
     items = []
-    for account in actions.list_accounts(tx):
-        if account.state == "connected":
-            reason = f"Connected as {account.name}."
-            items.append(HealthItem("StreamElements", "ok", reason, guild_id=account.guild_id))
-        else:
-            reason = f"The token of {account.name} is not accepted. Run `/connect_streamelements`."
-            items.append(HealthItem("StreamElements", "warn", reason, guild_id=account.guild_id))
     unclear = (
         select(BulkOperation.guild_id, func.count())
         .where(BulkOperation.state == "unclear")
         .group_by(BulkOperation.guild_id)
     )
     for guild_id, count in tx.execute(unclear, execution_options=ACROSS_GUILDS):
-        reason = f"{count} unclear: an admin has to decide on the StreamElements page."
+        reason = f"{count} need review on the StreamElements page of the dashboard."
         items.append(HealthItem("StreamElements points", "warn", reason, guild_id=guild_id))
     return items
 
@@ -39,13 +32,10 @@ def check_accounts(tx: Connection, _now: datetime) -> list[HealthItem]:
 def examine(services: Services, guild_id: int) -> list[CheckLine]:
     """Everything that StreamElements needs; asks StreamElements."""
     with services.work_in(guild_id) as work:
-        account = actions.find_account(work)
+        account, lines = actions.find_account(work), [actions.ACCOUNT.check_line(work)]
         unclear = len(actions.list_unclear(work))
-        try:
-            account = actions.get_account(work)
-        except Refusal as refusal:
-            return [CheckLine("account", "down", refusal.what, remedy=refusal.remedy)]
-    lines = [CheckLine("account", "ok", f"{account.name} ({account.platform})")]
+    if account is None or account.state != "connected":
+        return lines
     try:
         client, token = client_of(services.settings), token_of(services, account)
         name, is_on = client.currency(token, account.channel_id)
@@ -59,7 +49,7 @@ def examine(services: Services, guild_id: int) -> list[CheckLine]:
     lines.append(CheckLine("token", "ok", _("accepted")))
     remedy = "" if is_on else _("Switch on Loyalty on StreamElements.")
     lines.append(CheckLine("loyalty", "ok" if is_on else "warn", name, remedy=remedy))
-    remedy = _("Decide them on the StreamElements page of the dashboard.") if unclear else ""
-    found = _("{count} unclear").format(count=unclear)
+    remedy = _("Review them on the StreamElements page of the dashboard.") if unclear else ""
+    found = _("{count} need review").format(count=unclear)
     lines.append(CheckLine("points", "warn" if unclear else "ok", found, remedy=remedy))
     return lines

@@ -5,9 +5,11 @@ from typing import Any
 
 import discord
 
+from core.guilds.connections import messages as connections
 from core.kit.discord.ui import card, safe
 from core.kit.text.words import _, plural
 from core.outbox.discord_transport import Rendered
+from core.streamelements.actions import ACCOUNT
 
 
 def invitation(server: str) -> discord.Embed:
@@ -18,47 +20,7 @@ def invitation(server: str) -> discord.Embed:
         "secrets*, and copy *JWT Token*."
     ).format(server=safe(server))
     note = _("The token gives full access to the channel. It is stored encrypted and never shown.")
-    return card("🔗 " + _("Connect StreamElements"), f"{body}\n-# {note}")
-
-
-def connected(name: str) -> discord.Embed:
-    body = _("**{name}** at StreamElements is connected.").format(name=safe(name))
-    return card("✅ " + _("Connected"), body, tone="success")
-
-
-def ask_disconnect(name: str) -> discord.Embed:
-    return card(
-        "❓ " + _("Disconnect {name}?").format(name=safe(name)),
-        _(
-            "Points at StreamElements cannot be used after that, and nobody loses any. If this "
-            "server's points are kept there (`points.provider`), games refuse stakes until you "
-            "connect again or run `/settings set points.provider own`."
-        ),
-        tone="warning",
-    )
-
-
-def disconnected(name: str) -> discord.Embed:
-    return card(
-        "🔌 " + _("{name} is disconnected").format(name=safe(name)),
-        _("Its token is forgotten here. To end it everywhere, reset it on StreamElements."),
-        tone="success",
-    )
-
-
-def not_connected() -> discord.Embed:
-    title = _("StreamElements is not connected")
-    return card("🔌 " + title, _("`/connect_streamelements` connects it."))
-
-
-def reconnect(payload: Mapping[str, Any]) -> Rendered:
-    """To the admins. Payload: `account`, `server`."""
-    body = _(
-        "StreamElements does not accept the token of **{account}** any more, so points cannot be "
-        "used in **{server}**. Run `/connect_streamelements` in that server."
-    ).format(account=safe(payload["account"]), server=safe(payload["server"]))
-    title = "🔌 " + _("StreamElements has to be connected again")
-    return Rendered(card(title, body, tone="warning"))
+    return connections.invitation(ACCOUNT, body, note)
 
 
 def unclear(payload: Mapping[str, Any]) -> discord.Embed:
@@ -95,11 +57,11 @@ def _filled(body: str, payload: Mapping[str, Any]) -> str:
 def _changes(payload: Mapping[str, Any]) -> str:
     """A line for each viewer: the change, and the balance before and at the last look."""
     rows = []
-    for one in payload["rows"]:
-        row = f"{safe(one['viewer'])}: {one['points']:+,}"
-        if one["held"] is not None and one["balance"] is not None:
+    for change in payload["rows"]:
+        row = f"{safe(change['viewer'])}: {change['points']:+,}"
+        if change["held"] is not None and change["balance"] is not None:
             row += " · " + _("had {held}, now {balance}").format(
-                held=f"{one['held']:,}", balance=f"{one['balance']:,}"
+                held=f"{change['held']:,}", balance=f"{change['balance']:,}"
             )
         rows.append(row)
     if payload["count"] > len(rows):

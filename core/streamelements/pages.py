@@ -1,10 +1,11 @@
-"""StreamElements on the dashboard: the account, checks, and what admins decide."""
+"""StreamElements on the dashboard: the account, checks, and changes that need review."""
 
 from flask import Response
 
+from core.guilds.connections.pages import account_step, add_disconnect
 from core.kit.errors import Refusal
 from core.kit.text.words import _
-from core.kit.web.guild_pages import GuildPages, Page, whole_number
+from core.kit.web.guild_pages import GuildPages, Page, SetupStep, whole_number
 from core.streamelements import actions, bulk, health
 
 PAGES = GuildPages("streamelements", lambda: "StreamElements", icon="plug-connected", order=13)
@@ -17,25 +18,23 @@ def connection(page: Page) -> str:
         account = page.run(actions.find_account)
         unclear = page.run(actions.list_unclear)
     return page.render(
-        "streamelements_dashboard/connection.html", account=account, unclear=unclear, lines=None
+        "streamelements_dashboard/connection.html",
+        account=account,
+        unclear=unclear,
+        kind=actions.ACCOUNT,
     )
 
 
 @PAGES.post("connect", shows=connection)
 def connect(page: Page) -> Response:
-    """Keep a JWT token; it is never shown again."""
+    """Store a JWT token; it is never shown again."""
     guild_id, actor = page.guild.id, page.person.discord_id
     name = bulk.connect(page.services, guild_id, page.form.get("token", ""), actor)
-    return page.done(_("{name} at StreamElements is connected.").format(name=name))
+    done = _("{account} is connected with {server}.")
+    return page.done(done.format(account=name, server=page.guild.name))
 
 
-@PAGES.post("disconnect", shows=connection)
-def disconnect(page: Page) -> Response:
-    """Forget the account."""
-    name = page.run(actions.disconnect_account)
-    if name is None:
-        raise Refusal(_("StreamElements is not connected."))
-    return page.done(_("{name} is disconnected.").format(name=name))
+add_disconnect(PAGES, actions.ACCOUNT, shows=connection)
 
 
 @PAGES.post("check", shows=connection)
@@ -47,7 +46,7 @@ def check(page: Page) -> Response:
     ]
     if wrong:
         raise Refusal(" ".join(wrong))
-    return page.done(_("Everything is in place at StreamElements."))
+    return page.done(_("StreamElements is set up correctly."))
 
 
 @PAGES.post("decide", shows=connection)
@@ -58,3 +57,9 @@ def decide(page: Page) -> Response:
     purpose = page.run(actions.decide, number, applied=applied, login=login)
     text = _("{purpose} counts as done.") if applied else _("{purpose} counts as not done.")
     return page.done(text.format(purpose=purpose))
+
+
+def setup(page: Page) -> list[SetupStep]:
+    """For the checklist."""
+    url, hint = page.url_of(PAGES, connection), _("If viewers have points at StreamElements.")
+    return [account_step(page, actions.ACCOUNT, f"{url}#account-title", 55, hint)]

@@ -18,34 +18,28 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from core.kit.database.personal import SECRET, holds
 from core.kit.database.records import GuildRecord, MemberId, PlatformUserId, one_of
-from core.kit.oauth.tokens import CONNECTION, AccountState
+from core.kit.oauth.tokens import AccountState, ServiceAccount
 
 OperationState = Literal["waiting", "sending", "unclear", "settled"]
 """`sending`: the call was made, or is being made; `unclear`: admins have to decide about some
 changes; `settled`: the outcome of every change is known."""
 
 Outcome = Literal["applied", "refused", "too_little", "unclear"]
-"""Of a change. `too_little`: the balance did not suffice, so it was left out of the call."""
+"""Of a change. `too_little`: the viewer had too few points, so it was left out of the call."""
 
 _ACCOUNTING = "a record of points that were changed"
 
 
-class StreamElementsAccount(GuildRecord, kw_only=True):
+class StreamElementsAccount(ServiceAccount, kw_only=True):
     """The StreamElements channel that a server uses, and the JWT that opens it."""
 
     __tablename__ = "streamelements_accounts"
 
     channel_id: Mapped[str] = mapped_column(comment="StreamElements' id: 24 hexadecimal digits")
-    name: Mapped[str] = mapped_column(info=holds("name", stays=CONNECTION))
     platform: Mapped[str] = mapped_column(comment="of the channel, such as twitch")
-    state: Mapped[AccountState] = mapped_column(
-        Text, comment="connected, or reconnect: the token is not accepted any more"
-    )
     token: Mapped[str] = mapped_column(
         repr=False, info=SECRET, comment="the JWT, encrypted; empty in the state reconnect"
     )
-    connected_by: Mapped[MemberId] = mapped_column(info=holds("number", stays=CONNECTION))
-    connected_at: Mapped[datetime]
 
     __table_args__ = (
         PrimaryKeyConstraint("guild_id", name="streamelements_accounts_one_a_server"),
@@ -63,10 +57,10 @@ class BulkOperation(GuildRecord, kw_only=True):
     __tablename__ = "streamelements_operations"
 
     number: Mapped[int] = mapped_column(BigInteger, Identity(always=True), init=False)
-    key: Mapped[str] = mapped_column(comment="of whoever wants it; the same key is one operation")
+    key: Mapped[str] = mapped_column(comment="the caller's; the same key is one operation")
     purpose: Mapped[str] = mapped_column(comment="for admins, such as `Stakes of heist 12`")
     queued_at: Mapped[datetime]
-    try_at: Mapped[datetime] = mapped_column(comment="not before")
+    try_at: Mapped[datetime] = mapped_column(comment="no attempt before then")
     state: Mapped[OperationState] = mapped_column(Text, default="waiting")
     attempts: Mapped[int] = mapped_column(default=0)
     reason: Mapped[str] = mapped_column(default="", comment="why it waits, is refused or unclear")
@@ -103,13 +97,13 @@ class BulkLine(GuildRecord, kw_only=True):
     )
     delta: Mapped[int] = mapped_column(BigInteger)
     references: Mapped[list[int]] = mapped_column(
-        ARRAY(BigInteger), comment="of whoever wants it, such as viewer ids"
+        ARRAY(BigInteger), comment="the caller's, such as viewer ids"
     )
     before: Mapped[int | None] = mapped_column(
         BigInteger, default=None, comment="the balance just before the call"
     )
     alltime: Mapped[int | None] = mapped_column(
-        BigInteger, default=None, comment="what they had ever earned just before the call"
+        BigInteger, default=None, comment="all that they had earned just before the call"
     )
     seen: Mapped[int | None] = mapped_column(
         BigInteger, default=None, comment="the balance at the last look after a lost answer"

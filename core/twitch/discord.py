@@ -7,17 +7,16 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
+from core.guilds.connections.discord import DisconnectButton, ask_disconnect, test_chat
+from core.guilds.connections.messages import ending
 from core.kit.database.records import MemberId
 from core.kit.discord.access import is_admin
-from core.kit.discord.buttons import ConfirmButton, KeepButton, OwnButton, Person, give
+from core.kit.discord.buttons import ConfirmButton, OwnButton, Person, give
 from core.kit.discord.ui import (
     answer,
     check_report,
-    guild_id_of,
     run_action,
     server_command,
-    services_of,
-    view_of,
 )
 from core.kit.errors import Refusal
 from core.kit.services import Services
@@ -26,8 +25,7 @@ from core.twitch import health, messages
 from core.twitch.accounts import actions as accounts
 from core.twitch.accounts import connect, leaving
 from core.twitch.accounts.records import Role, TwitchConnectAttempt
-from core.twitch.chat import actions as chat
-from core.twitch.chat import selftest
+from core.twitch.chat.actions import CHAT
 
 Context = commands.Context[commands.Bot]
 
@@ -50,18 +48,10 @@ class Twitch(commands.Cog):
     @app_commands.describe(bot="Disconnect the separate account that writes in chat")
     async def disconnect_twitch(self, ctx: Context, bot: bool = False) -> None:
         """End the connection with the streamer's Twitch account, and revoke its token."""
-        role: Role = "bot" if bot else "streamer"
-        account = await run_action(ctx, accounts.find_account, role)
-        if account is None:
-            await answer(ctx, messages.not_connected())
-            return
-        asker_id = ctx.author.id
-        held = await run_action(ctx, leaving.describe) if role == "streamer" else ""
-        buttons: list[ConfirmButton] = [TwitchDisconnectButton(role, asker_id, bool(held))]
-        if held:
-            buttons.insert(0, TwitchEndButton(asker_id))
-        view = view_of(*buttons, KeepButton(asker_id, _("Keep it")))
-        await answer(ctx, messages.ask_disconnect(account.name, held), view)
+        if bot:
+            await ask_disconnect(ctx, TwitchBotDisconnectButton)
+        else:
+            await ask_disconnect(ctx, TwitchDisconnectButton, TwitchEndButton)
 
     @server_command("check_twitch_config", for_admins=True)
     async def check_twitch_config(self, ctx: Context) -> None:
@@ -70,18 +60,16 @@ class Twitch(commands.Cog):
         await answer(ctx, check_report("Twitch", found))
 
     @server_command("twitch_selftest", for_admins=True)
-    @commands.cooldown(2, 60, commands.BucketType.guild)
     async def twitch_selftest(self, ctx: Context) -> None:
         """Send a line to Twitch's chat and wait for it to come back, to test both directions."""
-        result = await selftest.run(self._services, guild_id_of(ctx))
-        await answer(ctx, messages.selftest(result))
+        await test_chat(ctx, CHAT)
 
     @server_command("say_twitch", for_admins=True, rest_is_raw=True)
     @commands.cooldown(10, 60, commands.BucketType.guild)
     @app_commands.describe(line="What to say in Twitch's chat, at most 500 characters")
     async def say_twitch(self, ctx: Context, *, line: str) -> None:
         """Say a line in the streamer's Twitch chat, as the bot."""
-        await run_action(ctx, chat.say_for, line.strip())
+        await run_action(ctx, CHAT.say_for, self._services, line.strip())
         await answer(ctx, messages.said(line))
 
 
@@ -123,36 +111,15 @@ class TwitchLinkButton(OwnButton, template=r"twitch_accounts:link:(?P<role>strea
         url = await asyncio.to_thread(connect.make_link, services, attempt)
         view = discord.ui.View(timeout=None)
         view.add_item(discord.ui.Button(label=_("Continue"), url=url))
-        return {"embed": messages.invitation(guild.name, self.role), "view": view}
+        return {"embed": messages.invite(guild.name, self.role), "view": view}
 
 
-class TwitchDisconnectButton(
-    ConfirmButton,
-    template=r"twitch_accounts:disconnect:(?P<role>streamer|bot):(?P<asker_id>[0-9]{1,20})",
-):
-    """Disconnects an account of the server where it is pressed."""
+class TwitchDisconnectButton(DisconnectButton, kind=accounts.ACCOUNTS["streamer"]):
+    """Disconnects the streamer's account."""
 
-    permission = "manage_guild"
 
-    def __init__(self, role: Role, asker_id: int, keeps: bool = False) -> None:
-        address = f"twitch_accounts:disconnect:{role}:{asker_id}"
-        label = _("Disconnect and keep them") if keeps else _("Disconnect")
-        super().__init__(label, address, asker_id)
-        self.role: Role = role
-
-    async def confirm(self, interaction: discord.Interaction) -> discord.Embed:
-        assert interaction.guild_id is not None, "admins are known in servers only"
-        ended = await asyncio.to_thread(
-            connect.disconnect,
-            services_of(interaction),
-            interaction.guild_id,
-            self.role,
-            interaction.user.id,
-        )
-        if ended is None:
-            return messages.not_connected()
-        account, is_revoked = ended
-        return messages.disconnected(account.name, is_revoked)
+class TwitchBotDisconnectButton(DisconnectButton, kind=accounts.ACCOUNTS["bot"]):
+    """Disconnects the bot's account."""
 
 
 class TwitchEndButton(ConfirmButton, template=r"twitch_accounts:end:(?P<asker_id>[0-9]{1,20})"):
@@ -166,4 +133,6 @@ class TwitchEndButton(ConfirmButton, template=r"twitch_accounts:end:(?P<asker_id
         )
 
     async def confirm(self, interaction: discord.Interaction) -> discord.Embed:
-        return messages.ending(await run_action(interaction, leaving.end_first))
+        return ending(
+            accounts.ACCOUNTS["streamer"], await run_action(interaction, leaving.end_first)
+        )

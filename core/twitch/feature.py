@@ -2,20 +2,22 @@
 
 from core.kit.feature import Feature
 from core.kit.text.words import N_, _
-from core.twitch import messages, tasks
 from core.twitch import pages as dashboard
+from core.twitch import tasks
+from core.twitch.accounts.actions import ACCOUNTS
 from core.twitch.api import API
 from core.twitch.bodies import POLL, SOCKET, WEBHOOK
 from core.twitch.consent import pages as consent
 from core.twitch.discord import (
     Twitch,
+    TwitchBotDisconnectButton,
     TwitchDisconnectButton,
     TwitchEndButton,
     TwitchLinkButton,
 )
 from core.twitch.events import events_of
 from core.twitch.eventsub.listener import TwitchListener
-from core.twitch.health import check_accounts, check_subscriptions
+from core.twitch.health import check_subscriptions
 from core.twitch.personal import PERSONAL
 from core.twitch.webhooks import pages
 
@@ -25,10 +27,14 @@ FEATURE = Feature(
     pages=(pages, consent.pages),
     tasks=tasks.TASKS,
     lines={"twitch.line": lambda payload: str(payload["text"])},
-    embeds={"twitch.connected": messages.connected, "twitch.reconnect": messages.reconnect},
-    buttons=(TwitchLinkButton, TwitchDisconnectButton, TwitchEndButton),
+    buttons=(
+        TwitchLinkButton,
+        TwitchDisconnectButton,
+        TwitchBotDisconnectButton,
+        TwitchEndButton,
+    ),
     translates={WEBHOOK: events_of, SOCKET: events_of, POLL: events_of},
-    checks=(check_accounts, check_subscriptions),
+    checks=(*(kind.check_health for kind in ACCOUNTS.values()), check_subscriptions),
     runs=(TwitchListener,),
     audit={
         "twitch.say": N_("wrote in Twitch chat: {after}"),

@@ -10,31 +10,15 @@ from core.guilds.store import Channel
 from core.inbox.store import list_newest_of_kinds
 from core.kit.database.work import Work
 from core.kit.health_item import CheckLine, HealthItem, State
-from core.kit.oauth.tokens import ReconnectNeeded, describe_usable
 from core.kit.services import Services
 from core.kit.text.words import _
 from core.outbox.chat import check_chat
 from core.twitch import store
-from core.twitch.accounts import store as accounts
-from core.twitch.accounts.actions import find_account, find_channel
-from core.twitch.accounts.records import Role, TwitchAccount
-from core.twitch.accounts.rules import missing_words, require_account
+from core.twitch.accounts.actions import ACCOUNTS, find_channel
 from core.twitch.bodies import KINDS, PLATFORM, SOCKET, WEBHOOK
-from core.twitch.chat.actions import why_unable_to_send, writers_of
+from core.twitch.chat.actions import CHAT, why_unable_to_send, writers_of
 from core.twitch.eventsub.rules import transport_of
 from core.twitch.records import EventSubscription
-
-
-def check_accounts(tx: Connection, now: datetime) -> list[HealthItem]:
-    """Who is connected, what was not allowed, what has to be done."""
-    channels = {channel.guild_id: channel for channel in guilds.list_channels(tx, PLATFORM)}
-    items = []
-    for account in accounts.list_accounts(tx):
-        state, found, remedy = account_state(account, channels.get(account.guild_id), now)
-        name = "Twitch account" if account.role == "streamer" else "Twitch bot account"
-        how: State = "ok" if state == "ok" else "warn"
-        items.append(HealthItem(name, how, f"{found} {remedy}".rstrip(), guild_id=account.guild_id))
-    return items
 
 
 def check_subscriptions(tx: Connection, now: datetime) -> list[HealthItem]:
@@ -62,18 +46,6 @@ def _subscribed(channel: Channel, known: Sequence[EventSubscription], now: datet
     return HealthItem(name, "ok", f"All {len(known)} in place.", age, channel.guild_id)
 
 
-def account_state(
-    account: TwitchAccount | None, channel: Channel | None, now: datetime
-) -> tuple[State, str, str]:
-    """State, what was found, and what to do about it or ""."""
-    try:
-        account = require_account(account, channel)
-    except ReconnectNeeded as refusal:
-        return "down", refusal.what, refusal.remedy
-    missing = missing_words(account.role, account.scopes)
-    return describe_usable(account, missing, now, "Twitch")
-
-
 # -- /check_twitch_config -------------------------------------------------------------------------
 
 
@@ -91,11 +63,11 @@ def examine(work: Work, services: Services) -> list[CheckLine]:
         CheckLine("channel", "ok", channel.slug),
         CheckLine("broadcaster id", "ok", str(channel.channel_id)),
         _primary(work, channel),
-        _account(work, "streamer", channel),
-        *([_account(work, "bot", channel)] if find_account(work, "bot") else ()),
+        *(kind.check_line(work) for kind in ACCOUNTS.values() if kind.is_needed or kind.find(work)),
         _transport(work, services, channel),
         *_subscriptions(work, channel),
         _chat(work),
+        *filter(None, [CHAT.check_line(work, services)]),
         _live(work, channel),
     ]
 
@@ -107,14 +79,6 @@ def _primary(work: Work, channel: Channel) -> CheckLine:
     name = guilds.list_names(work.tx).get(primary, "–") if primary is not None else "–"
     only = _("{server} answers in chat; this server only counts").format(server=name)
     return CheckLine("primary server", "ok", only)
-
-
-def _account(work: Work, role: Role, channel: Channel) -> CheckLine:
-    account = find_account(work, role)
-    state, found, remedy = account_state(account, channel, work.now)
-    ends_at = account.expires_at if account and state != "down" else None
-    name = "streamer's account" if role == "streamer" else "bot's account"
-    return CheckLine(name, state, found, ends_at, remedy, _("token ends"))
 
 
 def _transport(work: Work, services: Services, channel: Channel) -> CheckLine:

@@ -1,21 +1,25 @@
 """The connection with Twitch on the dashboard: accounts, every check, and the listener."""
 
-import asyncio
+from flask import Response
 
-from flask import Response, flash, redirect, url_for
-
+from core.guilds.connections.pages import (
+    account_step,
+    add_chat_test,
+    add_disconnect,
+    chat_step,
+)
 from core.kit.database.records import MemberId
 from core.kit.database.work import Work, note_change
 from core.kit.errors import Refusal
 from core.kit.oauth.pages import begin
 from core.kit.text.words import _
 from core.kit.web.guild_pages import GuildPages, Page, SetupStep
-from core.twitch import health, messages
+from core.twitch import health
 from core.twitch.accounts import actions, connect, leaving
 from core.twitch.accounts.records import Role, TwitchConnectAttempt
-from core.twitch.accounts.rules import missing_words, scope_reason, scope_words
+from core.twitch.accounts.rules import scope_reason, scope_words
 from core.twitch.bodies import KINDS
-from core.twitch.chat import selftest
+from core.twitch.chat.actions import CHAT
 from core.twitch.eventsub.reconcile import reconcile
 from core.twitch.eventsub.rules import transport_of
 from core.twitch.eventsub.topics import RESTART
@@ -51,7 +55,7 @@ def connection(page: Page) -> str:
         and settings.twitch_client_secret is not None,
         scope_words=scope_words,
         scope_reason=scope_reason,
-        missing_words=missing_words,
+        kinds=actions.ACCOUNTS,
     )
 
 
@@ -73,27 +77,7 @@ def link_account(page: Page) -> Response:
     return begin(page, connect.make_link(page.services, attempt), attempt.link_id)
 
 
-@PAGES.post("disconnect", shows=connection)
-def disconnect(page: Page) -> Response:
-    """Forget an account, and revoke its token; if wanted, once what would stay on Twitch has
-    ended."""
-    if page.form.get("end") and (held := page.run(leaving.end_first)):
-        ending = _("{held} That is being ended on Twitch. The account is disconnected after that.")
-        return page.done(ending.format(held=held))
-    account = page.run(actions.disconnect_account, _role(page))
-    if account is None:
-        raise Refusal(_("No Twitch account is connected."))
-    is_revoked = connect.revoke_token(page.services, account)
-    done = (
-        _("{name} is disconnected, and its token is revoked.")
-        if is_revoked
-        else _("{name} is disconnected. Twitch did not answer, so remove the app there, too.")
-    )
-    if page.person.is_streamer and account.role == "streamer":
-        # This page is no longer theirs.
-        flash(done.format(name=account.name), "success")
-        return redirect(url_for("dashboard.picker"), 303)  # type: ignore[return-value]
-    return page.done(done.format(name=account.name))
+add_disconnect(PAGES, *actions.ACCOUNTS.values(), shows=connection)
 
 
 @PAGES.post("restart", shows=connection)
@@ -114,14 +98,7 @@ def restart(page: Page) -> Response:
     return page.done(_("The listener starts again. In a few seconds this page shows how it went."))
 
 
-@PAGES.post("selftest", shows=connection)
-def test_chat(page: Page) -> Response:
-    """Send a line to Twitch's chat and wait for it to come back."""
-    result = asyncio.run(selftest.run(page.services, page.guild.id))
-    embed = messages.selftest(result)
-    if result.returned_after is None:
-        raise Refusal(embed.title or "", embed.description or "")
-    return page.done(_("A line went to Twitch's chat and came back."))
+add_chat_test(PAGES, CHAT, shows=connection)
 
 
 def setup(page: Page) -> list[SetupStep]:
@@ -130,14 +107,9 @@ def setup(page: Page) -> list[SetupStep]:
     if settings.twitch_client_id is None:
         return []
 
-    def load(work: Work) -> tuple[bool, bool, str]:
-        account, channel = actions.find_account(work), actions.find_channel(work)
-        if account is None:
-            return False, True, _("If you stream on Twitch as well.")
-        state, found, remedy = health.account_state(account, channel, work.now)
-        return state == "ok", False, f"{found} {remedy}".rstrip()
-
-    is_done, is_optional, text = page.run(load)
-    url = f"{page.url_of(PAGES, connection)}#streamer-title"
-    title = _("Link the streamer's Twitch account")
-    return [SetupStep(title, is_done, text, url, _("Link Twitch account"), 50, is_optional)]
+    url, hint = page.url_of(PAGES, connection), _("If you stream on Twitch as well.")
+    step = account_step(page, actions.ACCOUNTS["streamer"], f"{url}#streamer-title", 50, hint)
+    steps = [step]
+    if not step.optional:
+        steps.append(chat_step(page, CHAT, f"{url}#checks-title", 51, optional=True))
+    return steps

@@ -8,9 +8,7 @@ from core.guilds import store as guilds
 from core.inbox import personal as inbox
 from core.kit.database.personal import Personal, Subject
 from core.kit.database.privacy import personal_data
-from core.kit.database.work import Work
-from core.kit.errors import Refusal
-from core.kit.text.words import _
+from core.twitch.accounts.actions import ACCOUNTS
 from core.twitch.accounts.records import TwitchAccount, TwitchConnectAttempt
 from core.twitch.bodies import PLATFORM
 
@@ -18,15 +16,11 @@ _WRITERS = ("chatter_user_id", "user_id")
 """Who wrote what an event carries as `message`."""
 
 
-def _require_disconnected(work: Work, subject: Subject) -> None:
-    if work.exists(TwitchAccount.connected_by == subject.discord_id):
-        raise Refusal(
-            _("You have connected this server's Twitch channel, and are told when it breaks."),
-            _("Run `/disconnect_twitch` first, or let another admin run `/connect_twitch`."),
-        )
-
-
-_RECORDS = personal_data(TwitchAccount, TwitchConnectAttempt, before_forget=_require_disconnected)
+_RECORDS = personal_data(
+    TwitchAccount,
+    TwitchConnectAttempt,
+    before_forget=ACCOUNTS["streamer"].require_disconnected,
+)
 
 
 def _lanes(tx: Connection, subject: Subject) -> list[str]:

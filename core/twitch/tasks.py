@@ -10,7 +10,7 @@ from core.kit.errors import Refusal
 from core.kit.services import Services
 from core.kit.tasks import Task, delete_in_steps, slices
 from core.twitch.accounts.connect import FLOWS
-from core.twitch.accounts.tokens import renew_due, validate_all
+from core.twitch.accounts.tokens import refresh_due, validate_all
 from core.twitch.bodies import CHAT, LIVE_POLL, PLATFORM
 from core.twitch.client import MAX_IN_A_QUESTION, client_of
 from core.twitch.eventsub.missed import resync_webhooks
@@ -61,7 +61,7 @@ def _learn_names(services: Services) -> None:
 def look_after_tokens(services: Services) -> None:
     """Renew the tokens that are about to end. Raises Refusal, Outage."""
     if _is_set_up(services):
-        renew_due(services)
+        refresh_due(services)
 
 
 def check_tokens(services: Services) -> None:

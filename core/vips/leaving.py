@@ -13,7 +13,6 @@ from core.kit.database.work import Lock, Work
 from core.kit.services import Services
 from core.kit.text.words import plural
 from core.twitch.accounts import actions as accounts
-from core.twitch.accounts import connect
 from core.twitch.accounts.leaving import Leaving
 from core.vips import actions, store
 from core.vips.records import LIVE, KnownVip, Session
@@ -77,7 +76,7 @@ def disconnect_if_done(services: Services, guild_id: int) -> None:
         if state.leaving_by is None or work.exists(Session.state.in_(LIVE)):
             return
         actor, state.leaving_by = state.leaving_by, None
-    connect.disconnect(services, guild_id, "streamer", actor)
+    accounts.ACCOUNTS["streamer"].disconnect(services, guild_id, actor)
 
 
 VIPS = Leaving(describe, end_first, keep)

@@ -98,7 +98,7 @@ def _set_stream() -> Insert:
             "seen_at": seen,
             "ended_at": end,
             # LEAST passes over NULL. The new `until` is one of these two.
-            "stale_from": func.minimum(streams.c.stale_from, streams.c.until, said.until),
+            "stale_from": func.least(streams.c.stale_from, streams.c.until, said.until),
         },
         where=(streams.c.seen_at < said.seen_at) | streams.c.ended_at.is_distinct_from(end),
     )

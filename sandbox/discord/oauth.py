@@ -88,7 +88,7 @@ class DiscordOAuth:
         scopes = query.get("scope", "").split()
         checks = {
             "Unknown client_id.": query.get("client_id") == self.client_id,
-            "Invalid OAuth2 redirect_uri.": redirect.hostname in ("localhost", "127.0.0.1"),
+            "Invalid OAuth2 redirect_uri.": redirect.hostname in self.discord.redirect_hosts,
             "response_type must be code.": query.get("response_type") == "code",
             "Unknown scope.": bool(scopes) and set(scopes) <= set(SCOPES),
             "code_challenge_method must be S256.": query.get("code_challenge_method") == "S256",

@@ -57,6 +57,7 @@ class FakeDiscord:
         self.faults = faults
         self.base_url = base_url.rstrip("/")
         self.token = TOKEN
+        self.redirect_hosts = {"localhost", "127.0.0.1"}
         self.ids = SnowflakeClock()
         self.users: dict[int, User] = seed.users(people)
         self.guilds: dict[int, Guild] = seed.guilds(people)

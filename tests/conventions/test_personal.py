@@ -43,7 +43,8 @@ _NOBODYS = {
         vips_activity.reason vips_redemptions.reason api_tokens.name
         heist_players.reason heist_players.tier heist_players.badge_tier heists.end""",
     "a platform, a time zone": """
-        guild_channels.platform people_link_attempts.platform people_link_log.platform
+        guild_channels.platform guild_selftests.platform
+        people_link_attempts.platform people_link_log.platform
         people_viewers.platform people_links.platform
         people_tombstones.platform slot_calls.platform wagers_accounts.platform
         streamelements_accounts.platform
@@ -87,7 +88,7 @@ _NOBODYS = {
         health_heartbeats.process kit_leases.name kit_leases.holder
         inbox_deliveries.delivery_id inbox_deliveries.lane
         inbox_deliveries.subscription_id inbox_events.delivery kick_unverified_deliveries.message_id
-        kick_selftests.key kick_unverified_deliveries.subscription_id
+        guild_selftests.key kick_unverified_deliveries.subscription_id
         kick_unverified_deliveries.timestamp
         kick_subscriptions.subscription_id kick_webhook_log.delivery_id
         twitch_subscriptions.subscription_id twitch_subscriptions.place

@@ -13,19 +13,19 @@ from tests.dashboard.site import GUILD, OTHER_GUILD, Site, Visitor
 OPEN = {
     "kick.receive": "webhooks, which are signed",
     "kick_accounts.show": "a personal link, which is signed",
-    "kick_accounts.depart": "a personal link, which is signed",
+    "kick_accounts.redirect_to_provider": "a personal link, which is signed",
     "kick_accounts.arrive": "back from Kick, with a state",
     "twitch.twitch": "webhooks, which are signed",
     "twitch.eventsub": "webhooks, which are signed",
     "twitch_accounts.streamer.show": "a personal link, which is signed",
-    "twitch_accounts.streamer.depart": "a personal link, which is signed",
+    "twitch_accounts.streamer.redirect_to_provider": "a personal link, which is signed",
     "twitch_accounts.streamer.arrive": "back from Twitch, with a state",
     "twitch_accounts.bot.show": "a personal link, which is signed",
-    "twitch_accounts.bot.depart": "a personal link, which is signed",
+    "twitch_accounts.bot.redirect_to_provider": "a personal link, which is signed",
     **{
         f"people_linking.{platform}.{view}": "a personal link, which is signed"
         for platform in ("kick", "twitch")
-        for view in ("show", "depart", "decline")
+        for view in ("show", "redirect_to_provider", "decline")
     },
     "heist_widget.show": "a widget key",
     "heist_widget.report": "a widget key",

@@ -180,6 +180,7 @@ def test_a_login_alone_is_of_the_platform_of_the_connected_account(known: HeistG
 
     def connect(work: Work) -> None:
         account = StreamElementsAccount(
+            guild_id=work.guild_id,
             channel_id="5f",
             name="NoraPlays",
             platform="twitch",

@@ -24,6 +24,7 @@ def guild(tx: Connection, guild_id: int) -> PointsGuild:
 
     def connect(work: Work) -> None:
         account = StreamElementsAccount(
+            guild_id=work.guild_id,
             channel_id="5f",
             name="NoraPlays",
             platform="twitch",
@@ -34,7 +35,7 @@ def guild(tx: Connection, guild_id: int) -> PointsGuild:
         )
         work.add(account)
 
-    with pytest.raises(Refusal, match="not connected") as refused:
+    with pytest.raises(Refusal, match="No StreamElements account") as refused:
         guild.set(provider="streamelements")
     assert "/connect_streamelements" in refused.value.remedy
     guild.do(connect)

@@ -231,7 +231,7 @@ def test_connected_streamer_must_disconnect_first(tx: Connection, guild_id: int)
             refreshed_at=NOON,
         )
     )
-    with pytest.raises(Refusal, match="connected this server's Kick channel") as refused:
+    with pytest.raises(Refusal, match="connected this server's Kick account") as refused:
         forget(tx, guild_id)
     assert "/disconnect_kick" in refused.value.remedy
 

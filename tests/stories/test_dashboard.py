@@ -246,13 +246,13 @@ def test_new_server_is_set_up_without_typing_a_command(stage: Stage, browser: Br
         until(lambda: _hears(stage, "veraspins"), "the subscriptions of the new channel")
         page.goto(connection)
         page.get_by_role("button", name="Chat self-test").click()
-        expect(page.get_by_text("went to Kick's chat and came back")).to_be_visible()
+        expect(page.get_by_text("Chat test passed")).to_be_visible()
 
         page.goto(overview + "slot_calls")
         stage.kick.chat("mia", "!call Gates of Olympus", channel="vera")
         expect(page.get_by_role("row", name="Gates of Olympus")).to_be_visible()
         page.goto(overview)
-        for step in ("Link the streamer's Kick account", "Post the link panel", "Test the chat"):
+        for step in ("Link the streamer's Kick account", "Post the link panel", "Test Kick's chat"):
             done = checklist.filter(has_text=step).locator(".state-ok")
             expect(done).to_have_count(1)
         expect(page.locator("#activity")).to_contain_text("requested Gates of Olympus")

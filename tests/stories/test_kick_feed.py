@@ -150,7 +150,7 @@ def test_chat_comes_from_feed_without_public_url(
         asked = lone.discord.slash("nora", "bot-log", "kick_selftest")
         lone.kick.gift("mia", ["vera"])
         until(lambda: count(lone, "SubGifted") == 1, "the gift counted, though no webhook came")
-        assert "over the realtime feed" in answered(lone, asked)["description"]
+        assert "by realtime feed" in answered(lone, asked)["description"]
         lone.kick.app(webhook_url=f"http://127.0.0.1:{lone.port}/webhooks/kick")
         lone.kick.chat("leo", "!call Sweet Bonanza")
         lone.post_about("Sweet Bonanza")

@@ -19,7 +19,7 @@ SELFTEST_SECONDS = 5.0
 @contextmanager
 def open_show(folder: Path, postgres_url: str, signing_key: SigningKey) -> Iterator[Stage]:
     with open_stage(folder, postgres_url, signing_key) as opened:
-        opened.waits = {"core.outbox.selftest.WAIT_SECONDS": SELFTEST_SECONDS}
+        opened.waits = {"core.guilds.connections.chat.WAIT_SECONDS": SELFTEST_SECONDS}
         opened.start().wait_well()
         opened.wait_subscribed()
         opened.discord.wait_command("kick_selftest")
@@ -42,7 +42,7 @@ def slash(stage: Stage, command: str) -> Json:
 
 def test_selftest_message_is_sent_and_its_webhook_returns(stage: Stage) -> None:
     viewers = stage.scalar("SELECT count(*) FROM people_viewers")
-    assert "Kick works in both directions" in slash(stage, "kick_selftest")["title"]
+    assert "Chat test passed" in slash(stage, "kick_selftest")["title"]
     assert any("Bot self-test" in line["text"] for line in stage.replies())
     now = stage.scalar("SELECT count(*) FROM people_viewers")
     assert now == viewers, "our own lines are no viewer's"
@@ -54,7 +54,9 @@ def test_selftest_reports_missing_webhook(
     """With a product of its own: a self-test may be asked for twice a minute."""
     with open_show(tmp_path, postgres_url, signing_key) as stage:
         stage.kick.fault(webhook__drop=50)
-        assert "no webhook came back" in slash(stage, "kick_selftest")["title"]
+        found = slash(stage, "kick_selftest")
+        assert "the line did not come back" in found["title"]
+        assert "No webhook came from Kick" in found["description"]
 
 
 def test_config_report_lists_problems_and_fixes(stage: Stage) -> None:

@@ -100,7 +100,7 @@ def test_config_is_checked_in_discord(stage: Stage, connected: TwitchDriver) -> 
     asked = stage.discord.slash("nora", "bot-log", "check_twitch_config", {})
     assert "channel.raid" in answered(stage, asked)["description"]
     tested = stage.discord.slash("nora", "bot-log", "twitch_selftest", {})
-    assert "both directions" in answered(stage, tested)["title"]
+    assert "Chat test passed" in answered(stage, tested)["title"]
 
 
 def test_burst_survives_a_kill(stage: Stage, connected: TwitchDriver) -> None:
@@ -232,7 +232,7 @@ def test_dead_token_is_shown_and_the_other_channel_goes_on(
     until(lambda: servers_of(stage, meanwhile) == {VERAS_DEN_ID}, "Vera's channel goes on")
     shown = stage.asked("nora", "!check_twitch_config", "bot-log")
     assert "Run `/connect_twitch`" in str(shown)
-    assert "Has to be linked again" in twitch_page(stage, "nora")
+    assert "Has to be connected again" in twitch_page(stage, "nora")
 
     gaps = "SELECT count(*) FROM inbox_events WHERE event = 'EventsMissed' AND guild_id = :guild"
     before = stage.scalar(gaps, guild=GUILD)

@@ -10,7 +10,6 @@ from core.kit.errors import Refusal
 from core.streamelements import actions, bulk
 from core.streamelements.client import client_of
 from core.streamelements.discord import render_unclear
-from core.streamelements.health import check_accounts
 from core.streamelements.rules import LOOKS, Holder
 from tests.conftest import GUILD
 from tests.streamelements.conftest import ADMIN, BEAN, MADCATS, YUKI, Desk
@@ -206,12 +205,12 @@ def test_refused_token_is_reported_and_the_change_waits(desk: Desk) -> None:
     desk.streamelements.fault(_401=True)
     assert desk.run("pay", madcats=10) == "waiting"
     [(kind,)] = desk.rows("SELECT kind FROM outbox_messages")
-    assert kind == "streamelements.reconnect"
+    assert kind == "guilds.reconnect"
     with desk.services.database.begin() as tx:
-        [health] = check_accounts(tx, desk.services.clock())
+        [health] = actions.ACCOUNT.check_health(tx, desk.services.clock())
     assert (health.state, health.guild_id) == ("warn", GUILD)
-    assert "The token of NoraPlays is not accepted" in health.reason
-    with pytest.raises(Refusal, match="any more"), desk.services.work_in(GUILD) as work:
+    assert "StreamElements has ended the connection of NoraPlays." in health.reason
+    with pytest.raises(Refusal, match="has ended"), desk.services.work_in(GUILD) as work:
         actions.get_account(work)
     desk.streamelements.fault(_401=False)
     desk.connect()
@@ -249,7 +248,7 @@ def test_open_changes_keep_the_account(desk: Desk) -> None:
     desk.connect()
     desk.queue("pay", madcats=10)
     with pytest.raises(Refusal, match="still open"), desk.services.work_in(GUILD, ADMIN) as work:
-        actions.disconnect_account(work)
+        actions.ACCOUNT.delete(work)
     bulk.perform_due(desk.services)
     with desk.services.work_in(GUILD, ADMIN) as work:
-        assert actions.disconnect_account(work) == "NoraPlays"
+        assert actions.ACCOUNT.delete(work) is not None

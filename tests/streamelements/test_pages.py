@@ -20,7 +20,7 @@ def without_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client, "SECONDS_BETWEEN_CALLS", 0.0)
 
 
-def test_connect_check_decide_and_disconnect(site: Site, site_sandbox: Sandbox) -> None:
+def test_connect_check_and_decide(site: Site, site_sandbox: Sandbox) -> None:
     admin, sandbox = site.visitor("nora"), StreamElementsDriver(site_sandbox.base_url)
 
     def send(form: str, /, **fields: str) -> str:
@@ -29,9 +29,9 @@ def test_connect_check_decide_and_disconnect(site: Site, site_sandbox: Sandbox) 
 
     assert "not a JWT" in send("connect", token="nonsense")
     token = sandbox.channel()["jwt"]
-    assert "NoraPlays at StreamElements is connected." in send("connect", token=token)
+    assert "NoraPlays is connected with Nora&#39;s Corner." in send("connect", token=token)
     assert token not in admin.get(PAGE).text
-    assert "Everything is in place" in send("check")
+    assert "set up correctly" in send("check")
     with site.services.work_in(GUILD) as work:
         actions.queue_changes(work, "pay", "Payout of heist 3", [Change("madcats", 1, 10)])
     sandbox.set_points("madcats", 3000)
@@ -46,14 +46,13 @@ def test_connect_check_decide_and_disconnect(site: Site, site_sandbox: Sandbox) 
     shown = words(admin.get(PAGE))
     assert "madcats +10 had 3,000, now 3,017" in shown
     assert "Payout of heist 3" in words(admin.get(PAGE))
-    assert "1 unclear" in send("check")
+    assert "1 need review" in send("check")
     with site.services.work_in(GUILD) as work:
         [(unclear, _lines)] = actions.list_unclear(work)
-    assert "settled already" in send("decide", number=str(unclear.number), login="x", applied="yes")
+    assert "already settled" in send("decide", number=str(unclear.number), login="x", applied="yes")
     done = send("decide", number=str(unclear.number), login="madcats", applied="yes")
     assert "Payout of heist 3 counts as done." in done
-    assert "settled already" in send("decide", number=str(unclear.number), applied="no")
-    assert "NoraPlays is disconnected." in send("disconnect")
+    assert "already settled" in send("decide", number=str(unclear.number), applied="no")
     sandbox.reset_faults()
     sandbox.close()
 
@@ -63,6 +62,6 @@ def test_admins_read_what_is_at_stake() -> None:
     payload = {"number": 4, "purpose": "Stakes of *heist* 12", "count": 3, "total": -1200}
     payload |= {"reason": "slow", "rows": [row]}
     body = messages.unclear(payload).description or ""
-    assert "-1,200 points for 3 viewers" in body
+    assert "points for 3 viewers (-1,200)" in body
     assert "a\\_b: -400\n… and 2 more" in body
     assert r"\*heist\*" in body

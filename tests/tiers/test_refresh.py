@@ -14,7 +14,7 @@ from core.people.records import GuildAccount
 from core.tiers.actions import lookup, remember
 from core.tiers.feature import FEATURE
 from core.tiers.refresh import refresh, resync
-from core.twitch.accounts.actions import require_reconnect
+from core.twitch.accounts.actions import ACCOUNTS
 from tests.conftest import GUILD
 from tests.twitch.rig import MIA, NORA, TOMAS, VERA, Office
 
@@ -101,7 +101,7 @@ def test_without_connection_nobody_is_asked(office: Office) -> None:
     assert not refresh(office.services, GUILD, viewers.values())
     account = office.connect()
     with office.services.work_in(GUILD) as work:
-        require_reconnect(work, account)
+        ACCOUNTS["streamer"].require_reconnect(work, account)
     assert not refresh(office.services, GUILD, viewers.values())
     miss_events(office)
     resync(office.services)

@@ -90,7 +90,7 @@ class Office:
         headers = {"Accept": "text/html"}
         return browser.get(path, base_url="http://localhost:8080", headers=headers)
 
-    def depart(self, browser: FlaskClient, link: str) -> str:
+    def redirect_to_provider(self, browser: FlaskClient, link: str) -> str:
         """Press the button of the link's page; the address of Twitch's consent page."""
         page = self.open(browser, link)
         found = re.search(r'href="([^"]+)"[^>]*>Continue on Twitch', page.text)
@@ -100,7 +100,7 @@ class Office:
     def round_trip(self, link: str, person: str | None = "nora") -> TestResponse:
         """All of it; the last page."""
         browser = self.browser()
-        back = self.twitch.consent(self.depart(browser, link), person)
+        back = self.twitch.consent(self.redirect_to_provider(browser, link), person)
         return self.open(browser, back)
 
     def connect(

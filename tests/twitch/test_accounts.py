@@ -12,7 +12,7 @@ from core.twitch.accounts import actions, connect, oauth, tokens
 from core.twitch.accounts.records import TwitchConnectAttempt
 from core.twitch.accounts.rules import SCOPES
 from core.twitch.client import client_of
-from core.twitch.health import check_accounts, examine
+from core.twitch.health import examine
 from core.twitch.wire import TwitchRejected
 from tests.conftest import GUILD, OTHER_GUILD
 from tests.twitch.rig import ADMIN, NORA, VERA, Office, deliver
@@ -20,7 +20,7 @@ from tests.twitch.rig import ADMIN, NORA, VERA, Office, deliver
 
 def state_of(office: Office) -> tuple[str, str]:
     with office.services.database.begin() as tx:
-        [found] = check_accounts(tx, office.clock())
+        [found] = actions.ACCOUNTS["streamer"].check_health(tx, office.clock())
     return found.state, found.reason
 
 
@@ -32,7 +32,7 @@ def test_streamer_connects_the_channel(office: Office) -> None:
     assert office.rows(sql, guild_id=GUILD) == [("twitch", NORA, "noraplays")]
     assert state_of(office) == ("ok", "Connected as NoraPlays.")
     [(kind,)] = office.rows("SELECT kind FROM outbox_messages")
-    assert kind == "twitch.connected"
+    assert kind == "guilds.connected"
 
 
 def test_tokens_are_encrypted_at_rest(office: Office) -> None:
@@ -44,7 +44,7 @@ def test_tokens_are_encrypted_at_rest(office: Office) -> None:
 
 
 def test_consent_page_always_asks_and_for_everything_at_once(office: Office) -> None:
-    url = office.depart(office.browser(), office.link())
+    url = office.redirect_to_provider(office.browser(), office.link())
     query = parse_qs(urlsplit(url).query)
     assert query["force_verify"] == ["true"]
     assert set(query["scope"][0].split()) == set(SCOPES["streamer"])
@@ -65,7 +65,8 @@ def test_link_works_once(office: Office) -> None:
 
 
 def test_answer_in_another_browser_is_refused(office: Office) -> None:
-    back = office.twitch.consent(office.depart(office.browser(), office.link()), "nora")
+    consent = office.redirect_to_provider(office.browser(), office.link())
+    back = office.twitch.consent(consent, "nora")
     assert office.open(office.browser(), back).status_code == 400
     assert office.account() is None
 
@@ -104,13 +105,13 @@ def test_servers_are_separate(office: Office) -> None:
 def test_disconnecting_revokes_the_token(office: Office) -> None:
     office.connect()
     token = office.token()
-    ended = connect.disconnect(office.services, GUILD, "streamer", 1)
+    ended = actions.ACCOUNTS["streamer"].disconnect(office.services, GUILD, 1)
     assert ended is not None
-    assert ended[1] is True
+    assert ended.is_revoked
     with pytest.raises(TwitchRejected, match="401"):
         client_of(office.services.settings).validate(token)
     assert office.account() is None
-    assert connect.disconnect(office.services, GUILD, "streamer", 1) is None
+    assert actions.ACCOUNTS["streamer"].disconnect(office.services, GUILD, 1) is None
 
 
 # -- tokens ---------------------------------------------------------------------------------------
@@ -120,7 +121,7 @@ def test_token_is_renewed_before_it_ends(office: Office) -> None:
     office.connect()
     before = office.token()
     office.clock.forward(hours=3, minutes=55)
-    tokens.renew_due(office.services)
+    tokens.refresh_due(office.services)
     assert office.token() != before
 
 
@@ -141,7 +142,7 @@ def test_dead_token_asks_for_another_consent_once(office: Office) -> None:
     state, reason = state_of(office)
     assert state == "warn"
     assert "Twitch has ended the connection of NoraPlays." in reason
-    told = office.rows("SELECT count(*) FROM outbox_messages WHERE kind = 'twitch.reconnect'")
+    told = office.rows("SELECT count(*) FROM outbox_messages WHERE kind = 'guilds.reconnect'")
     assert told == [(1,)]
     assert office.rows("SELECT access_token, refresh_token FROM twitch_accounts") == [("", "")]
     with pytest.raises(ReconnectNeeded):

@@ -10,8 +10,7 @@ from core.kit.errors import Outage, Refusal
 from core.outbox.actions import find_message
 from core.outbox.records import Outgoing
 from core.outbox.transport import Unsure
-from core.twitch.chat import selftest
-from core.twitch.chat.actions import say, say_for, why_unable_to_send
+from core.twitch.chat.actions import CHAT, say, why_unable_to_send
 from core.twitch.chat.transport import COMES_BACK, TwitchTransport
 from core.twitch.tasks import look_after_subscriptions
 from tests.conftest import GUILD
@@ -139,10 +138,10 @@ async def test_without_chat_a_line_is_given_up(office: Office) -> None:
 def test_admin_says_a_line(office: Office) -> None:
     office.connect()
     with office.services.work_in(GUILD, 1) as work:
-        say_for(work, "Good evening")
+        CHAT.say_for(work, office.services, "Good evening")
         for wrong in ("", "x" * 501):
             with pytest.raises(Refusal):
-                say_for(work, wrong)
+                CHAT.say_for(work, office.services, wrong)
     sql = "SELECT payload->>'text' FROM outbox_messages WHERE kind = 'twitch.line'"
     assert office.rows(sql) == [("Good evening",)]
 
@@ -159,7 +158,7 @@ def test_reason_why_nothing_can_be_said(office: Office) -> None:
 async def test_selftest_needs_the_line_to_come_back(office: Office) -> None:
     office.connect()
     passed = iter([0.0, *(9.0 * n for n in range(1, 20))])
-    result = await selftest.run(office.services, GUILD, lambda: next(passed))
+    result = await CHAT.test(office.services, GUILD, lambda: next(passed))
     assert (result.was_sent, result.returned_after) == (False, None)
 
 

@@ -7,7 +7,8 @@ import pytest
 
 from core.api_tokens.actions import create_token
 from core.kit.errors import Refusal
-from core.twitch.accounts import connect, leaving
+from core.twitch.accounts import leaving
+from core.twitch.accounts.actions import ACCOUNTS
 from core.vips import actions, rewards, store
 from core.vips.messages import audit_line
 from core.vips.sync import GuildSync
@@ -171,7 +172,7 @@ def test_vips_that_stay_are_not_called_ended(scene: Scene) -> None:
     scene.set(log_channel=1)
     scene.do(actions.give, MIA_ACCOUNT, 60)
     scene.work()
-    connect.disconnect(scene.office.services, GUILD, "streamer", ADMIN)
+    ACCOUNTS["streamer"].disconnect(scene.office.services, GUILD, ADMIN)
     assert scene.acts() == ["granted", "kept"]
     assert scene.do(store.list_live) == []
     scene.office.connect()
@@ -191,7 +192,7 @@ def test_another_channel_is_refused_while_somebody_is_vip(scene: Scene) -> None:
     assert account is not None
     assert account.login == "noraplays"
     scene.office.connect()  # the same channel again is no exchange
-    connect.disconnect(scene.office.services, GUILD, "streamer", ADMIN)
+    ACCOUNTS["streamer"].disconnect(scene.office.services, GUILD, ADMIN)
     assert scene.office.round_trip(scene.office.link(), "vera").status_code == 200
 
 

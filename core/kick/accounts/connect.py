@@ -1,9 +1,7 @@
-"""Connecting the streamer's Kick account with a server, and disconnecting it.
+"""Connecting the streamer's Kick account with a server.
 
 No transaction is open while Kick is asked.
 """
-
-from dataclasses import dataclass
 
 import structlog
 
@@ -19,8 +17,7 @@ from core.kit.database.records import PlatformUserId
 from core.kit.errors import Outage
 from core.kit.oauth.flow import OAuthFlow
 from core.kit.oauth.signed_links import SignedLinks
-from core.kit.oauth.tokens import GrantEnded
-from core.kit.runtime.crypto import SealBroken, vault_of
+from core.kit.oauth.tokens import Connected, GrantEnded, granted_columns
 from core.kit.services import Services
 from core.kit.text.words import _
 
@@ -41,10 +38,10 @@ _log = structlog.get_logger(__name__)
 
 
 class WrongPerson(Exception):
-    """Somebody else than the channel's streamer agreed.
+    """Somebody other than the channel's streamer consented.
 
     Attributes:
-        came: the account that came.
+        came: the account that consented.
         needed: the slug of the channel whose streamer is needed.
     """
 
@@ -54,21 +51,11 @@ class WrongPerson(Exception):
         self.needed = needed
 
 
-@dataclass(frozen=True, slots=True)
-class Connected:
-    """The names of a server and of the account it is connected with, and what Kick did not
-    allow, in words."""
-
-    server: str
-    account: str
-    missing: tuple[str, ...]
-
-
 def choose(services: Services, guild_id: int, name: str | None, actor: int) -> Channel:
-    """The channel to connect: the one named here, or the one configured already.
+    """The channel to connect: the named one, which becomes the server's, or the configured one.
 
     Raises:
-        Refusal: there is none, or Kick does not know it.
+        Refusal: no channel is configured, or Kick does not know it.
         Outage: Kick does not answer.
     """
     if name is None:
@@ -77,24 +64,25 @@ def choose(services: Services, guild_id: int, name: str | None, actor: int) -> C
     with services.database.begin() as tx:
         account = store.find_account(tx, guild_id)
     if account is not None and account.kick_user_id != channel.channel_id:
-        disconnect(services, guild_id, actor)  # that is the former channel's streamer
+        # That is the former channel's streamer.
+        actions.ACCOUNT.disconnect(services, guild_id, actor)
     with services.work_in(guild_id, actor) as work:
         actions.choose_channel(work, channel)
     return channel
 
 
 def arrive(services: Services, attempt: ConnectAttempt, code: str) -> Connected:
-    """The streamer agreed: exchange the code, check whose account it is, and store it.
+    """The streamer consented: exchange the code, check whose account it is, and store it.
 
     Raises:
-        StateExpired: that came too late.
-        WrongPerson: it is not the channel's streamer; nothing is kept.
-        GrantEnded: Kick does not take the code.
-        Refusal: no channel is configured any more, or Kick does not take our app.
+        StateExpired: the answer came too late.
+        WrongPerson: it is not the channel's streamer; nothing is stored.
+        GrantEnded: Kick does not accept the code.
+        Refusal: no channel is configured, or Kick does not accept our app.
         Outage: Kick does not answer.
     """
     client, now = client_of(services.settings), services.clock()
-    verifier, vault = FLOW.verifier_of(services, attempt), vault_of(services.settings)
+    verifier = FLOW.verifier_of(services, attempt)
     tokens = oauth.redeem(client, services.settings, code, verifier, now)
     is_kept = False
     try:
@@ -108,14 +96,8 @@ def arrive(services: Services, attempt: ConnectAttempt, code: str) -> Connected:
                 guild_id=work.guild_id,
                 kick_user_id=PlatformUserId(who.kick_user_id),
                 name=who.name,
-                scopes=list(tokens.scopes),
-                state="connected",
-                access_token=vault.seal(tokens.access),
-                refresh_token=vault.seal(tokens.refresh),
-                expires_at=tokens.expires_at,
                 connected_by=attempt.asked_by,
-                connected_at=now,
-                refreshed_at=now,
+                **granted_columns(services, tokens),
             )
             actions.connect_account(work, account)
         is_kept = True
@@ -124,10 +106,10 @@ def arrive(services: Services, attempt: ConnectAttempt, code: str) -> Connected:
     finally:
         if not is_kept:
             oauth.revoke(client, tokens.access, tokens.refresh)
-    _log.info("A Kick account is connected", account=who.name, guild_id=attempt.guild_id)
+    _log.info("Kick account connected", account=who.name, guild_id=attempt.guild_id)
     _learn_numbers(services, client, channel)
     _subscribe(services, channel)
-    return Connected(server, who.name, tuple(missing_words(tokens.scopes)))
+    return Connected(server, who.name, missing_words(tokens.scopes))
 
 
 def _learn_numbers(services: Services, client: KickClient, channel: Channel) -> None:
@@ -142,28 +124,7 @@ def _subscribe(services: Services, channel: Channel) -> None:
         reconcile_channel(services, channel.channel_id)
     except (Outage, KickRejected) as error:
         _log.warning(
-            "A channel was connected and could not be subscribed to yet",
+            "Channel connected, subscribing failed",
             reason=str(error),
             guild_id=channel.guild_id,
         )
-
-
-def disconnect(services: Services, guild_id: int, actor: int) -> tuple[Account, bool] | None:
-    """Forget the server's account and revoke its tokens at Kick.
-
-    Returns:
-        The account, and whether its tokens are revoked; None when no account was connected.
-    """
-    with services.work_in(guild_id, actor) as work:
-        account = actions.disconnect_account(work)
-    if account is None:
-        return None
-    _log.info("A Kick account is disconnected", account=account.name, guild_id=guild_id)
-    if account.state == "reconnect":
-        return account, True  # there is nothing left to revoke
-    vault = vault_of(services.settings)
-    try:
-        access, refresh = vault.open(account.access_token), vault.open(account.refresh_token)
-    except SealBroken:
-        return account, False
-    return account, oauth.revoke(client_of(services.settings), access, refresh)

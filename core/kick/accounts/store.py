@@ -20,14 +20,8 @@ def find_account(tx: Connection, guild_id: int) -> Account | None:
     return next(iter(read_records(tx, select(Account).where(Account.guild_id == guild_id))), None)
 
 
-def list_accounts(tx: Connection) -> Sequence[Account]:
-    """Every connected account, by server."""
-    every = select(Account).order_by(Account.guild_id)
-    return read_records(tx, every.execution_options(**ACROSS_GUILDS))
-
-
 def find_known_channel(tx: Connection, guild_id: int) -> KnownChannel | None:
-    """What is known of the server's channel."""
+    """The record of the server's channel."""
     found = select(KnownChannel).where(KnownChannel.guild_id == guild_id)
     return next(iter(read_records(tx, found)), None)
 
@@ -39,7 +33,7 @@ def list_known_channels(tx: Connection) -> Sequence[KnownChannel]:
 
 
 def set_confirmed(tx: Connection, broadcaster_user_id: int, chatroom_id: int, at: datetime) -> None:
-    """Webhooks and the feed of this chatroom showed the same line."""
+    """Webhooks and the feed of this chatroom have shown the same line."""
     every = update(KnownChannel).execution_options(**ACROSS_GUILDS).values(confirmed_at=at)
     tx.execute(
         every.where(

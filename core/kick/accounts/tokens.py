@@ -1,12 +1,11 @@
-"""The streamer's token, for whoever needs it."""
+"""The streamer's token."""
 
 from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
-from core.kick.accounts import actions, oauth, store
+from core.kick.accounts import actions, oauth
 from core.kick.accounts.records import Account
-from core.kick.accounts.rules import require_streamer
 from core.kick.client import client_of
 from core.kit.database.work import Work
 from core.kit.oauth.tokens import TokenKeeper, Tokens
@@ -14,7 +13,7 @@ from core.kit.services import Services
 
 
 class _KickTokens(TokenKeeper[Account]):
-    """Of the streamer who is connected with a server; the key is the server's id."""
+    """The streamer's; the key is the server's id."""
 
     service, connect_command = "Kick", "connect_kick"
 
@@ -22,8 +21,8 @@ class _KickTokens(TokenKeeper[Account]):
         [guild_id] = key
         assert isinstance(guild_id, int)
         with services.work_in(guild_id) as work:
-            account, channel = work.find(Account), actions.get_channel(work)
-        return require_streamer(account, channel)
+            actions.get_channel(work)
+            return actions.ACCOUNT.get(work)
 
     def key_of(self, account: Account) -> tuple[object, ...]:
         return (account.guild_id,)
@@ -36,12 +35,12 @@ class _KickTokens(TokenKeeper[Account]):
         return oauth.revoke(client_of(services.settings), tokens.access, tokens.refresh)
 
     def require_reconnect(self, work: Work, before: Account) -> bool:
-        return actions.require_reconnect(work, before)
+        return actions.ACCOUNT.require_reconnect(work, before)
 
     def list_accounts(self, tx: Connection) -> Sequence[Account]:
-        return store.list_accounts(tx)
+        return actions.ACCOUNT.list_all(tx)
 
 
 _TOKENS = _KickTokens()
 user_token, refresh_after_401 = _TOKENS.user_token, _TOKENS.refresh_after_401
-renew_due = _TOKENS.renew_due
+refresh_due = _TOKENS.refresh_due

@@ -6,18 +6,18 @@ import structlog
 from sqlalchemy import delete
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from core.guilds.actions import audit
+from core.guilds.connections.chat import Arrivals, Chat
 from core.guilds.records import Guild
+from core.inbox.records import deliveries
 from core.kick.accounts.actions import get_channel
-from core.kick.bodies import PLATFORM
+from core.kick.bodies import FEED, PLATFORM
 from core.kick.chat.identities import why_unable_to_send
+from core.kick.intake.store import source_of_chat
 from core.kick.records import UnsentLine
 from core.kit.database.work import Work
-from core.kit.errors import Refusal
 from core.kit.services import Services
 from core.kit.text.words import _
 from core.outbox import actions as outbox
-from core.outbox.chat import MAX_CHARACTERS
 
 _log = structlog.get_logger(__name__)
 
@@ -60,26 +60,21 @@ def note_unsent(work: Work, reason: str) -> None:
     )
 
 
-def say_for(work: Work, services: Services, text: str) -> None:
-    """An admin has the bot send a line, which goes into the audit log.
-
-    Raises:
-        Refusal: nothing can be sent, and why.
-    """
-    if not text.strip():
-        raise Refusal(_("There is nothing to say."), _("Write the line after the command."))
-    if len(text) > MAX_CHARACTERS:
-        raise Refusal(
-            _("That is too long: {count} characters.").format(count=len(text)),
-            _("Kick's chat takes {maximum}.").format(maximum=MAX_CHARACTERS),
+def _arrivals(work: Work, _services: Services) -> Arrivals:
+    source = source_of_chat(work.tx, get_channel(work).channel_id)
+    if source == FEED:
+        way = _("realtime feed")
+        remedy = _(
+            "Kick's realtime feed did not show it. Your chat comes from there "
+            "(KICK_USE_KICKPYTHON_WS): see `/check_kick_config`."
         )
-    require_able_to_send(work, services)
-    say(work, services, text, f"kick.said:{uuid4()}")
-    audit(work, "kick.say", after=text)
+    else:
+        way = _("webhook")
+        remedy = _(
+            "No webhook came from Kick. Check the webhook URL of your Kick app, that webhooks are "
+            "on there, and `/check_kick_config`."
+        )
+    return Arrivals(deliveries.c.source == source, way, remedy)
 
 
-def require_able_to_send(work: Work, services: Services) -> None:
-    """Raises Refusal, with the reason, if nothing can be sent to this server's chat."""
-    reason = why_unable_to_send(work, services)
-    if reason is not None:
-        raise Refusal(_("Nothing can be said in Kick's chat."), reason)
+CHAT = Chat(PLATFORM, "Kick", why_unable_to_send, say, _arrivals)

@@ -18,8 +18,8 @@ from core.guilds import store as guilds
 from core.guilds.store import Channel
 from core.inbox.records import deliveries
 from core.kick.accounts import tokens
+from core.kick.accounts.actions import ACCOUNT
 from core.kick.accounts.records import Account
-from core.kick.accounts.rules import require_streamer
 from core.kick.accounts.store import set_bot
 from core.kick.bodies import CHAT, PLATFORM
 from core.kit.database.work import Work
@@ -94,7 +94,7 @@ def why_unable_to_send(work: Work, services: Services) -> str | None:
 def _why_streamer_unable(account: Account | None, channel: Channel | None) -> str | None:
     """Why nothing can be sent with the streamer's token, or None."""
     try:
-        scopes = require_streamer(account, channel).scopes
+        scopes = ACCOUNT.require_usable(account, channel).scopes
     except ReconnectNeeded as refusal:
         return f"{refusal.what} {refusal.remedy}"
     if WRITING not in scopes:

@@ -468,7 +468,7 @@ CREATE TABLE guild_channels (
 
 CREATE INDEX guild_channels_by_channel ON guild_channels (platform, channel_id);
 
-COMMENT ON COLUMN guild_channels.platform IS 'kick, later twitch';
+COMMENT ON COLUMN guild_channels.platform IS 'kick or twitch';
 
 COMMENT ON COLUMN guild_channels.channel_id IS 'user id of the channel''s owner';
 
@@ -541,37 +541,54 @@ COMMENT ON COLUMN guild_channel_troubles.missing IS 'permissions, as far as know
 
 ALTER TABLE guild_channel_troubles ALTER COLUMN guild_id SET STATISTICS 0;
 
+CREATE TABLE guild_selftests (
+	guild_id BIGINT NOT NULL, 
+	platform TEXT NOT NULL, 
+	key TEXT NOT NULL, 
+	sent_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	state TEXT NOT NULL, 
+	CONSTRAINT guild_selftests_one_a_platform PRIMARY KEY (guild_id, platform), 
+	CONSTRAINT guild_selftests_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id), 
+	CONSTRAINT guild_selftests_state CHECK (state IN ('waiting', 'received', 'failed', 'not_sent'))
+);
+
+COMMENT ON COLUMN guild_selftests.key IS 'of the line in the outbox';
+
+COMMENT ON COLUMN guild_selftests.state IS 'not_sent: the platform did not accept the line';
+
+ALTER TABLE guild_selftests ALTER COLUMN guild_id SET STATISTICS 0;
+
 CREATE TABLE kick_accounts (
 	guild_id BIGINT NOT NULL, 
+	name TEXT NOT NULL, 
+	state TEXT NOT NULL, 
+	connected_by BIGINT NOT NULL, 
+	connected_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	kick_user_id BIGINT NOT NULL, 
 	bot_failed_at TIMESTAMP WITH TIME ZONE, 
-	name TEXT NOT NULL, 
 	scopes TEXT[] NOT NULL, 
-	state TEXT NOT NULL, 
 	access_token TEXT NOT NULL, 
 	refresh_token TEXT NOT NULL, 
 	expires_at TIMESTAMP WITH TIME ZONE NOT NULL, 
-	connected_by BIGINT NOT NULL, 
-	connected_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	refreshed_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	CONSTRAINT kick_accounts_one_a_server PRIMARY KEY (guild_id), 
 	CONSTRAINT kick_accounts_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id), 
 	CONSTRAINT kick_accounts_state CHECK (state IN ('connected', 'reconnect'))
 );
 
+COMMENT ON COLUMN kick_accounts.state IS 'connected, or reconnect: the service ended the grant';
+
+COMMENT ON COLUMN kick_accounts.connected_by IS 'Discord id of the admin';
+
 COMMENT ON COLUMN kick_accounts.bot_failed_at IS 'when the app''s bot last could not send, but another identity could';
 
 COMMENT ON COLUMN kick_accounts.scopes IS 'as granted';
-
-COMMENT ON COLUMN kick_accounts.state IS 'connected, or reconnect: the site ended the grant';
 
 COMMENT ON COLUMN kick_accounts.access_token IS 'encrypted; empty in the state reconnect';
 
 COMMENT ON COLUMN kick_accounts.refresh_token IS 'encrypted; empty in the state reconnect';
 
 COMMENT ON COLUMN kick_accounts.expires_at IS 'of the access token';
-
-COMMENT ON COLUMN kick_accounts.connected_by IS 'Discord id of the admin';
 
 ALTER TABLE kick_accounts ALTER COLUMN guild_id SET STATISTICS 0;
 
@@ -639,22 +656,6 @@ COMMENT ON COLUMN kick_channels.reported_chatroom_id IS 'the wrong chatroom that
 COMMENT ON COLUMN kick_channels.primary_since IS 'an admin made it the primary server';
 
 ALTER TABLE kick_channels ALTER COLUMN guild_id SET STATISTICS 0;
-
-CREATE TABLE kick_selftests (
-	guild_id BIGINT NOT NULL, 
-	key TEXT NOT NULL, 
-	sent_at TIMESTAMP WITH TIME ZONE NOT NULL, 
-	state TEXT NOT NULL, 
-	CONSTRAINT kick_selftests_one_a_server PRIMARY KEY (guild_id), 
-	CONSTRAINT kick_selftests_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id), 
-	CONSTRAINT kick_selftests_state CHECK (state IN ('waiting', 'received', 'failed', 'not_sent'))
-);
-
-COMMENT ON COLUMN kick_selftests.key IS 'of the line in the outbox';
-
-COMMENT ON COLUMN kick_selftests.state IS 'not_sent: Kick did not accept the line';
-
-ALTER TABLE kick_selftests ALTER COLUMN guild_id SET STATISTICS 0;
 
 CREATE TABLE kick_unsent_lines (
 	guild_id BIGINT NOT NULL, 
@@ -789,23 +790,25 @@ ALTER TABLE kick_known_gifts ALTER COLUMN guild_id SET STATISTICS 0;
 
 CREATE TABLE streamelements_accounts (
 	guild_id BIGINT NOT NULL, 
-	channel_id TEXT NOT NULL, 
 	name TEXT NOT NULL, 
-	platform TEXT NOT NULL, 
 	state TEXT NOT NULL, 
-	token TEXT NOT NULL, 
 	connected_by BIGINT NOT NULL, 
 	connected_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	channel_id TEXT NOT NULL, 
+	platform TEXT NOT NULL, 
+	token TEXT NOT NULL, 
 	CONSTRAINT streamelements_accounts_one_a_server PRIMARY KEY (guild_id), 
 	CONSTRAINT streamelements_accounts_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id), 
 	CONSTRAINT streamelements_accounts_state CHECK (state IN ('connected', 'reconnect'))
 );
 
+COMMENT ON COLUMN streamelements_accounts.state IS 'connected, or reconnect: the service ended the grant';
+
+COMMENT ON COLUMN streamelements_accounts.connected_by IS 'Discord id of the admin';
+
 COMMENT ON COLUMN streamelements_accounts.channel_id IS 'StreamElements'' id: 24 hexadecimal digits';
 
 COMMENT ON COLUMN streamelements_accounts.platform IS 'of the channel, such as twitch';
-
-COMMENT ON COLUMN streamelements_accounts.state IS 'connected, or reconnect: the token is not accepted any more';
 
 COMMENT ON COLUMN streamelements_accounts.token IS 'the JWT, encrypted; empty in the state reconnect';
 
@@ -832,11 +835,11 @@ CREATE TABLE streamelements_operations (
 
 CREATE INDEX streamelements_operations_open ON streamelements_operations (try_at) WHERE state IN ('waiting', 'sending');
 
-COMMENT ON COLUMN streamelements_operations.key IS 'of whoever wants it; the same key is one operation';
+COMMENT ON COLUMN streamelements_operations.key IS 'the caller''s; the same key is one operation';
 
 COMMENT ON COLUMN streamelements_operations.purpose IS 'for admins, such as `Stakes of heist 12`';
 
-COMMENT ON COLUMN streamelements_operations.try_at IS 'not before';
+COMMENT ON COLUMN streamelements_operations.try_at IS 'no attempt before then';
 
 COMMENT ON COLUMN streamelements_operations.reason IS 'why it waits, is refused or unclear';
 
@@ -848,17 +851,17 @@ ALTER TABLE streamelements_operations ALTER COLUMN guild_id SET STATISTICS 0;
 
 CREATE TABLE twitch_accounts (
 	guild_id BIGINT NOT NULL, 
+	name TEXT NOT NULL, 
+	state TEXT NOT NULL, 
+	connected_by BIGINT NOT NULL, 
+	connected_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	role TEXT NOT NULL, 
 	twitch_user_id BIGINT NOT NULL, 
 	login TEXT NOT NULL, 
-	name TEXT NOT NULL, 
 	scopes TEXT[] NOT NULL, 
-	state TEXT NOT NULL, 
 	access_token TEXT NOT NULL, 
 	refresh_token TEXT NOT NULL, 
 	expires_at TIMESTAMP WITH TIME ZONE NOT NULL, 
-	connected_by BIGINT NOT NULL, 
-	connected_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	refreshed_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	CONSTRAINT twitch_accounts_one_a_role PRIMARY KEY (guild_id, role), 
 	CONSTRAINT twitch_accounts_guild FOREIGN KEY(guild_id) REFERENCES guilds (guild_id), 
@@ -866,19 +869,19 @@ CREATE TABLE twitch_accounts (
 	CONSTRAINT twitch_accounts_state CHECK (state IN ('connected', 'reconnect'))
 );
 
+COMMENT ON COLUMN twitch_accounts.state IS 'connected, or reconnect: the service ended the grant';
+
+COMMENT ON COLUMN twitch_accounts.connected_by IS 'Discord id of the admin';
+
 COMMENT ON COLUMN twitch_accounts.login IS 'the name in addresses';
 
 COMMENT ON COLUMN twitch_accounts.scopes IS 'as granted';
-
-COMMENT ON COLUMN twitch_accounts.state IS 'connected, or reconnect: the site ended the grant';
 
 COMMENT ON COLUMN twitch_accounts.access_token IS 'encrypted; empty in the state reconnect';
 
 COMMENT ON COLUMN twitch_accounts.refresh_token IS 'encrypted; empty in the state reconnect';
 
 COMMENT ON COLUMN twitch_accounts.expires_at IS 'of the access token';
-
-COMMENT ON COLUMN twitch_accounts.connected_by IS 'Discord id of the admin';
 
 ALTER TABLE twitch_accounts ALTER COLUMN guild_id SET STATISTICS 0;
 
@@ -1620,11 +1623,11 @@ COMMENT ON COLUMN streamelements_operation_lines.login IS 'at the platform';
 
 COMMENT ON COLUMN streamelements_operation_lines.user_id IS 'at the platform';
 
-COMMENT ON COLUMN streamelements_operation_lines."references" IS 'of whoever wants it, such as viewer ids';
+COMMENT ON COLUMN streamelements_operation_lines."references" IS 'the caller''s, such as viewer ids';
 
 COMMENT ON COLUMN streamelements_operation_lines.before IS 'the balance just before the call';
 
-COMMENT ON COLUMN streamelements_operation_lines.alltime IS 'what they had ever earned just before the call';
+COMMENT ON COLUMN streamelements_operation_lines.alltime IS 'all that they had earned just before the call';
 
 COMMENT ON COLUMN streamelements_operation_lines.seen IS 'the balance at the last look after a lost answer';
 

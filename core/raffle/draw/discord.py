@@ -10,7 +10,6 @@ from discord import app_commands
 from discord.ext import commands
 
 from core.kit.database.work import Work
-from core.kit.discord.arguments import Number
 from core.kit.discord.buttons import ActionButton, ConfirmButton, Reply, question_view
 from core.kit.discord.ui import (
     answer,
@@ -140,7 +139,7 @@ class Draws(commands.Cog):
         without_beacon="Draw now without the public beacon; the announcement says so",
     )
     async def raffle_draw(
-        self, ctx: Context, raffle: Number | None = None, without_beacon: bool = False
+        self, ctx: Context, raffle: int | None = None, without_beacon: bool = False
     ) -> None:
         """Draw a raffle that has ended; asks for confirmation."""
         overdue = await run_action(ctx, actions.find_overdue, raffle)
@@ -163,7 +162,7 @@ class Draws(commands.Cog):
 
     @server_command("raffleproof", private=True)
     @app_commands.describe(raffle="Number of the raffle; default: the newest one you entered")
-    async def raffle_proof(self, ctx: Context, raffle: Number | None = None) -> None:
+    async def raffle_proof(self, ctx: Context, raffle: int | None = None) -> None:
         """Show your entry in a frozen list and how to check that it's yours."""
         found = await run_action(ctx, publishing.get_proof, self._config, raffle)
         await answer(ctx, messages.proof(found), messages.proof_view(found))

@@ -246,7 +246,7 @@ _UNCLAIMED = (
     .execution_options(**ACROSS_GUILDS)
 )
 _IS_DUE = Pick.claimable_at.is_(None) | (
-    Guild.reachable_at >= func.minimum(Pick.claimable_at + CLOCK_INTERVAL, Pick.expires_at)
+    Guild.reachable_at >= func.least(Pick.claimable_at + CLOCK_INTERVAL, Pick.expires_at)
 )
 _IS_PAUSED = (
     Guild.reachable_at - func.coalesce(Pick.claimable_at, Pick.drawn_at) > PAUSED_ALERT_AFTER

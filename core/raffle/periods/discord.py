@@ -5,7 +5,6 @@ from discord import app_commands
 from discord.ext import commands
 
 from core.kit.database.work import Work
-from core.kit.discord.arguments import Number
 from core.kit.discord.buttons import ConfirmButton, question_view
 from core.kit.discord.paginator import Page, Paginator, Reader, link_to, show
 from core.kit.discord.ui import answer, run_action, server_command, services_of
@@ -108,7 +107,7 @@ class RaffleCalendar(commands.Cog):
 
     @server_command("rafflecancel", for_admins=True)
     @app_commands.describe(raffle="Number of the raffle; default: the current one")
-    async def raffle_cancel(self, ctx: Context, raffle: Number | None = None) -> None:
+    async def raffle_cancel(self, ctx: Context, raffle: int | None = None) -> None:
         """Cancel a raffle: nobody wins and its tickets no longer count."""
         await self._ask(ctx, "cancel", raffle)
 

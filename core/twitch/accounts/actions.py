@@ -1,21 +1,51 @@
-"""What one can do with a server's Twitch accounts, inside a transaction."""
+"""Changes of a server's Twitch channel and accounts, inside a transaction."""
 
-from typing import Any
+from functools import partial
 
 from core.guilds import store as guilds
-from core.guilds.actions import audit, name_of
-from core.guilds.channels import tell_admins
+from core.guilds.actions import audit
+from core.guilds.connections.accounts import AccountKind
 from core.guilds.store import Channel
 from core.kit.database.records import THE_BOT
 from core.kit.database.work import Work
 from core.kit.errors import Refusal
-from core.kit.oauth.tokens import end_grant, find_unchanged
 from core.kit.text.words import _
-from core.outbox import actions as outbox
-from core.twitch.accounts import leaving
+from core.twitch.accounts import leaving, oauth
 from core.twitch.accounts.records import Role, TwitchAccount, TwitchConnectAttempt
-from core.twitch.accounts.rules import require_account
+from core.twitch.accounts.rules import missing_words
 from core.twitch.bodies import PLATFORM
+from core.twitch.client import client_of
+
+ACCOUNTS: dict[Role, AccountKind[TwitchAccount]] = {
+    "streamer": AccountKind(
+        "Twitch",
+        TwitchAccount,
+        stops=lambda: _(
+            "Nothing from Twitch arrives after that. Watchtime, tickets and settings stay."
+        ),
+        lost=lambda: _(
+            "Chat, subscriptions and gifts from Twitch do not arrive until it is connected again."
+        ),
+        role="streamer",
+        owner_of=lambda account: account.twitch_user_id,
+        missing=partial(missing_words, "streamer"),
+        revoke=lambda settings, access, _refresh: oauth.revoke(client_of(settings), access),
+        held=leaving.describe,
+        end_first=leaving.end_first,
+        before_delete=leaving.keep,
+    ),
+    "bot": AccountKind(
+        "Twitch",
+        TwitchAccount,
+        stops=lambda: _("The bot then writes in Twitch's chat as the streamer."),
+        lost=lambda: _("The bot writes in Twitch's chat as the streamer until then."),
+        role="bot",
+        title="Twitch bot account",
+        is_needed=False,
+        missing=partial(missing_words, "bot"),
+        revoke=lambda settings, access, _refresh: oauth.revoke(client_of(settings), access),
+    ),
+}
 
 
 def find_channel(work: Work) -> Channel | None:
@@ -24,7 +54,7 @@ def find_channel(work: Work) -> Channel | None:
 
 
 def get_channel(work: Work) -> Channel:
-    """The same. Raises Refusal if there is none."""
+    """The same. Raises Refusal if no channel is connected."""
     channel = find_channel(work)
     if channel is None:
         raise Refusal(
@@ -40,23 +70,23 @@ def find_account(work: Work, role: Role = "streamer") -> TwitchAccount | None:
 
 def get_account(work: Work, role: Role) -> TwitchAccount:
     """The account with this role. Raises ReconnectNeeded unless it can be used."""
-    return require_account(find_account(work, role), find_channel(work))
+    return ACCOUNTS[role].get(work)
 
 
 def open_attempt(work: Work, attempt: TwitchConnectAttempt) -> None:
-    """An admin asks for a link. Raises Refusal if a bot comes before the channel."""
+    """Store a request for a link. Raises Refusal for a bot's account while no channel is
+    connected."""
     if attempt.role == "bot":
         get_channel(work)
     work.add(attempt)
 
 
 def connect_account(work: Work, account: TwitchAccount) -> None:
-    """Its owner agreed. The account replaces the one before; a streamer's is the server's channel
-    from now on.
+    """Store the account, in place of the one before; a streamer's becomes the server's channel.
 
     Raises:
         Refusal: the streamer's own account was given as the bot's, or something of ours would stay
-            in the channel before.
+            on the previous channel.
     """
     if account.role == "streamer":
         channel = Channel(work.guild_id, PLATFORM, account.twitch_user_id, account.login)
@@ -72,57 +102,7 @@ def connect_account(work: Work, account: TwitchAccount) -> None:
             _("Sign in to Twitch as the bot's account and open the link again."),
         )
     if work.streamer is not None:
-        # The admin who is told stays the same: no member of the server is known to be the streamer.
+        # Alerts still go to the same admin: no member is known to be the streamer.
         known = find_account(work, account.role)
         account.connected_by = known.connected_by if known is not None else THE_BOT
-    work.merge(account)
-    audit(work, "twitch.connect", account.name, after=account.role)
-    if work.streamer is not None:
-        return
-    guilds.set_contact(work.tx, work.guild_id, account.connected_by)
-    outbox.post_to_user(
-        work,
-        account.connected_by,
-        "twitch.connected",
-        f"twitch.connected:{_once(account)}",
-        _about(work, account),
-    )
-
-
-def require_reconnect(work: Work, before: TwitchAccount) -> bool:
-    """Twitch has ended the grant: alert the admins once. False if that was known, or another
-    account is connected by now."""
-    account = find_unchanged(work, before)
-    if account is None:
-        return False
-    end_grant(account)
-    key = f"twitch.reconnect:{_once(account)}"
-    tell_admins(work, "twitch.reconnect", key, _about(work, account))
-    return True
-
-
-def disconnect_account(work: Work, role: Role) -> TwitchAccount | None:
-    """Forget the account; what is returned is for telling Twitch. The channel stays."""
-    account = find_account(work, role)
-    if account is None:
-        return None
-    if role == "streamer":
-        leaving.keep(work)
-        work.refresh(account)  # a lock forgets what was read before
-    work.delete(account)
-    audit(work, "twitch.disconnect", account.name)
-    return account
-
-
-def _once(account: TwitchAccount) -> str:
-    """Another one each time that an account is connected."""
-    return f"{account.role}:{account.twitch_user_id}:{account.connected_at.isoformat()}"
-
-
-def _about(work: Work, account: TwitchAccount) -> dict[str, Any]:
-    return {
-        "account": account.name,
-        "server": name_of(work),
-        "scopes": list(account.scopes),
-        "role": account.role,
-    }
+    ACCOUNTS[account.role].keep(work, account)

@@ -1,7 +1,4 @@
-"""Connecting a Twitch account with a server, and disconnecting it. No transaction is open while
-Twitch is asked."""
-
-from dataclasses import dataclass
+"""Connecting a Twitch account with a server. No transaction is open while Twitch is asked."""
 
 import structlog
 
@@ -11,8 +8,7 @@ from core.kit.database.work import Work
 from core.kit.errors import Refusal
 from core.kit.oauth.flow import OAuthFlow
 from core.kit.oauth.signed_links import SignedLinks
-from core.kit.oauth.tokens import GrantEnded
-from core.kit.runtime.crypto import SealBroken, vault_of
+from core.kit.oauth.tokens import Connected, GrantEnded, granted_columns
 from core.kit.runtime.settings import Settings
 from core.kit.services import Services
 from core.kit.text.words import _
@@ -54,32 +50,21 @@ FLOWS: dict[Role, OAuthFlow[TwitchConnectAttempt]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Connected:
-    """The names of a server and of the account it is connected with, and what Twitch was not
-    allowed, in words."""
-
-    server: str
-    account: str
-    role: Role
-    missing: tuple[str, ...]
-
-
 def make_link(services: Services, attempt: TwitchConnectAttempt) -> str:
     """The personal link of an attempt."""
     return FLOWS[attempt.role].make_link(services.settings, attempt, attempt.asked_by)
 
 
 def arrive(services: Services, attempt: TwitchConnectAttempt, code: str) -> Connected:
-    """Somebody agreed: exchange the code, ask whose account it is, and keep it.
+    """The owner consented: exchange the code, ask whose account it is, and store it.
 
     Raises:
-        StateExpired: that came too late.
-        GrantEnded: Twitch does not take the code.
-        Refusal: it is the wrong account, or Twitch does not take our app.
+        StateExpired: the answer came too late.
+        GrantEnded: Twitch does not accept the code.
+        Refusal: it is the wrong account, or Twitch does not accept our app.
         Outage: Twitch does not answer.
     """
-    client, now, vault = client_of(services.settings), services.clock(), vault_of(services.settings)
+    client, now = client_of(services.settings), services.clock()
     FLOWS[attempt.role].verifier_of(services, attempt)
     tokens = oauth.redeem(client, services.settings, code, now)
     is_kept = False
@@ -97,14 +82,8 @@ def arrive(services: Services, attempt: TwitchConnectAttempt, code: str) -> Conn
                     twitch_user_id=PlatformUserId(who.user_id),
                     login=who.login,
                     name=who.name,
-                    scopes=sorted(tokens.scopes),
-                    state="connected",
-                    access_token=vault.seal(tokens.access),
-                    refresh_token=vault.seal(tokens.refresh),
-                    expires_at=tokens.expires_at,
                     connected_by=attempt.asked_by,
-                    connected_at=now,
-                    refreshed_at=now,
+                    **granted_columns(services, tokens),
                 ),
             )
         is_kept = True
@@ -113,34 +92,15 @@ def arrive(services: Services, attempt: TwitchConnectAttempt, code: str) -> Conn
     finally:
         if not is_kept:
             oauth.revoke(client, tokens.access)
-    _log.info("A Twitch account is connected", account=who.login, guild_id=attempt.guild_id)
-    missing = tuple(missing_words(attempt.role, tokens.scopes))
-    return Connected(server, who.name, attempt.role, missing)
+    _log.info("Twitch account connected", account=who.login, guild_id=attempt.guild_id)
+    return Connected(server, who.name, missing_words(attempt.role, tokens.scopes))
 
 
 def _require_streamer(attempt: TwitchConnectAttempt, who: User) -> None:
-    """A streamer who signed in with Twitch cannot exchange the channel. Raises Refusal."""
+    """Raises Refusal if a streamer who signed in with Twitch would replace the channel."""
     theirs = attempt.streamer_id
     if theirs is not None and attempt.role == "streamer" and who.user_id != theirs:
         raise Refusal(
             _("You signed in to Twitch as {name}, who is not the channel.").format(name=who.name),
             _("Sign in to Twitch as the channel's account and link it again."),
         )
-
-
-def disconnect(
-    services: Services, guild_id: int, role: Role, actor: int
-) -> tuple[TwitchAccount, bool] | None:
-    """Forget an account and revoke its token; whether Twitch took that. None if there is none."""
-    with services.work_in(guild_id, actor) as work:
-        account = actions.disconnect_account(work, role)
-    return None if account is None else (account, revoke_token(services, account))
-
-
-def revoke_token(services: Services, account: TwitchAccount) -> bool:
-    """Revoke the token of an account that was disconnected; False if Twitch did not take that."""
-    try:
-        token = vault_of(services.settings).open(account.access_token)
-    except SealBroken:
-        return False
-    return oauth.revoke(client_of(services.settings), token)

@@ -1,11 +1,9 @@
-"""Scopes, what each is for, and whether an account can be used."""
+"""Scopes, what each is for, and which account reads chat."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from core.guilds.store import Channel
-from core.kit.oauth.tokens import require_usable
 from core.kit.text.words import _
 from core.twitch.accounts.records import Role, TwitchAccount
 
@@ -27,13 +25,13 @@ SCOPES: dict[Role, tuple[str, ...]] = {
     ),
     "bot": (READ_CHAT, WRITE_CHAT, ACT_AS_BOT),
 }
-"""All that the features need, asked for at once: a new token has only what its consent asked."""
+"""All that the features need, requested at once: adding one later needs another consent."""
 
 LINK_LASTS = timedelta(minutes=15)
-"""From asking for a link to following it."""
+"""How long a link can be opened."""
 
 STATE_LASTS = timedelta(minutes=10)
-"""From leaving for Twitch to coming back."""
+"""How long the consent on Twitch may take."""
 
 
 def scope_words(scope: str) -> str:
@@ -78,19 +76,19 @@ def without_scope(scope: str) -> str:
         ACT_AS_BOT: _("chat cannot be read by webhook"),
         LET_BOT_IN: _("a bot account is not let into the chat"),
         "channel:read:subscriptions": _("subscriptions and gifts on Twitch earn nothing"),
-        "bits:read": _("cheers are not noticed"),
+        "bits:read": _("cheers earn nothing"),
         "channel:moderate": _("a ban on Twitch does not take the viewer out of the raffle"),
         "channel:manage:vips": _("nobody can be made VIP"),
         "channel:manage:redemptions": _("channel points cannot buy VIP"),
         "moderation:read": _("a VIP who becomes a moderator is noticed late"),
     }
-    return words.get(scope, _("nothing stops working today"))
+    return words.get(scope, _("nothing stops working"))
 
 
 def missing_scopes(role: Role, granted: Iterable[str]) -> list[str]:
-    """What we ask for and was not granted."""
+    """The scopes that were not granted."""
     held = set(granted)
-    return [one for one in SCOPES[role] if one not in held]
+    return [scope for scope in SCOPES[role] if scope not in held]
 
 
 def missing_words(role: Role, granted: Iterable[str]) -> list[str]:
@@ -98,19 +96,6 @@ def missing_words(role: Role, granted: Iterable[str]) -> list[str]:
     return [
         f"{scope_words(scope)} ({without_scope(scope)})" for scope in missing_scopes(role, granted)
     ]
-
-
-def require_account(account: TwitchAccount | None, channel: Channel | None) -> TwitchAccount:
-    """The account, if it can be used for the channel.
-
-    Raises:
-        ReconnectNeeded: nobody is connected, Twitch has ended the connection, or the streamer's
-            account is not the one of the channel.
-    """
-    slug = channel.slug if channel is not None else "–"
-    fits = bool(account and channel and account.twitch_user_id == channel.channel_id)
-    is_bot = account is not None and account.role == "bot"
-    return require_usable(account, "Twitch", slug, fits=fits or is_bot)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,17 +1,15 @@
 """Sending lines to a server's chat on Twitch."""
 
-from uuid import uuid4
-
-from core.guilds.actions import audit
+from core.guilds.connections.chat import Arrivals, Chat
+from core.inbox.records import deliveries
 from core.kit.database.work import Work
-from core.kit.errors import Refusal
 from core.kit.oauth.tokens import ReconnectNeeded
 from core.kit.text.words import _
 from core.outbox import actions as outbox
-from core.outbox.chat import MAX_CHARACTERS
 from core.twitch.accounts import actions as accounts
 from core.twitch.accounts.records import TwitchAccount
-from core.twitch.accounts.rules import WRITE_CHAT, require_account
+from core.twitch.accounts.rules import WRITE_CHAT
+from core.twitch.bodies import CHAT as CHAT_KIND
 from core.twitch.bodies import PLATFORM
 
 
@@ -37,7 +35,7 @@ def why_unable_to_send(work: Work) -> str | None:
     if writers_of(work):
         return None
     try:
-        require_account(accounts.find_account(work), channel)
+        accounts.get_account(work, "streamer")
     except ReconnectNeeded as refusal:
         return f"{refusal.what} {refusal.remedy}"
     return _("The streamer has not allowed writing in chat. Run `/connect_twitch` again.")
@@ -52,26 +50,14 @@ def say(work: Work, text: str, key: str) -> bool:
     return outbox.post_to_chat(work, PLATFORM, channel.channel_id, "twitch.line", key, payload)
 
 
-def say_for(work: Work, text: str) -> None:
-    """An admin has the bot send a line, which goes into the audit log.
-
-    Raises:
-        Refusal: nothing can be sent, and why.
-    """
-    if not text.strip():
-        raise Refusal(_("There is nothing to say."), _("Write the line after the command."))
-    if len(text) > MAX_CHARACTERS:
-        raise Refusal(
-            _("That is too long: {count} characters.").format(count=len(text)),
-            _("Twitch's chat takes {maximum}.").format(maximum=MAX_CHARACTERS),
-        )
-    require_able_to_send(work)
-    say(work, text, f"twitch.said:{uuid4()}")
-    audit(work, "twitch.say", after=text)
-
-
-def require_able_to_send(work: Work) -> None:
-    """Raises Refusal, with the reason, if nothing can be sent to this server's chat."""
-    reason = why_unable_to_send(work)
-    if reason is not None:
-        raise Refusal(_("Nothing can be said in Twitch's chat."), reason)
+CHAT = Chat(
+    PLATFORM,
+    "Twitch",
+    lambda work, _services: why_unable_to_send(work),
+    lambda work, _services, text, key: say(work, text, key),
+    lambda _work, _services: Arrivals(
+        deliveries.c.kind == CHAT_KIND,
+        "EventSub",
+        _("Twitch did not deliver it. `/check_twitch_config` shows what is missing."),
+    ),
+)

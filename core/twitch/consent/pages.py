@@ -68,7 +68,7 @@ def _subscribe(services: Services, guild_id: int) -> None:
         reconcile(services)
     except (Outage, TwitchRejected) as error:
         _log.warning(
-            "A Twitch account was connected and could not be subscribed to yet",
+            "Twitch account connected, subscribing failed",
             reason=str(error),
             guild_id=guild_id,
         )

@@ -72,7 +72,7 @@ class Browser:
         assert found, page.text
         return html.unescape(found[1])
 
-    def depart(self, link: str) -> str:
+    def redirect_to_provider(self, link: str) -> str:
         """Press the page's button; the address of Kick's consent page."""
         return str(self.open(self.onward(link)).headers["Location"])
 
@@ -82,7 +82,7 @@ class Browser:
 
     def round_trip(self, link: str, person: str | None = "nora") -> TestResponse:
         """All of it; the last page."""
-        return self.open(self.return_from(self.depart(link), person))
+        return self.open(self.return_from(self.redirect_to_provider(link), person))
 
 
 @dataclass

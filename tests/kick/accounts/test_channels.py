@@ -112,7 +112,7 @@ def test_chatroom_of_another_channel_is_rejected(office: Office) -> None:
     with pytest.raises(Refusal, match="123 is not your channel's chatroom") as refused:
         set_chatroom(office, 123)
     assert f"/set_chatroom {right.chatroom_id}" in refused.value.remedy
-    with pytest.raises(Refusal, match="77 is not your channel's number"):
+    with pytest.raises(Refusal, match="77 is not your channel's id"):
         set_chatroom(office, right.chatroom_id, 77)
     assert known(office) == right
     typed = set_chatroom(office, right.chatroom_id, right.site_channel_id).known

@@ -16,7 +16,7 @@ from core.kick.accounts import oauth
 from core.kick.accounts import store as accounts
 from core.kick.accounts.connect import FLOW
 from core.kick.accounts.records import Account
-from core.kick.accounts.rules import SCOPES, challenge_of
+from core.kick.accounts.rules import SCOPES
 from core.kick.bodies import WEBHOOK_KINDS
 from core.kick.client import client_of
 from core.kick.intake.store import list_subscriptions
@@ -24,6 +24,7 @@ from core.kick.wire import KickRejected
 from core.kit.oauth.flow import LinkUsed, StateUnknown, StateUsed
 from core.kit.oauth.tokens import GrantEnded, Tokens
 from core.kit.runtime.crypto import vault_of
+from sandbox.kick.tokens import challenge_of
 from tests.conftest import GUILD, OTHER_GUILD
 from tests.kick.accounts.rig import ADMIN, LINKS, Office, callback, query, words
 from tests.kick.rig import NORA, VERA, follow
@@ -47,7 +48,7 @@ def test_viewing_the_page_does_not_use_the_link(office: Office) -> None:
 
 
 def test_redirect_to_kick_has_documented_parameters(office: Office) -> None:
-    asked = query(office.browser().depart(office.link()))
+    asked = query(office.browser().redirect_to_provider(office.link()))
     assert asked["response_type"] == "code"
     assert asked["redirect_uri"] == "http://localhost:8080/auth/kick/callback"
     assert asked["code_challenge_method"] == "S256"
@@ -74,7 +75,7 @@ def test_streamer_connects_and_admin_is_notified(office: Office) -> None:
     assert refresh not in account.refresh_token
     audit = office.rows("SELECT actor, action, target FROM guild_audit_log")
     assert audit == [(ADMIN, "kick.connect", "NoraPlays")]
-    [(target, payload)] = office.direct_messages("kick.connected")
+    [(target, payload)] = office.direct_messages("guilds.connected")
     assert target == {"user_id": ADMIN}
     assert payload["server"] == "Nora's Corner"
 
@@ -105,7 +106,7 @@ def test_reconnecting_replaces_the_tokens(office: Office) -> None:
     first = office.connect()
     second = office.connect()
     assert second.access_token != first.access_token
-    assert len(office.direct_messages("kick.connected")) == 2
+    assert len(office.direct_messages("guilds.connected")) == 2
 
 
 def test_one_channel_can_be_connected_with_two_servers(office: Office) -> None:
@@ -133,8 +134,8 @@ def _used_link_pressed(office: Office) -> tuple[int, str]:
 def _older_state(office: Office) -> tuple[int, str]:
     """Two tabs at Kick with one link; the consent of the first one comes back."""
     link, browser = office.link(), office.browser()
-    back = browser.return_from(browser.depart(link), "nora")
-    browser.depart(link)
+    back = browser.return_from(browser.redirect_to_provider(link), "nora")
+    browser.redirect_to_provider(link)
     page = browser.open(back)
     return page.status_code, words(page)
 
@@ -186,14 +187,14 @@ def _denied(office: Office) -> tuple[int, str]:
 
 def _other_error(office: Office) -> tuple[int, str]:
     browser = office.browser()
-    state = query(browser.depart(office.link()))["state"]
+    state = query(browser.redirect_to_provider(office.link()))["state"]
     page = browser.open(callback(error="invalid_scope", state=state))
     return page.status_code, words(page)
 
 
 def _other_browser(office: Office) -> tuple[int, str]:
     began = office.browser()
-    back = began.return_from(began.depart(office.link()), "nora")
+    back = began.return_from(began.redirect_to_provider(office.link()), "nora")
     page = office.browser().open(back)
     assert began.open(back).status_code == 410, "the state is used up, whatever happens"
     return page.status_code, words(page)
@@ -201,7 +202,7 @@ def _other_browser(office: Office) -> tuple[int, str]:
 
 def _replayed(office: Office) -> tuple[int, str]:
     browser = office.browser()
-    back = browser.return_from(browser.depart(office.link()), None)
+    back = browser.return_from(browser.redirect_to_provider(office.link()), None)
     assert browser.open(back).status_code == 403
     page = browser.open(back)
     return page.status_code, words(page)
@@ -220,13 +221,13 @@ def _no_state(office: Office) -> tuple[int, str]:
 
 def _no_code(office: Office) -> tuple[int, str]:
     browser = office.browser()
-    page = browser.open(callback(state=query(browser.depart(office.link()))["state"]))
+    page = browser.open(callback(state=query(browser.redirect_to_provider(office.link()))["state"]))
     return page.status_code, words(page)
 
 
 def _late(office: Office) -> tuple[int, str]:
     browser = office.browser()
-    back = browser.return_from(browser.depart(office.link()), "nora")
+    back = browser.return_from(browser.redirect_to_provider(office.link()), "nora")
     office.clock.forward(minutes=10, seconds=1)
     page = browser.open(back)
     return page.status_code, words(page)
@@ -234,7 +235,7 @@ def _late(office: Office) -> tuple[int, str]:
 
 def _invented_code(office: Office) -> tuple[int, str]:
     browser = office.browser()
-    state = query(browser.depart(office.link()))["state"]
+    state = query(browser.redirect_to_provider(office.link()))["state"]
     page = browser.open(callback(code="invented", state=state))
     return page.status_code, words(page)
 
@@ -287,18 +288,18 @@ def _too_often(office: Office) -> tuple[int, str]:
 
 
 OUTCOMES: list[tuple[Callable[[Office], tuple[int, str]], int, str]] = [
-    (_used_link, 410, "was used already"),
-    (_used_link_pressed, 410, "was used already"),
+    (_used_link, 410, "was already used"),
+    (_used_link_pressed, 410, "was already used"),
     (_older_state, 400, "replaced by a newer one"),
     (_old_link, 410, "more than 15 minutes old"),
     (_old_link_pressed, 410, "more than 15 minutes old"),
-    (_changed_link, 400, "it was changed"),
-    (_other_payload, 400, "it was changed"),
-    (_nonsense_link, 400, "it was changed"),
-    (_forgotten_link, 410, "no longer known"),
+    (_changed_link, 400, "was changed"),
+    (_other_payload, 400, "was changed"),
+    (_nonsense_link, 400, "was changed"),
+    (_forgotten_link, 410, "no longer works"),
     (_denied, 403, "You declined on Kick"),
     (_other_error, 400, "did not accept this sign-in"),
-    (_other_browser, 400, "began in another browser"),
+    (_other_browser, 400, "started in another browser"),
     (_replayed, 410, "sign-in was already used"),
     (_unknown_state, 400, "has expired or was replaced"),
     (_no_state, 400, "has expired or was replaced"),
@@ -344,7 +345,7 @@ def test_oauth_url_opened_in_a_new_browser_redirects_to_the_page(
 
 def test_state_is_used_up_even_after_a_failure(office: Office) -> None:
     browser = office.browser()
-    back = browser.return_from(browser.depart(office.link()), "nora")
+    back = browser.return_from(browser.redirect_to_provider(office.link()), "nora")
     office.kick.fault(token__500=1)
     assert browser.open(back).status_code == 503
     assert browser.open(back).status_code == 410
@@ -375,8 +376,8 @@ def test_tokens_of_the_wrong_account_are_revoked(
 def test_browser_back_from_kick_keeps_the_link_valid(office: Office) -> None:
     """Each departure has a state and a verifier of its own, and the last one counts."""
     link, browser = office.link(), office.browser()
-    first = query(browser.depart(link))
-    again = browser.depart(link)
+    first = query(browser.redirect_to_provider(link))
+    again = browser.redirect_to_provider(link)
     for name in ("state", "code_challenge"):
         assert query(again)[name] != first[name]
     assert browser.open(browser.return_from(again, "nora")).status_code == 200
@@ -388,8 +389,8 @@ def test_of_many_simultaneous_departures_one_can_return(office: Office) -> None:
     url = urlsplit(office.link()).path
     link = LINKS.read(office.services.settings, url.rsplit("/", 1)[1], office.clock())
 
-    def depart(_number: int) -> str:
-        return FLOW.depart(office.services, link)[1]
+    def redirect_to_provider(_number: int) -> str:
+        return FLOW.redirect_to_provider(office.services, link)[1]
 
     def take(state: str) -> bool:
         try:
@@ -398,14 +399,14 @@ def test_of_many_simultaneous_departures_one_can_return(office: Office) -> None:
             return False
 
     with ThreadPoolExecutor(8) as pool:
-        states = list(pool.map(depart, range(8)))
+        states = list(pool.map(redirect_to_provider, range(8)))
         assert sum(pool.map(take, states)) == 1
     with pytest.raises(LinkUsed):
-        FLOW.depart(office.services, link)
+        FLOW.redirect_to_provider(office.services, link)
 
 
 def test_state_is_taken_once_by_simultaneous_callbacks(office: Office) -> None:
-    state = query(office.browser().depart(office.link()))["state"]
+    state = query(office.browser().redirect_to_provider(office.link()))["state"]
 
     def take(_number: int) -> bool:
         try:
@@ -419,7 +420,7 @@ def test_state_is_taken_once_by_simultaneous_callbacks(office: Office) -> None:
 
 def test_channel_is_checked_when_the_streamer_returns(office: Office) -> None:
     browser = office.browser()
-    back = browser.return_from(browser.depart(office.link()), "nora")
+    back = browser.return_from(browser.redirect_to_provider(office.link()), "nora")
     follow(office.services.database, GUILD, VERA, "veraspins")
     assert browser.open(back).status_code == 403
     assert office.account() is None
@@ -474,7 +475,7 @@ def test_secrets_are_not_in_logs_or_titles(
             office.kick.fault(**fault)
             link, browser = office.link(), office.browser()
             titles.append(browser.open(link).text)
-            consent = browser.depart(link)
+            consent = browser.redirect_to_provider(link)
             back = browser.return_from(consent, person)
             titles.append(browser.open(back).text)
             secrets |= {urlsplit(link).path.rsplit("/", 1)[1], query(consent)["state"]}

@@ -231,7 +231,7 @@ def test_next_server_becomes_primary_when_primary_leaves(servers: Servers) -> No
 def test_connected_server_is_primary_until_it_disconnects(servers: Servers) -> None:
     servers.connect(OTHER_GUILD, hours(2))
     assert servers.current() == OTHER_GUILD
-    servers.do(OTHER_GUILD, hours(3), actions.disconnect_account)
+    servers.do(OTHER_GUILD, hours(3), actions.ACCOUNT.delete)
     assert servers.current() == GUILD
 
 

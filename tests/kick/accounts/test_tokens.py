@@ -12,11 +12,11 @@ from structlog.testing import capture_logs
 
 from core.guilds import actions as guilds
 from core.guilds.settings import ADMIN_CHANNEL
-from core.kick.accounts import connect, oauth
+from core.kick.accounts import oauth
+from core.kick.accounts.actions import ACCOUNT
 from core.kick.accounts.records import Account
-from core.kick.accounts.tokens import refresh_after_401, renew_due, user_token
+from core.kick.accounts.tokens import refresh_after_401, refresh_due, user_token
 from core.kick.client import client_of
-from core.kick.health import check_accounts
 from core.kit.database.connection import Database
 from core.kit.errors import Outage, Refusal
 from core.kit.oauth.tokens import GrantEnded, ReconnectNeeded, Tokens
@@ -35,7 +35,7 @@ def name_of(office: Office, token: str) -> str:
 
 def part(office: Office) -> tuple[str, str]:
     with office.services.database.begin() as tx:
-        [found] = check_accounts(tx, office.clock())
+        [found] = ACCOUNT.check_health(tx, office.clock())
     return found.state, found.reason
 
 
@@ -126,16 +126,16 @@ def test_expired_token_waits_during_kick_outage(office: Office) -> None:
     with pytest.raises(Outage):
         user_token(office.services, GUILD)
     with pytest.raises(Outage):
-        renew_due(office.services)
+        refresh_due(office.services)
     after = office.account()
     assert after is not None
     assert (after.state, after.refresh_token) == ("connected", before.refresh_token)
     assert part(office) == (
         "warn",
-        "Connected as NoraPlays, but its token could not be renewed yet.",
+        "Connected as NoraPlays, but its token could not be refreshed yet.",
     )
-    assert office.direct_messages("kick.reconnect") == []
-    renew_due(office.services)
+    assert office.direct_messages("guilds.reconnect") == []
+    refresh_due(office.services)
     assert part(office)[0] == "ok"
 
 
@@ -153,8 +153,8 @@ def test_ended_grant_is_reported_once_and_not_retried(office: Office, documented
     for _time in range(3):
         with pytest.raises(ReconnectNeeded):
             user_token(office.services, GUILD)
-        renew_due(office.services)
-    [(target, payload)] = office.direct_messages("kick.reconnect")
+        refresh_due(office.services)
+    [(target, payload)] = office.direct_messages("guilds.reconnect")
     assert target == {"user_id": ADMIN}
     assert payload["account"] == "NoraPlays"
     assert part(office) == (
@@ -173,7 +173,7 @@ def test_ended_grant_is_reported_in_the_admin_channel(office: Office) -> None:
     for _time in range(2):
         with pytest.raises(ReconnectNeeded):
             user_token(office.services, GUILD)
-    [(target, payload)] = office.direct_messages("kick.reconnect")
+    [(target, payload)] = office.direct_messages("guilds.reconnect")
     assert target == {"channel_id": 4711}
     assert payload["account"] == "NoraPlays"
 
@@ -186,7 +186,7 @@ def test_reconnecting_clears_the_error_and_next_end_is_reported(office: Office) 
         office.kick.tokens("end_all")
         with pytest.raises(ReconnectNeeded):
             user_token(office.services, GUILD)
-    assert len(office.direct_messages("kick.reconnect")) == 2
+    assert len(office.direct_messages("guilds.reconnect")) == 2
 
 
 def test_rejected_app_credentials_do_not_require_reconnecting(office: Office) -> None:
@@ -197,8 +197,8 @@ def test_rejected_app_credentials_do_not_require_reconnecting(office: Office) ->
         user_token(changed.services, GUILD)
     assert not isinstance(refused.value, ReconnectNeeded)
     with pytest.raises(Refusal, match="app"):
-        renew_due(changed.services)
-    assert office.direct_messages("kick.reconnect") == []
+        refresh_due(changed.services)
+    assert office.direct_messages("guilds.reconnect") == []
     assert name_of(office, user_token(office.services, GUILD)) == "NoraPlays"
 
 
@@ -226,9 +226,9 @@ def test_lost_encryption_key_is_reported_and_keeps_the_account(office: Office) -
     with pytest.raises(Refusal, match="a key that is missing"):
         user_token(changed.services, GUILD)
     assert office.account() == before
-    ended = connect.disconnect(changed.services, GUILD, ADMIN)
+    ended = ACCOUNT.disconnect(changed.services, GUILD, ADMIN)
     assert ended is not None
-    assert ended[1] is False
+    assert ended.is_revoked is False
 
 
 def test_missing_account_asks_to_connect(office: Office) -> None:
@@ -270,7 +270,7 @@ def test_all_due_accounts_are_refreshed_despite_a_failure(office: Office) -> Non
     office.expire(-1, OTHER_GUILD)
     office.kick.fault(token__500=1)
     with pytest.raises(Outage):
-        renew_due(office.services)
+        refresh_due(office.services)
     assert office.tokens(OTHER_GUILD) != before
 
 
@@ -280,9 +280,9 @@ def test_all_due_accounts_are_refreshed_despite_a_failure(office: Office) -> Non
 def test_disconnect_revokes_and_deletes_tokens(office: Office) -> None:
     office.connect()
     access, refresh = office.tokens()
-    ended = connect.disconnect(office.services, GUILD, ADMIN)
+    ended = ACCOUNT.disconnect(office.services, GUILD, ADMIN)
     assert ended is not None
-    assert (ended[0].name, ended[1]) == ("NoraPlays", True)
+    assert (ended.name, ended.is_revoked) == ("NoraPlays", True)
     assert office.account() is None
     client = client_of(office.services.settings)
     with pytest.raises(GrantEnded):
@@ -293,15 +293,15 @@ def test_disconnect_revokes_and_deletes_tokens(office: Office) -> None:
         "SELECT actor, action, target FROM guild_audit_log ORDER BY id DESC LIMIT 1"
     )
     assert audit == [(ADMIN, "kick.disconnect", "NoraPlays")]
-    assert connect.disconnect(office.services, GUILD, ADMIN) is None
+    assert ACCOUNT.disconnect(office.services, GUILD, ADMIN) is None
 
 
 def test_disconnect_during_kick_outage_deletes_tokens_and_reports_it(office: Office) -> None:
     office.connect()
     away = office.with_settings(kick_auth_url="http://127.0.0.1:1")
-    ended = connect.disconnect(away.services, GUILD, ADMIN)
+    ended = ACCOUNT.disconnect(away.services, GUILD, ADMIN)
     assert ended is not None
-    assert ended[1] is False
+    assert ended.is_revoked is False
     assert office.account() is None
 
 
@@ -349,4 +349,4 @@ def test_refresh_finishing_after_reconnect_keeps_the_new_tokens(
     assert token == office.tokens()[0]
     assert name_of(office, token) == "NoraPlays"
     assert part(office) == ("ok", "Connected as NoraPlays.")
-    assert office.direct_messages("kick.reconnect") == []
+    assert office.direct_messages("guilds.reconnect") == []

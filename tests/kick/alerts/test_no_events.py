@@ -8,6 +8,7 @@ from sqlalchemy import Connection, select, text
 
 from core.guilds import actions as guild_actions
 from core.guilds import store as guilds
+from core.guilds.records import SelfTest, TestState
 from core.guilds.settings import ADMIN_CHANNEL
 from core.guilds.store import Channel
 from core.inbox import actions as inbox
@@ -19,7 +20,6 @@ from core.kick.feed.records import FeedState
 from core.kick.health import check_deliveries
 from core.kick.intake import store
 from core.kick.intake.rules import AlertSettings
-from core.kick.records import SelfTest, TestState
 from core.kit.database.records import PlatformUserId
 from core.kit.database.work import Work
 from core.outbox.records import messages
@@ -144,7 +144,7 @@ def test_failed_selftest_is_evidence(
     channel.webhooks_missing_since = None
     channel.polled()
     channel.passes(10)
-    test = SelfTest(key="k", sent_at=channel.now, state=state)
+    test = SelfTest(platform="kick", key="k", sent_at=channel.now, state=state)
     act(channel.tx, guild_id, Work.add, test)
     channel.passes(1)
     assert channel.kinds() == kinds

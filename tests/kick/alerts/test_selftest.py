@@ -9,6 +9,7 @@ from sqlalchemy import Connection, select, update
 
 from core.guilds import actions as guild_actions
 from core.guilds import store as guilds
+from core.guilds.records import SelfTest
 from core.guilds.store import Channel
 from core.inbox import actions as inbox
 from core.inbox.records import deliveries
@@ -16,7 +17,6 @@ from core.inbox.store import Delivery
 from core.kick.alerts import run_selftests
 from core.kick.intake import store as intake
 from core.kick.intake.rules import AlertSettings
-from core.kick.records import SelfTest
 from core.kit.runtime.bus import LocalBus
 from core.kit.services import Services
 from core.outbox.records import messages

@@ -19,12 +19,10 @@ from core.guilds.channels import note_trouble
 from core.guilds.records import AuditEntry
 from core.guilds.settings import ADMIN_CHANNEL
 from core.kick import health as kick_health
-from core.kick import messages as kick_messages
 from core.kick.accounts.store import set_bot
 from core.kick.alerts import check
 from core.kick.bodies import WEBHOOK_KINDS
-from core.kick.chat import selftest
-from core.kick.chat.actions import say, say_for, send_kick_message
+from core.kick.chat.actions import CHAT, say, send_kick_message
 from core.kick.chat.transport import KickTransport
 from core.kick.discord import KickChecks
 from core.kick.feature import FEATURE
@@ -40,7 +38,6 @@ from core.kit.services import Services
 from core.outbox.actions import find_message
 from core.outbox.chat import MAX_CHARACTERS, SEPARATOR, how_many_fit
 from core.outbox.records import messages
-from core.outbox.selftest import Result
 from core.outbox.sender import Sender
 from sandbox.kick.driver import KickDriver
 from tests.acting import act
@@ -129,7 +126,7 @@ async def test_admin_say_is_sent_and_audited(
 ) -> None:
     for _time in range(2):  # the same words twice are two lines
         with unconnected.work_in(guild_id, 77) as work:
-            say_for(work, unconnected, "Welcome!")
+            CHAT.say_for(work, unconnected, "Welcome!")
     async with sending(unconnected):
         await until_async(lambda: texts(kick) == ["Welcome! • Welcome!"])
     with unconnected.database.begin() as tx:
@@ -137,20 +134,18 @@ async def test_admin_say_is_sent_and_audited(
         assert [tuple(row) for row in noted] == [("kick.say", 77, "Welcome!")] * 2
 
 
-@pytest.mark.parametrize(
-    ("line", "words"), [("  ", "nothing to say"), ("x" * 501, "501 characters")]
-)
+@pytest.mark.parametrize(("line", "words"), [("  ", "is empty"), ("x" * 501, "501 characters")])
 def test_message_kick_would_reject_is_refused(
     unconnected: Services, guild_id: int, line: str, words: str
 ) -> None:
     with unconnected.work_in(guild_id, 77) as work, pytest.raises(Refusal, match=words):
-        say_for(work, unconnected, line)
+        CHAT.say_for(work, unconnected, line)
 
 
 def test_say_without_identity_explains_why(unconnected: Services, guild_id: int) -> None:
     reason = without_bot_account(unconnected)
     with reason.work_in(guild_id, 77) as work, pytest.raises(Refusal) as refused:
-        say_for(work, reason, "hello")
+        CHAT.say_for(work, reason, "hello")
     assert "/connect_kick" in refused.value.remedy
 
 
@@ -242,9 +237,9 @@ async def test_selftest_reports_a_missing_webhook(
     unconnected: Services, kick: KickDriver, guild_id: int
 ) -> None:
     async with sending(unconnected):
-        result = await selftest.run(unconnected, guild_id, impatient(unconnected))
-    assert result == Result(was_sent=True)
-    assert "no webhook came back" in str(kick_messages.selftest(result).title)
+        result = await CHAT.test(unconnected, guild_id, impatient(unconnected))
+    assert (result.was_sent, result.returned_after) == (True, None)
+    assert "No webhook came from Kick" in CHAT.describe(result)[1]
 
 
 async def test_failed_manual_selftest_is_evidence_for_the_alert(
@@ -267,7 +262,7 @@ async def test_failed_manual_selftest_is_evidence_for_the_alert(
         act(tx, guild_id, change_setting, ADMIN_CHANNEL, 555)
     assert kinds_after(-10) == []
     async with sending(unconnected):
-        await selftest.run(unconnected, guild_id, impatient(unconnected))
+        await CHAT.test(unconnected, guild_id, impatient(unconnected))
     assert kinds_after(1) == ["kick.line"]
     assert kinds_after(10) == ["kick.line", "kick.no_events"]
 
@@ -277,7 +272,7 @@ async def test_selftest_reports_why_sending_failed(
 ) -> None:
     kick.faults({"kick.api.401": 9})
     async with sending(unconnected):
-        result = await selftest.run(unconnected, guild_id, impatient(unconnected))
+        result = await CHAT.test(unconnected, guild_id, impatient(unconnected))
     assert not result.was_sent
     assert "KICK_BOT_USER_TOKEN" in str(result.trouble)
 
@@ -307,7 +302,7 @@ def test_report_for_server_without_channel_asks_to_choose_one(
 def test_report_names_what_is_missing(unconnected: Services, guild_id: int) -> None:
     found = states(unconnected, guild_id)
     assert found["kick_channel"] == found["broadcaster id"] == "ok"
-    assert found["chatroom id"] == found["OAuth token"] == "warn"
+    assert found["chatroom id"] == found["streamer's account"] == "warn"
     assert found["chat.message.sent"] == "down"
     assert found["chat"] == "ok"
 
@@ -395,7 +390,7 @@ def test_report_names_a_connected_account_that_is_not_the_streamer(
     connected: Services, guild_id: int
 ) -> None:
     follow(connected.database, guild_id, VERA, "veraspins")
-    token = line_of("OAuth token", connected, guild_id)
+    token = line_of("streamer's account", connected, guild_id)
     assert (token.state, token.found) == (
         "down",
         "NoraPlays is connected, but the channel is veraspins.",
@@ -406,13 +401,13 @@ def test_report_shows_connected_streamer_and_token_expiry(
     connected: Services, guild_id: int
 ) -> None:
     lines = examine(connected, guild_id)
-    token = next(line for line in lines if line.name == "OAuth token")
+    token = next(line for line in lines if line.name == "streamer's account")
     assert (token.state, token.found) == ("ok", "Connected as NoraPlays.")
     ends_at = token.at
     assert ends_at is not None
     late = replace(connected, clock=lambda: ends_at)
-    assert states(late, guild_id)["OAuth token"] == "warn"
+    assert states(late, guild_id)["streamer's account"] == "warn"
     text = str(check_report("Kick", lines).to_dict())
-    assert f"Connected as NoraPlays. · ends <t:{int(ends_at.timestamp())}:R>" in text
+    assert f"Connected as NoraPlays. · token ends <t:{int(ends_at.timestamp())}:R>" in text
     assert "NoraPlays" in text
     assert str(NORA) in text

@@ -9,11 +9,11 @@ from structlog.testing import capture_logs
 from werkzeug.test import TestResponse
 
 from core.kick.accounts import connect as connecting
-from core.kick.accounts.rules import challenge_of
 from core.kit.oauth.signed_links import PersonalLink
 from core.kit.runtime.crypto import vault_of
 from core.people.linking import actions
 from core.people.linking.actions import FLOWS
+from sandbox.kick.tokens import challenge_of
 from tests.conftest import GUILD, OTHER_GUILD
 from tests.kick.accounts.rig import callback, query, words
 from tests.people.linking.rig import AVATAR, MIA, SAM, Desk
@@ -42,7 +42,7 @@ def test_viewing_the_page_does_not_use_the_link(desk: Desk) -> None:
 
 
 def test_redirect_to_kick_requests_only_the_name(desk: Desk) -> None:
-    asked = query(desk.browser().depart(desk.ask()))
+    asked = query(desk.browser().redirect_to_provider(desk.ask()))
     assert asked["response_type"] == "code"
     assert asked["redirect_uri"] == "http://localhost:8080/auth/kick/callback"
     assert asked["code_challenge_method"] == "S256"
@@ -92,7 +92,8 @@ def test_links_are_isolated_per_server(desk: Desk) -> None:
 
 def test_one_browser_can_link_in_two_servers_at_once(desk: Desk) -> None:
     browser = desk.browser()
-    consents = [browser.depart(desk.ask(guild_id=server)) for server in (GUILD, OTHER_GUILD)]
+    links = [desk.ask(guild_id=server) for server in (GUILD, OTHER_GUILD)]
+    consents = [browser.redirect_to_provider(link) for link in links]
     for consent in consents:
         assert browser.open(browser.return_from(consent, "mia")).status_code == 200
     assert desk.find(guild_id=GUILD)
@@ -137,7 +138,7 @@ def _used_link_pressed(desk: Desk) -> TestResponse:
 def _declined_after_leaving(desk: Desk) -> TestResponse:
     """Back from Kick's page, the viewer sees that the link is somebody else's."""
     link, browser = desk.ask(), desk.browser()
-    back = browser.return_from(browser.depart(link), "mia")
+    back = browser.return_from(browser.redirect_to_provider(link), "mia")
     assert browser.decline(link).status_code == 200
     return browser.open(back)
 
@@ -145,14 +146,14 @@ def _declined_after_leaving(desk: Desk) -> TestResponse:
 def _older_state(desk: Desk) -> TestResponse:
     """Two tabs at Kick with one link; the consent of the first one comes back."""
     link, browser = desk.ask(), desk.browser()
-    back = browser.return_from(browser.depart(link), "mia")
-    browser.depart(link)
+    back = browser.return_from(browser.redirect_to_provider(link), "mia")
+    browser.redirect_to_provider(link)
     return browser.open(back)
 
 
 def _old_link_after_leaving(desk: Desk) -> TestResponse:
     link, browser = desk.ask(), desk.browser()
-    browser.depart(link)
+    browser.redirect_to_provider(link)
     desk.clock.forward(hours=1, seconds=2)
     return browser.open(link)
 
@@ -223,19 +224,19 @@ def _denied(desk: Desk) -> TestResponse:
 
 def _other_error(desk: Desk) -> TestResponse:
     browser = desk.browser()
-    state = query(browser.depart(desk.ask()))["state"]
+    state = query(browser.redirect_to_provider(desk.ask()))["state"]
     return browser.open(callback(error="invalid_scope", state=state))
 
 
 def _other_browser(desk: Desk) -> TestResponse:
     began = desk.browser()
-    back = began.return_from(began.depart(desk.ask()), "mia")
+    back = began.return_from(began.redirect_to_provider(desk.ask()), "mia")
     return desk.browser().open(back)
 
 
 def _replayed(desk: Desk) -> TestResponse:
     browser = desk.browser()
-    back = browser.return_from(browser.depart(desk.ask()), None)
+    back = browser.return_from(browser.redirect_to_provider(desk.ask()), None)
     assert browser.open(back).status_code == 403
     return browser.open(back)
 
@@ -246,26 +247,26 @@ def _unknown_state(desk: Desk) -> TestResponse:
 
 def _no_code(desk: Desk) -> TestResponse:
     browser = desk.browser()
-    return browser.open(callback(state=query(browser.depart(desk.ask()))["state"]))
+    return browser.open(callback(state=query(browser.redirect_to_provider(desk.ask()))["state"]))
 
 
 def _late(desk: Desk) -> TestResponse:
     browser = desk.browser()
-    back = browser.return_from(browser.depart(desk.ask()), "mia")
+    back = browser.return_from(browser.redirect_to_provider(desk.ask()), "mia")
     desk.clock.forward(minutes=10, seconds=1)
     return browser.open(back)
 
 
 def _key_changed(desk: Desk) -> TestResponse:
     browser = desk.browser()
-    back = browser.return_from(browser.depart(desk.ask()), "mia")
+    back = browser.return_from(browser.redirect_to_provider(desk.ask()), "mia")
     desk.rows("UPDATE people_link_attempts SET verifier = 'sealed otherwise' RETURNING 1")
     return browser.open(back)
 
 
 def _invented_code(desk: Desk) -> TestResponse:
     browser = desk.browser()
-    state = query(browser.depart(desk.ask()))["state"]
+    state = query(browser.redirect_to_provider(desk.ask()))["state"]
     return browser.open(callback(code="invented", state=state))
 
 
@@ -304,24 +305,24 @@ def _too_often(desk: Desk) -> TestResponse:
 
 
 OUTCOMES: list[tuple[Outcome, int, str, str | None]] = [
-    (_used_link, 410, "link was used already", "denied"),
-    (_used_link_pressed, 410, "link was used already", "denied"),
+    (_used_link, 410, "link was already used", "denied"),
+    (_used_link_pressed, 410, "link was already used", "denied"),
     (_declined_after_leaving, 410, "sign-in was already used", "not_me"),
     (_older_state, 400, "replaced by a newer one", None),
     (_old_link_after_leaving, 410, "more than 60 minutes old", "expired"),
-    (_declined_link, 410, "was used already", "not_me"),
+    (_declined_link, 410, "was already used", "not_me"),
     (_old_link, 410, "more than 60 minutes old", "expired"),
     (_old_link_pressed, 410, "more than 60 minutes old", "expired"),
-    (_changed_link, 400, "it was changed", None),
-    (_other_payload, 400, "it was changed", None),
-    (_streamers_link, 400, "it was changed", None),
-    (_link_without_a_signature, 400, "it was changed", None),
-    (_nonsense_link, 400, "it was changed", None),
-    (_forgotten_link, 410, "no longer known", None),
+    (_changed_link, 400, "was changed", None),
+    (_other_payload, 400, "was changed", None),
+    (_streamers_link, 400, "was changed", None),
+    (_link_without_a_signature, 400, "was changed", None),
+    (_nonsense_link, 400, "was changed", None),
+    (_forgotten_link, 410, "no longer works", None),
     (_linked_by_now, 409, "is linked already", None),
     (_denied, 403, "You declined on Kick", "denied"),
     (_other_error, 400, "did not accept this sign-in", "not_accepted"),
-    (_other_browser, 400, "began in another browser", "other_browser"),
+    (_other_browser, 400, "started in another browser", "other_browser"),
     (_replayed, 410, "sign-in was already used", "denied"),
     (_unknown_state, 400, "has expired or was replaced", None),
     (_no_code, 400, "did not accept this sign-in", "not_accepted"),
@@ -357,8 +358,8 @@ def test_errors_show_a_readable_page_and_link_nothing(
 def test_browser_back_from_kick_keeps_the_link_valid(desk: Desk) -> None:
     """Each departure has a state and a verifier of its own, and the last one counts."""
     link, browser = desk.ask(), desk.browser()
-    first = query(browser.depart(link))
-    again = browser.depart(link)
+    first = query(browser.redirect_to_provider(link))
+    again = browser.redirect_to_provider(link)
     for name in ("state", "code_challenge"):
         assert query(again)[name] != first[name]
     assert browser.open(browser.return_from(again, "mia")).status_code == 200
@@ -370,8 +371,8 @@ def test_browser_back_from_kick_keeps_the_link_valid(desk: Desk) -> None:
 def test_link_can_be_followed_in_a_second_browser(desk: Desk) -> None:
     """A viewer who is not signed in to Kick in one browser opens the link in another."""
     link, phone, computer = desk.ask(), desk.browser(), desk.browser()
-    from_phone = phone.return_from(phone.depart(link), "mia")
-    from_computer = computer.return_from(computer.depart(link), "mia")
+    from_phone = phone.return_from(phone.redirect_to_provider(link), "mia")
+    from_computer = computer.return_from(computer.redirect_to_provider(link), "mia")
     assert phone.open(from_phone).status_code == 400
     assert desk.find() is None
     assert computer.open(from_computer).status_code == 200
@@ -450,7 +451,7 @@ def test_account_linked_to_another_member_is_rejected_without_naming_them(desk: 
 
 def test_second_account_of_a_member_is_rejected(desk: Desk) -> None:
     browser = desk.browser()
-    back = browser.return_from(browser.depart(desk.ask()), "sam")
+    back = browser.return_from(browser.redirect_to_provider(desk.ask()), "sam")
     desk.link(MIA, "mia")
     page = browser.open(back)
     assert page.status_code == 409
@@ -460,7 +461,7 @@ def test_second_account_of_a_member_is_rejected(desk: Desk) -> None:
 
 def test_linking_the_same_accounts_again_is_no_conflict(desk: Desk) -> None:
     browser = desk.browser()
-    back = browser.return_from(browser.depart(desk.ask()), "mia")
+    back = browser.return_from(browser.redirect_to_provider(desk.ask()), "mia")
     first = desk.link()
     assert browser.open(back).status_code == 200
     assert desk.find() == first

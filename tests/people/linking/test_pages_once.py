@@ -30,7 +30,7 @@ from tests.privacy.scene import KEPT, VAULT
 
 def test_state_is_used_up_even_after_a_failure(desk: Desk) -> None:
     browser = desk.browser()
-    back = browser.return_from(browser.depart(desk.ask()), "mia")
+    back = browser.return_from(browser.redirect_to_provider(desk.ask()), "mia")
     desk.kick.fault(token__500=1)
     assert browser.open(back).status_code == 503
     assert browser.open(back).status_code == 410
@@ -42,8 +42,8 @@ def test_of_many_simultaneous_departures_one_can_return(desk: Desk) -> None:
     token = urlsplit(desk.ask()).path.rsplit("/", 1)[1]
     link = FLOWS["kick"].links.read(desk.services.settings, token, desk.clock())
 
-    def depart(_number: int) -> str:
-        return FLOWS["kick"].depart(desk.services, link)[1]
+    def redirect_to_provider(_number: int) -> str:
+        return FLOWS["kick"].redirect_to_provider(desk.services, link)[1]
 
     def take(state: str) -> bool:
         try:
@@ -52,11 +52,11 @@ def test_of_many_simultaneous_departures_one_can_return(desk: Desk) -> None:
             return False
 
     with ThreadPoolExecutor(8) as pool:
-        states = list(pool.map(depart, range(8)))
+        states = list(pool.map(redirect_to_provider, range(8)))
         assert len(set(states)) == 8
         assert sum(pool.map(take, states)) == 1
     with pytest.raises(LinkUsed):
-        FLOWS["kick"].depart(desk.services, link)
+        FLOWS["kick"].redirect_to_provider(desk.services, link)
 
 
 @pytest.mark.parametrize("round_", range(5))
@@ -64,7 +64,7 @@ def test_simultaneous_return_and_departure_use_the_link_once(desk: Desk, round_:
     """Whichever comes first: never do both departures count."""
     token = urlsplit(desk.ask()).path.rsplit("/", 1)[1]
     link = FLOWS["kick"].links.read(desk.services.settings, token, desk.clock())
-    first, barrier = FLOWS["kick"].depart(desk.services, link)[1], Barrier(2)
+    first, barrier = FLOWS["kick"].redirect_to_provider(desk.services, link)[1], Barrier(2)
 
     def come_back(state: str) -> bool:
         barrier.wait()
@@ -76,7 +76,7 @@ def test_simultaneous_return_and_departure_use_the_link_once(desk: Desk, round_:
     def follow_again() -> str | None:
         barrier.wait()
         try:
-            return FLOWS["kick"].depart(desk.services, link)[1]
+            return FLOWS["kick"].redirect_to_provider(desk.services, link)[1]
         except LinkUsed:
             return None
 
@@ -89,7 +89,7 @@ def test_simultaneous_return_and_departure_use_the_link_once(desk: Desk, round_:
 
 
 def test_state_is_taken_once_by_simultaneous_callbacks(desk: Desk) -> None:
-    state = query(desk.browser().depart(desk.ask()))["state"]
+    state = query(desk.browser().redirect_to_provider(desk.ask()))["state"]
 
     def take(_number: int) -> bool:
         try:
@@ -140,7 +140,7 @@ def test_tokens_are_revoked_at_kick(
 def test_interrupted_attempt_is_reported_by_dm(desk: Desk) -> None:
     """The product was stopped after the state had been used up."""
     browser = desk.browser()
-    FLOWS["kick"].take(desk.services, query(browser.depart(desk.ask()))["state"])
+    FLOWS["kick"].take(desk.services, query(browser.redirect_to_provider(desk.ask()))["state"])
     actions.give_up(desk.services)
     assert desk.outcomes() == [None]
     desk.clock.forward(minutes=6)
@@ -154,7 +154,7 @@ def test_interrupted_attempt_is_reported_by_dm(desk: Desk) -> None:
 
 def test_member_forgotten_during_the_callback_is_not_linked(desk: Desk) -> None:
     browser = desk.browser()
-    back = query(browser.return_from(browser.depart(desk.ask()), "mia"))
+    back = query(browser.return_from(browser.redirect_to_provider(desk.ask()), "mia"))
     taken = FLOWS["kick"].take(desk.services, back["state"])
     with desk.services.database.begin() as tx:
         privacy.forget(tx, KEPT, privacy.who_asks(tx, GUILD, MIA, [], desk.clock()), VAULT)
@@ -168,7 +168,7 @@ def test_member_forgotten_during_the_callback_is_not_linked(desk: Desk) -> None:
 def test_simultaneous_forget_and_link_ends_unlinked(desk: Desk, round_: int) -> None:
     """Whichever comes first, and the two never wait for each other in a circle."""
     browser, barrier = desk.browser(), Barrier(2)
-    back = query(browser.return_from(browser.depart(desk.ask()), "mia"))
+    back = query(browser.return_from(browser.redirect_to_provider(desk.ask()), "mia"))
     taken = FLOWS["kick"].take(desk.services, back["state"])
 
     def finish() -> None:
@@ -249,7 +249,7 @@ def test_secrets_are_not_in_logs_or_titles(desk: Desk, caplog: pytest.LogCapture
             desk.kick.fault(**fault)
             link, browser = desk.ask(), desk.browser()
             texts.append(browser.open(link).text)
-            consent = browser.depart(link)
+            consent = browser.redirect_to_provider(link)
             back = browser.return_from(consent, person)
             texts.append(browser.open(back).text)
             secrets |= {urlsplit(link).path.rsplit("/", 1)[1], query(consent)["state"]}

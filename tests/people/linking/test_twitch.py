@@ -78,7 +78,7 @@ def test_link_of_one_platform_does_not_work_for_the_other(desk: Desk) -> None:
 
 def test_state_of_one_platform_is_not_taken_by_the_other(desk: Desk, twitch: TwitchDriver) -> None:
     browser = desk.browser(twitch)
-    back = browser.return_from(browser.depart(desk.ask(platform="twitch")), "mia")
+    back = browser.return_from(browser.redirect_to_provider(desk.ask(platform="twitch")), "mia")
     page = browser.open(back.replace("/auth/twitch/", "/auth/kick/"))
     assert page.status_code == 400
     assert desk.find() is None

@@ -1,0 +1,1 @@
+"""The product in a simulated world: one seed decides order, time and faults."""
