@@ -80,7 +80,9 @@ class HuntGuild:
         when = when or {"seconds": (self.at - NOON).total_seconds() + 0.5}
         message = chat_message(self.id, text, name=name, user_id=user_id, **when)
         cache_of(self.tx).clear()
-        (command,) = (one for one in FEATURE.chat_commands if message.command in one.names)
+        (command,) = (
+            command for command in FEATURE.chat_commands if message.command in command.names
+        )
         command.run(self.tx, [message])
 
     @property
@@ -104,15 +106,15 @@ class HuntGuild:
 
     def said(self) -> list[str]:
         """What was said in the stream's chat."""
-        shown = (one for one in self.posted() if one.service == "kick")
-        return [FEATURE.lines[one.kind](one.payload) for one in shown]
+        shown = (message for message in self.posted() if message.service == "kick")
+        return [FEATURE.lines[message.kind](message.payload) for message in shown]
 
     def shown(self) -> dict[str, Any]:
         """What the hunt's message shows now."""
         return self.posted("bonus_hunt.message")[-1].payload
 
     def published(self) -> list[tuple[str, dict[str, Any]]]:
-        """What is told about guesses, oldest first."""
+        """Chat lines about guesses, oldest first."""
         found = self.tx.execute(
             select(deliveries.c.kind, deliveries.c.body)
             .where(deliveries.c.source == OWN_SOURCE, deliveries.c.kind.startswith("Guess"))

@@ -127,7 +127,7 @@ def test_bonuses_are_found_in_the_catalogue_and_know_who_asked(guild: HuntGuild)
         Decimal("0.40"),
     )
     assert guild.do(actions.add_typed, "My own game", "1", "@MadCats").viewer_id == viewer_id
-    assert [one.viewer_name for one in guild.view.bonuses] == ["MadCats", "MadCats"]
+    assert [bonus.viewer_name for bonus in guild.view.bonuses] == ["MadCats", "MadCats"]
     row = guild.shown()["rows"][1]
     assert (row["position"], row["slot"], row["viewer"]) == (2, "My own game", "MadCats")
     assert (row["bet"], row["payout"], row["skipped"]) == ("1.00000000", None, False)

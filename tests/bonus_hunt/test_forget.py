@@ -34,7 +34,7 @@ def test_a_forgotten_viewer_is_gone_from_hunt_and_message(tx: Connection, guild_
     forget(tx, guild_id)
     assert guild.guesses() == {"LeoLion": "90"}
     assert len(guild.posted("bonus_hunt.message")) > edits
-    assert NAME not in str([one.payload for one in guild.posted()])
+    assert NAME not in str([message.payload for message in guild.posted()])
     view = guild.view
     assert (view.figures.returned, view.hunt.winning_guess) == (Decimal(70), Decimal(60))
     assert [view.hunt.viewer_name, view.bonuses[0].viewer_name] == [f"forgotten-{viewer_id}"] * 2

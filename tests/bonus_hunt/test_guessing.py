@@ -247,7 +247,9 @@ def test_nobody_wins_if_nobody_guessed_or_nothing_was_opened(guild: HuntGuild) -
 def test_without_a_kick_channel_nothing_is_said(guild: HuntGuild, other_guild_id: int) -> None:
     guessing_open(guild, (1, "50"))
     play(guild, "40")
-    assert [one.kind for one in guild.posted() if one.service == "kick"] == ["bonus_hunt.guessed"]
+    assert [message.kind for message in guild.posted() if message.service == "kick"] == [
+        "bonus_hunt.guessed"
+    ]
 
 
 def test_another_server_is_the_primary_one_of_the_channel(

@@ -64,7 +64,7 @@ def hunt_of(name: str = "Friday", *bonuses: Bonus, cost: str = "100") -> View:
         started_at=NOON,
         channel_id=ChannelId(5),
     )
-    return View(hunt, bonuses, figures(hunt.start_cost, [one.line for one in bonuses]))
+    return View(hunt, bonuses, figures(hunt.start_cost, [bonus.line for bonus in bonuses]))
 
 
 def bonus(position: int, slot: str = "Mental", payout: str | None = None) -> Bonus:

@@ -34,7 +34,7 @@ SIXTY = """
 
 def sixty() -> list[tuple[str, str]]:
     """(bet, payout) of the hunt above."""
-    found = [tuple(one.split()) for one in SIXTY.split(";")]
+    found = [tuple(pair.split()) for pair in SIXTY.split(";")]
     assert len(found) == 60
     return [(bet, payout) for bet, payout in found]
 

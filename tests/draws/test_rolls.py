@@ -92,7 +92,7 @@ def test_verifier_agrees_and_finds_every_change() -> None:
         with pytest.raises(ValueError, match=why):
             verify(written(bad))
 
-    loser = next(n for n, one in enumerate(good["results"]) if not one["won"])
+    loser = next(n for n, result in enumerate(good["results"]) if not result["won"])
     refused(lambda b: b["results"][loser].update(won=True, payout=130), "by the rule")
     refused(lambda b: b["results"][loser].update(payout=1), "by the rule")
     refused(lambda b: b["results"][0].update(account="kick:99"), "replaced by another")
@@ -165,4 +165,4 @@ def test_chances_of_nothing_and_of_everything(chance: int) -> None:
     bet = LOW._replace(chance=chance)
     results = [rolls.roll(SEED, bytes(64), place, bet) for place in range(1, 500)]
     assert {result.won for result in results} == {chance > 0}
-    assert all(LOW.lowest <= one.multiplier <= LOW.highest for one in results if one.won)
+    assert all(LOW.lowest <= result.multiplier <= LOW.highest for result in results if result.won)

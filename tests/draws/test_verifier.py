@@ -29,8 +29,8 @@ FOREIGN = Draw(FIVE.tickets, replace(TERMS, chain=OTHER_CHAIN), replace(BEACON, 
 
 def twisted(raw: bytes, **changes: Any) -> bytes:
     """The bundle with some of its parts replaced, written as a bundle is written."""
-    told = {**json.loads(raw), **changes}
-    return (json.dumps(told, sort_keys=True, separators=(",", ":")) + "\n").encode()
+    altered = {**json.loads(raw), **changes}
+    return (json.dumps(altered, sort_keys=True, separators=(",", ":")) + "\n").encode()
 
 
 @pytest.mark.parametrize(
@@ -67,8 +67,8 @@ def test_verifier_repeats_any_draw(
 def test_old_proof_is_still_verified() -> None:
     """Of a list without claimants, as the bot wrote it then."""
     raw = (FILE.parents[1] / "tests" / "draws" / "proof_of_version_2.json").read_bytes()
-    told, posted = verify(raw)
-    assert (told["format"], len(posted)) == ("regulars draw 2", 5)
+    verified, posted = verify(raw)
+    assert (verified["format"], len(posted)) == ("regulars draw 2", 5)
 
 
 @pytest.mark.parametrize("draw", [FIVE, CLAIMED], ids=["2", "3"])

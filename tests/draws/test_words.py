@@ -76,7 +76,7 @@ def test_public_beacon_is_claimed_in_one_place() -> None:
         for line in path.read_text().splitlines()
         if said.search(line) and '"""' not in line and not denied.search(line)
     ]
-    assert [one for one in wrong if "recommended" not in one and "not use the" not in one] == []
+    assert [line for line in wrong if "recommended" not in line and "not use the" not in line] == []
 
 
 @pytest.mark.parametrize(

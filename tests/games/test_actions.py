@@ -122,7 +122,9 @@ def test_changes_at_the_same_time_are_all_kept(database: Database, guild_id: int
         for n in range(4)
     ]
     with cleaned(database):
-        all_at_once(database, [*acts, (guild_id, lambda one: one.do(actions.ban_game, "Mental"))])
+        all_at_once(
+            database, [*acts, (guild_id, lambda server: server.do(actions.ban_game, "Mental"))]
+        )
         with database.begin() as tx:
             game = Guild(tx, guild_id).do(actions.get_index).titled("Mental")
     assert game is not None

@@ -103,7 +103,9 @@ class HeistGuild:
     def handle(self, messages: Sequence[ChatMessageSent]) -> None:
         """A batch of lines with one command, whenever they were typed."""
         cache_of(self.tx).clear()
-        (command,) = (one for one in FEATURE.chat_commands if messages[0].command in one.names)
+        (command,) = (
+            command for command in FEATURE.chat_commands if messages[0].command in command.names
+        )
         with handled_at(self.tx, self.at):
             command.run(self.tx, messages)
 
@@ -174,18 +176,18 @@ class HeistGuild:
 
     def crew(self) -> list[str]:
         """`viewer stake risk`, in order."""
-        return [f"{one.viewer_name} {one.stake} {one.risk}" for one in self.view.crew]
+        return [f"{player.viewer_name} {player.stake} {player.risk}" for player in self.view.crew]
 
     def refusals(self) -> dict[str, str | None]:
-        return {one.viewer_name: one.reason for one in self.view.refused}
+        return {player.viewer_name: player.reason for player in self.view.refused}
 
     def posted(self, *kinds: str) -> list[Posted]:
         return posted(self.tx, self.id, *kinds)
 
     def said(self) -> list[str]:
         """What was said in the stream's chat."""
-        shown = (one for one in self.posted() if one.service in ("kick", "twitch"))
-        return [FEATURE.lines[one.kind](one.payload) for one in shown]
+        shown = (message for message in self.posted() if message.service in ("kick", "twitch"))
+        return [FEATURE.lines[message.kind](message.payload) for message in shown]
 
     def house(self) -> int:
         """What heists have taken and not given back; all points together with what viewers have."""

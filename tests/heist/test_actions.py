@@ -102,8 +102,10 @@ def test_the_proof_repeats_the_heist(guild: HeistGuild) -> None:
     assert posted == (shown["commitment"], shown["hash"])
     assert sum(result["won"] for result in bundle["results"]) == heist.won
     paid = {player.pseudonym: player.payout for player in guild.players()}
-    assert paid == {one["pseudonym"]: one["payout"] for one in bundle["results"]}
-    assert {one["account"] for one in bundle["results"]} == {f"kick:{n}" for n in range(1, 21)}
+    assert paid == {result["pseudonym"]: result["payout"] for result in bundle["results"]}
+    assert {result["account"] for result in bundle["results"]} == {
+        f"kick:{n}" for n in range(1, 21)
+    }
 
 
 def test_who_is_refused_the_stake_is_not_in_the_crew(guild: HeistGuild) -> None:
@@ -144,7 +146,7 @@ def test_refusals_are_collected_and_take_nothing(guild: HeistGuild, text: str, r
     assert guild.balance(viewer_id) == RICH
     guild.lock()
     line = guild.said()[-1]
-    assert f"Not joined:  {messages.refusal_text(reason)}: viewer1." in line
+    assert f"Not joined: {messages.refusal_text(reason)}: viewer1." in line
     assert len(guild.said()) == 2, "the opening, and the crew with those who are not in it"
 
 
@@ -170,7 +172,7 @@ def test_the_bonus_follows_the_badge_of_the_joining_message(guild: HeistGuild) -
     guild.say("!join 100", 2, badges=("founder",))
     guild.say("!join 100", 3)
     heist = guild.lock()
-    assert [one.tier for one in guild.view.crew] == ["tier1", "tier1", "none"]
+    assert [player.tier for player in guild.view.crew] == ["tier1", "tier1", "none"]
     bonuses = sorted(row.split(" ")[5] for row in (heist.snapshot or "").split("\n")[8:-1])
     assert bonuses == ["10000", "12000", "12000"]
 
@@ -232,7 +234,7 @@ def test_a_line_from_before_the_opening_does_not_join(guild: HeistGuild) -> None
     guild.start()
     guild.say("!join 100", 1, seconds=-1)
     assert guild.players() == []
-    assert "type !join again" in guild.said()[-1]
+    assert "Type !join again" in guild.said()[-1]
 
 
 def test_whole_seconds_of_a_platform_are_not_too_early(guild: HeistGuild) -> None:
@@ -429,7 +431,7 @@ def test_two_servers_with_the_same_names_do_not_meet(guild: HeistGuild, other: H
         one.say("!join 100", 1)
     guild.do(actions.cancel)
     assert (other.crew(), other.heist.state) == (["viewer1 100 low"], "open")
-    assert [one.balance(one.viewer(1)) for one in (guild, other)] == [RICH, 900]
+    assert [server.balance(server.viewer(1)) for server in (guild, other)] == [RICH, 900]
     assert other.finish().players == 1
 
 
@@ -514,10 +516,10 @@ def test_lines_are_short_however_long_names_and_stories_are(guild: HeistGuild) -
     assert len(line) <= 500
     assert line.endswith("Verify: abababababababab…")
     story = {**base, "outcome": "most", "story": "x" * 900, "viewer": "y", "risk": "z"}
-    told = messages.result_line(
+    result = messages.result_line(
         {**story, "winners": [{"viewer": name, "payout": 10**12} for name in names]}
     )
-    assert len(told) <= 500
+    assert len(result) <= 500
 
 
 def test_stories_are_the_servers_own(guild: HeistGuild) -> None:
@@ -540,7 +542,8 @@ def test_message_in_discord_follows_the_heist(guild: HeistGuild) -> None:
     guild.say("!join 100", 1)
     guild.finish()
     shown = [
-        FEATURE.embeds["heist.message"](one.payload).embed for one in guild.posted("heist.message")
+        FEATURE.embeds["heist.message"](message.payload).embed
+        for message in guild.posted("heist.message")
     ]
     assert "Type `!join <amount>" in shown[0].description
     assert "**viewer1** · 100 points · Bank Vault" in shown[1].description
@@ -568,10 +571,10 @@ def test_the_tier_that_is_known_best_is_shown_and_counts_from_the_lock(guild: He
         )
     expected = [tier for _badges, _known, tier in joins]
     view = guild.view
-    assert [view.tiers[one.viewer_id] for one in view.crew] == expected
-    assert [one.tier for one in view.crew] == [None] * len(joins)
+    assert [view.tiers[player.viewer_id] for player in view.crew] == expected
+    assert [player.tier for player in view.crew] == [None] * len(joins)
     guild.lock()
     view = guild.view
-    assert [one.tier for one in view.crew] == expected
+    assert [player.tier for player in view.crew] == expected
     set_tiers(guild.tx, [TierReport(guild.id, view.crew[0].viewer_id, "list", "2000", guild.at)])
     assert guild.view.tiers == view.tiers  # fixed

@@ -131,7 +131,7 @@ def test_a_kill_at_any_step_loses_and_doubles_nothing(
         guild = HeistGuild(tx, guild_id)
         assert (guild.heist.state, guild.heist.paid) == ("done", 100)
         assert (guild.balance(viewer_id), guild.house()) == (RICH, 0)
-        lines = [one.split()[0] for one in guild.said()]
+        lines = [line.split()[0] for line in guild.said()]
         assert lines == ["🚨", "🔒", "🎭", "🎮"]
 
 

@@ -97,7 +97,7 @@ def test_slash_commands_are_registered_for_admins(world: DiscordDriver) -> None:
 
 def test_a_heist_by_buttons_in_its_message(guild: HeistGuild, world: DiscordDriver) -> None:
     guild.set(channel=CHANNEL)
-    earlier = {one["message_id"] for one in world.transcript("raffle")}
+    earlier = {message["message_id"] for message in world.transcript("raffle")}
 
     def shows(*parts: str) -> Json:
         """The message of a heist of this test once it shows this."""
@@ -140,7 +140,7 @@ def test_admins_settle_what_was_not_paid_by_button(
     guild.do(actions.start)
     viewer_id = guild.say("!join 100")
     guild.do(actions.cancel)
-    asked_before = {one["message_id"] for one in world.transcript("raffle")}
+    asked_before = {message["message_id"] for message in world.transcript("raffle")}
     guild.do(owe, f"test:{label}")
     asked = world.wait_for(
         "raffle",

@@ -71,7 +71,7 @@ def test_without_points_the_page_says_what_is_missing(site: Site) -> None:
     assert f'href="/g/{GUILD}/points"' in page.text
     refused = admin.post(f"{PAGE}/start", page=PAGE)
     assert "Heists need points" in words(refused)
-    fields = {one.key: one.default for one in HeistSettings.declared.values()}
+    fields = {declared.key: declared.default for declared in HeistSettings.declared.values()}
     form = {key: str(one) for key, one in fields.items() if one is not False and one is not None}
     kept = {**form, "heist.min_bet": "20"}
     assert admin.post(f"{PAGE}/settings", page=PAGE, **kept).status_code == 303

@@ -21,7 +21,7 @@ BONUS = replace(DEFAULTS, enable_sub_bonus=True)
 
 def returns(settings: HeistSettings) -> dict[tuple[Risk, Tier], str]:
     found = rules.expected_returns(settings)
-    return {(one.risk, one.tier): f"{float(one.value):.3f}" for one in found}
+    return {(expected.risk, expected.tier): f"{float(expected.value):.3f}" for expected in found}
 
 
 def test_expected_returns_of_the_defaults_are_those_that_were_promised() -> None:

@@ -162,7 +162,7 @@ def test_editor_shows_the_bonus_recents_are_read_and_a_lost_server_comes_back(
     expect(page.locator("#setup a")).to_have_attribute(
         "href", f"http://localhost:8080/g/{GUILD}/heist#group-heist.enable_sub_bonus"
     )
-    until(lambda: [one.tier for one in reported(site)] == ["prime"], "recents are reported")
+    until(lambda: [report.tier for report in reported(site)] == ["prime"], "recents are reported")
     page.route("**/widget/**", lambda route: route.abort())
     expect(page.locator("#setup")).to_contain_text("Not connected")
     page.evaluate("event => host.event('subscriber-latest', event)", EVENT)
@@ -218,7 +218,7 @@ def test_widget_goes_on_without_a_console_and_drops_what_is_refused(
             return
         sent = json.loads(route.request.post_data or "")["subscribers"]
         sizes.append(len(sent))
-        if any(one.get("_id") == "bad" for one in sent):
+        if any(message.get("_id") == "bad" for message in sent):
             route.fulfill(status=400, headers={"Access-Control-Allow-Origin": "*"}, body="{}")
         else:
             route.continue_()
@@ -234,7 +234,7 @@ def test_widget_goes_on_without_a_console_and_drops_what_is_refused(
 
     def has_reported() -> bool:
         assert page.evaluate("broken") == 0  # and lets the route be handled
-        return "3000" in [one.tier for one in reported(site)]
+        return "3000" in [report.tier for report in reported(site)]
 
     until(has_reported, "the good one is reported")
     assert sizes[:4] == [3, 1, 1, 1]

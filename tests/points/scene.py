@@ -88,16 +88,18 @@ class PointsGuild:
         name = NAMES.get(user_id, f"viewer{user_id}")
         message = chat_message(self.id, text, user_id=user_id, name=name, seconds=seconds, **given)
         cache_of(self.tx).clear()
-        (command,) = (one for one in FEATURE.chat_commands if message.command in one.names)
+        (command,) = (
+            command for command in FEATURE.chat_commands if message.command in command.names
+        )
         command.run(self.tx, [message])
         return message
 
     def replies(self) -> list[str]:
         """What was answered in chat, oldest first."""
         return [
-            FEATURE.lines[one.kind](one.payload)
-            for one in self.posted()
-            if one.service != "discord" and one.kind in FEATURE.lines
+            FEATURE.lines[message.kind](message.payload)
+            for message in self.posted()
+            if message.service != "discord" and message.kind in FEATURE.lines
         ]
 
     def posted(self, *kinds: str) -> list[Posted]:

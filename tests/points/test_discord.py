@@ -59,7 +59,7 @@ def said(message: Json) -> str:
 
 def test_an_evening_of_points(guild: PointsGuild, ask: Asker) -> None:
     added = ask.answer("pointsadmin add", who="Mia", amount=500, reason="quiz")
-    assert "**Mia** has 🪙 500 points now" in said(added)
+    assert "**Mia** now has 🪙 500 points" in said(added)
     assert "🪙 500 points" in said(ask.answer("points balance", "mia"))
     assert "Changed by an admin: **+500**" in said(ask.answer("points why", "mia"))
     assert "quiz" in said(ask.answer("points why", who="Mia"))
@@ -78,7 +78,7 @@ def test_an_evening_of_points(guild: PointsGuild, ask: Asker) -> None:
     assert "Daily limit: **1,000**" in limited
     assert "You're on a break from games until" in said(ask.answer("points break", "mia", days=7))
     assert "has 50" in said(ask.answer("pointsadmin remove", who="Mia", amount=51))
-    assert "**Mia** has 🪙 5 points now" in said(ask.answer("pointsadmin set", who="Mia", amount=5))
+    assert "**Mia** now has 🪙 5 points" in said(ask.answer("pointsadmin set", who="Mia", amount=5))
     assert "Points are on" in said(ask.answer("pointsadmin status"))
 
 
@@ -90,11 +90,11 @@ def test_amounts_are_written_as_in_chat(guild: PointsGuild, ask: Asker) -> None:
         ("$1m", "1,008,000"),
     ):
         added = said(ask.answer("pointsadmin add", who="Mia", amount=amount, reason="quiz 2 won"))
-        assert f"**Mia** has 🪙 {has} points now" in added
-    assert "has 🪙 8,000 points now" in said(
+        assert f"**Mia** now has 🪙 {has} points" in added
+    assert "now has 🪙 8,000 points" in said(
         ask.answer("pointsadmin remove", who="Mia", amount="1m")
     )
-    assert "has 🪙 2,000 points now" in said(ask.answer("pointsadmin set", who="Mia", amount="2K"))
+    assert "now has 🪙 2,000 points" in said(ask.answer("pointsadmin set", who="Mia", amount="2K"))
     nobody = ask.answer("pointsadmin role", role="Regular", amount="1k")
     assert "None of these members has linked an account." in said(nobody)
     for amount in ("many", "1.555k", "1.5", "half"):
@@ -114,7 +114,7 @@ def test_typed_reason_is_no_part_of_the_amount(
     typed = Asker(world, typing=True)
     refused = said(typed.answer(f"pointsadmin add Mia {amount} quiz"))
     if amount == "500 -":
-        assert "500 points now" in refused
+        assert "now has 🪙 500 points" in refused
     else:
         assert "is not one amount for certain" in refused
 

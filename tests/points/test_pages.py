@@ -29,7 +29,7 @@ def test_points_are_managed_on_the_dashboard(site: Site) -> None:
     assert "Nobody has points yet" in words(admin.get(PAGE))
     assert "Enter a reason." in send("change", viewer="Tom", what="add", amount="5")
     changed = send("change", viewer="tom", what="add", amount="1500", reason="quiz")
-    assert "Tom has 1,500 now." in changed
+    assert "Tom now has 1,500." in changed
     assert "1 Tom 1,500" in changed
     wrong = send("grant", list="<MadCats>,2k\nNobody,5", reason="event")
     assert "Invalid lines: Nobody,5." in wrong

@@ -104,7 +104,9 @@ class Guild:
         """A viewer types another command."""
         message = chat_message(self.id, text, **who_and_when)
         cache_of(self.tx).clear()
-        (command,) = (one for one in FEATURE.chat_commands if message.command in one.names)
+        (command,) = (
+            command for command in FEATURE.chat_commands if message.command in command.names
+        )
         command.run(self.tx, [message])
 
     def handle_event(self, event: Event) -> None:
@@ -133,7 +135,7 @@ class Guild:
         return posted(self.tx, self.id, *kinds)
 
     def rejections(self) -> list[str]:
-        return [one.payload["reason"] for one in self.posted("slot_calls.rejected")]
+        return [message.payload["reason"] for message in self.posted("slot_calls.rejected")]
 
     def audited(self) -> list[str]:
         """`action target`, oldest first; without settings, which have no target."""

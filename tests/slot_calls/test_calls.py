@@ -165,7 +165,7 @@ def test_same_rejection_is_sent_once_a_minute_per_viewer(guild: Guild) -> None:
     for seconds in (0, 20, 59, 60, 119):
         guild.call("", seconds=seconds)
     guild.call("", user_id=8, name="lil_bean")
-    notified = [one.payload["viewer"] for one in guild.posted("slot_calls.rejected")]
+    notified = [message.payload["viewer"] for message in guild.posted("slot_calls.rejected")]
     assert notified == ["MadCats", "MadCats", "lil_bean"]
 
 
@@ -211,7 +211,7 @@ def test_batch_of_calls_has_the_same_outcome_as_one_by_one(
             other.handle(message)
         assert guild.queue() == other.queue()
         said, expected = (
-            [(p.kind, p.target, p.payload) for p in one.posted()] for one in (guild, other)
+            [(p.kind, p.target, p.payload) for p in server.posted()] for server in (guild, other)
         )
         assert said == expected
         example.rollback()
@@ -316,7 +316,7 @@ def test_links_are_no_games(guild: Guild) -> None:
     guild.call('"Mental"', user_id=2)
     guild.say("!cancelcall evil.com", user_id=2, seconds=60)
     assert guild.rejections() == ["link", "link"]
-    payloads = [one.payload for one in guild.posted("slot_calls.rejected")]
+    payloads = [message.payload for message in guild.posted("slot_calls.rejected")]
     assert not any(has_link(str(value)) for payload in payloads for value in payload.values())
     assert guild.queue() == ["#1 Mental (MadCats)"]
 
@@ -377,7 +377,7 @@ def test_subscribers_come_first_if_the_server_wants_that(guild: Guild) -> None:
     guild.call("b", user_id=2, name="Two", badges=("subscriber",))
     guild.call("c", user_id=3, name="Three", badges=("founder",))
     assert guild.queue() == ["#2 b (Two)", "#3 c (Three)", "#1 a (One)"]
-    places = [one.payload["position"] for one in guild.posted("slot_calls.accepted")]
+    places = [message.payload["position"] for message in guild.posted("slot_calls.accepted")]
     assert places == [1, 1, 2]
 
 

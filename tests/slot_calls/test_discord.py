@@ -299,10 +299,10 @@ def test_button_asks_for_the_bet_and_adds_to_the_hunt(
 def do(database: Database, guild_id: int, other_guild_id: int) -> Iterator[Do]:
     """Two guilds, each with a call #1. `do(action, ...)` acts in the first one and commits."""
     with cleaned(database):
-        for one, name in ((guild_id, "__mad__"), (other_guild_id, "MadCats")):
+        for case, name in ((guild_id, "__mad__"), (other_guild_id, "MadCats")):
             with database.begin() as tx:
-                Guild(tx, one).open()
-                Guild(tx, one).call("Book of Dead", name=name)
+                Guild(tx, case).open()
+                Guild(tx, case).call("Book of Dead", name=name)
 
         def do(action: Callable[..., Any], *args: Any, guild: int = guild_id) -> Any:
             with database.begin() as tx:

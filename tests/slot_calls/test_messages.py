@@ -38,7 +38,7 @@ def payload(**changes: Any) -> dict[str, Any]:
 def queue(calls: Sequence[SlotCall], number: int, pages: int) -> discord.Embed:
     for at, one in enumerate(calls):
         one.viewer_id = ViewerId(at + 1)
-    names = {int(one.viewer_id): one.viewer_name for one in calls}
+    names = {int(call.viewer_id): call.viewer_name for call in calls}
     return messages.queue(calls, number, pages, NAMES, Names(names, {}))
 
 

@@ -209,7 +209,9 @@ def test_raffle_runs_from_confirmation_to_prize(
 
         other = next(handle for handle in TICKETS if handle != winner)
         claim = custom_id_of(shown, "Claim the prize")
-        private_answer(stage, stage.discord.click(other, shown["message_id"], claim), "not yours")
+        private_answer(
+            stage, stage.discord.click(other, shown["message_id"], claim), "isn't your prize"
+        )
         assert custom_id_of(won, "Claim the prize") == claim
         stage.discord.click(winner, won["message_id"], claim)
         post(stage, f"claimed the prize of raffle #{number}")

@@ -64,16 +64,16 @@ def test_browser_can_ask_the_beacon(site: Site, guild_id: int, page: Page, says:
         signature = "00" * 48 if says == "another number" else draw.signature
         genesis = 1 if says == "another start" else 1692803367
         headers = {"Access-Control-Allow-Origin": "*"}
-        told = {"round": draw.round, "signature": signature}
+        reply = {"round": draw.round, "signature": signature}
         if route.request.url.endswith("/info"):
-            told = {
+            reply = {
                 "public_key": QUICKNET.public_key,
                 "period": 3,
                 "genesis_time": genesis,
                 "hash": QUICKNET.hash,
                 "schemeID": "bls-unchained-g1-rfc9380",
             }
-        route.fulfill(json=told, headers=headers)
+        route.fulfill(json=reply, headers=headers)
 
     page.route("https://api.drand.sh/**", answer)
     page.goto(site.url + site.path(guild_id, NUMBER))

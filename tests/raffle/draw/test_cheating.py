@@ -97,8 +97,8 @@ def test_any_chain_but_quicknet_is_labeled_everywhere(
         signature = sign(OWN_KEY, draw.round or 0).hex()
     randomness = hashlib.sha256(bytes.fromhex(signature)).hexdigest()
     discord_took(tx, THREE_YEARS_LATER, "raffle.frozen")
-    told = Round(chain.name, draw.round or 0, randomness, signature)
-    do(tx, guild_id, DUE, actions.store_round, config, number, told)
+    random_round = Round(chain.name, draw.round or 0, randomness, signature)
+    do(tx, guild_id, DUE, actions.store_round, config, number, random_round)
     later = THREE_YEARS_LATER + timedelta(minutes=10)
     assert do(tx, guild_id, later, actions.draw_winners, config, number)
 
@@ -241,10 +241,10 @@ def test_second_freeze_is_published_permanently(tx: Connection, guild_id: int) -
     assert any("frozen before" in str(name) for name in fields)
     (past,) = do(tx, guild_id, DUE, publishing.list_past, CONFIG, 10)
     assert list(past.freezes) == [first.frozen_at, second.frozen_at]
-    told = str(messages.history([past]).description)
-    assert "more than once" in told
-    for one in (first, second):
-        assert f"<t:{int(one.frozen_at.timestamp())}:f>" in told
+    shown = str(messages.history([past]).description)
+    assert "more than once" in shown
+    for freeze in (first, second):
+        assert f"<t:{int(freeze.frozen_at.timestamp())}:f>" in shown
 
 
 def test_undone_freeze_stays_in_the_history(tx: Connection, guild_id: int) -> None:
@@ -451,8 +451,8 @@ def test_ban_after_the_draw_is_shown_as_ban(tx: Connection, guild_id: int, how: 
     assert [state for _name, state in states(tx, guild_id, pick.period)] == ["skipped", "drawn"]
     shown = [m for m in posted(tx, guild_id, "raffle.winner") if m.payload["state"] == "skipped"]
     assert how in str(render_winner(shown[0].payload).embed.description)
-    told, _posted = verify(bundle(tx, guild_id, pick.period))
-    assert [one["reason"] for one in told["picks"]] == [how, None]
+    verified, _posted = verify(bundle(tx, guild_id, pick.period))
+    assert [pick["reason"] for pick in verified["picks"]] == [how, None]
 
 
 def test_ban_lifted_in_time_has_no_effect(tx: Connection, guild_id: int) -> None:

@@ -89,14 +89,14 @@ def test_claim_window_is_a_setting_and_includes_its_end(tx: Connection, guild_id
     assert pick.expires_at == DUE + timedelta(minutes=10)
     notified(tx, pick)
     stayed_up(tx, DUE + timedelta(minutes=10))
-    with pytest.raises(Refusal, match="is over"):
+    with pytest.raises(Refusal, match="run out"):
         claim(tx, pick, at=timedelta(minutes=10, microseconds=1))
     assert claim(tx, pick, at=timedelta(minutes=10)).state == "claimed"
 
 
 def test_only_the_winner_can_claim(tx: Connection, guild_id: int) -> None:
     (pick,) = drew(tx, guild_id, ended(tx, guild_id))
-    with pytest.raises(Refusal, match="not yours"):
+    with pytest.raises(Refusal, match="your prize"):
         claim(tx, pick, claimer=4711)
     assert states(tx, guild_id, pick.period) == [(pick.name, "drawn")]
 
@@ -266,9 +266,9 @@ def test_unreachable_winner_keeps_the_whole_window_and_admins_are_notified(
         stayed_up(tx, DUE + timedelta(hours=hours))
         assert not check(tx, guild_id, number, 1, DUE + timedelta(hours=hours))
     assert found(tx, pick).claimable_since is None
-    (told,) = posted(tx, guild_id, "raffle.unreachable")
-    assert told.target == {"channel_id": 555}
-    shown = messages.unreachable(told.payload).embed
+    (alert,) = posted(tx, guild_id, "raffle.unreachable")
+    assert alert.target == {"channel_id": 555}
+    shown = messages.unreachable(alert.payload).embed
     assert shown.title is not None
     assert pick.name in shown.title
     # They choose another channel: it is posted there, and only then the time begins.
@@ -286,25 +286,25 @@ def test_unreachable_winner_keeps_the_whole_window_and_admins_are_notified(
     assert edit.target == {"channel_id": 4711, "edits": again.key}
 
 
-@pytest.mark.parametrize("told", [False, True], ids=["before the admins are told", "after"])
+@pytest.mark.parametrize("notified", [False, True], ids=["before the admins are notified", "after"])
 def test_unreachable_and_excluded_winner_is_replaced_immediately(
-    tx: Connection, guild_id: int, told: bool
+    tx: Connection, guild_id: int, notified: bool
 ) -> None:
     act(tx, guild_id, change_setting, ADMIN_CHANNEL, 555, actor=ADMIN)
     number = ended(tx, guild_id)
     (pick,) = drew(tx, guild_id, number)
-    if not told:
+    if not notified:
         exclude(tx, guild_id, pick.name, DUE)
     assert not check(tx, guild_id, number, 1, DUE), "a message is still on its way"
     dms_are_closed(tx)
     channel_is_gone(tx, CHANNEL_ID)
-    if told:
+    if notified:
         assert not check(tx, guild_id, number, 1, DUE + timedelta(minutes=1))
         exclude(tx, guild_id, pick.name, DUE)
     assert check(tx, guild_id, number, 1, DUE + timedelta(minutes=2))
     first, second = picks_of(tx, guild_id, number)
     assert (first.state, first.reason, second.state) == ("skipped", "excluded", "drawn")
-    assert len(posted(tx, guild_id, "raffle.unreachable")) == told
+    assert len(posted(tx, guild_id, "raffle.unreachable")) == notified
     assert not check(tx, guild_id, number, 1, DUE + timedelta(minutes=3)), "only once"
 
 

@@ -217,7 +217,7 @@ def test_lost_freeze_race_changes_nothing(
     """Another process froze it, or an admin gave it another end, after this one had looked."""
     rig.set(guild_id, auto=True, grace=0)
     rig.run()
-    before, before_draw = (rig.do(one, guild_id, 1) for one in (period_of, draw_of))
+    before, before_draw = (rig.do(read, guild_id, 1) for read in (period_of, draw_of))
     monkeypatch.setattr(tasks, "list_due", lambda *_given: [before])
     rig.run()
     assert rig.do(draw_of, guild_id, 1) == before_draw

@@ -123,7 +123,7 @@ def watches(
 
 def tickets(tx: Connection, guild_id: int, viewer_id: int, number: int = 1) -> int:
     """A viewer's balance; also checks all cached sums."""
-    drift = [one for one in store.list_drift(tx) if one.guild_id == guild_id]
+    drift = [row for row in store.list_drift(tx) if row.guild_id == guild_id]
     assert drift == []
     return get_balance(tx, guild_id, number, viewer_id)
 

@@ -293,7 +293,7 @@ def test_board_is_turned_page_by_page(world: World) -> None:
 
 def test_info_shows_everything(ask: Asker, world: World) -> None:
     embed = ask("raffleinfo", "yuki")
-    told = "\n".join([*words(embed), *(f["value"] for f in embed["fields"])])
+    shown = "\n".join([*words(embed), *(f["value"] for f in embed["fields"])])
     with world.database.begin() as tx:
         running = period_of(tx, NORAS_CORNER_ID, 1)
     for part in (
@@ -305,8 +305,8 @@ def test_info_shows_everything(ask: Asker, world: World) -> None:
         f"/draws/{running.public_id}",
         "anonymous gifts earn none",
     ):
-        assert part in told
-    assert "wagered" not in told
+        assert part in shown
+    assert "wagered" not in shown
 
 
 @pytest.fixture
@@ -318,22 +318,22 @@ def closed_channel(world: World) -> str:
 
 
 def test_info_shows_admins_that_news_cannot_be_posted(ask: Asker, closed_channel: str) -> None:
-    told = f"⚠️ Raffle news can't be posted. {closed_channel}"
-    assert words(ask("raffleinfo", "nora"))[0] == told
+    warning = f"⚠️ Raffle news can't be posted. {closed_channel}"
+    assert words(ask("raffleinfo", "nora"))[0] == warning
     assert closed_channel not in str(ask("raffleinfo", "yuki"))
 
 
 def test_opening_a_raffle_says_if_it_was_not_announced(
     ask: Asker, world: World, closed_channel: str
 ) -> None:
-    told = f"⚠️ The announcement failed. {closed_channel}"
+    warning = f"⚠️ The announcement failed. {closed_channel}"
     question = ask.answer("rafflerestart")
-    assert told in words(pressed(ask, question, "Restart raffle #1"))
+    assert warning in words(pressed(ask, question, "Restart raffle #1"))
     with world.database.begin() as tx:
         set_period(tx, NORAS_CORNER_ID, 2, ends_at=MIDDLE)
     embed = ask("rafflestart")
     assert embed["title"] == "🎟️ Raffle #3 is open"
-    assert told in words(embed)
+    assert warning in words(embed)
 
 
 def test_stats_of_the_server_and_of_a_viewer(ask: Asker) -> None:
@@ -418,7 +418,7 @@ def pressed(ask: Asker, question: Answer, label: str, person: str = "nora") -> E
 def test_end_restart_and_cancel_ask_for_confirmation(ask: Asker, world: World) -> None:
     def now() -> list[str]:
         with world.database.begin() as tx:
-            return [one.state for one in list_periods(tx, NORAS_CORNER_ID)]
+            return [period.state for period in list_periods(tx, NORAS_CORNER_ID)]
 
     for command, title in (
         ("raffleend", "⚠️ End raffle #1 now?"),
@@ -446,7 +446,7 @@ def test_end_and_draw_warn_without_a_prize(ask: Asker, world: World) -> None:
     assert not any("prize yet" in ask(command)["description"] for command in commands)
     with world.database.begin() as tx:
         set_period(tx, NORAS_CORNER_ID, 1, prize="")
-    assert all("No prize yet. Set one with" in ask(one)["description"] for one in commands)
+    assert all("No prize yet. Set one with" in ask(command)["description"] for command in commands)
     with world.database.begin() as tx:
         set_period(tx, NORAS_CORNER_ID, 1, ends_at=START + timedelta(days=1))
     assert "No prize is set" in ask("raffledraw")["description"]
@@ -462,7 +462,7 @@ def test_draw_takes_the_oldest_raffle_or_the_given_one(ask: Asker, world: World)
 
 
 def test_dates_can_be_set_and_conflicts_are_rejected(ask: Asker, world: World) -> None:
-    assert "Raffle #1 is running at that time" in ask("rafflestart")["title"]
+    assert "Raffle #1 overlaps with these dates" in ask("rafflestart")["title"]
     assert ask("rafflesetdate", start="2026-11-01", end="2026-11-20")["title"] == (
         "📅 Raffle #1 has new dates"
     )

@@ -77,12 +77,12 @@ def test_nothing_after_the_freeze_changes_a_number(
     def shown() -> tuple[object, ...]:
         first, second = board(tx, frozen, 1, 1), board(tx, frozen, 1, 2, str(NUMBER))
         own = [standing(tx, frozen, user).own for user in (MIA, LEO, YUKI)]
-        pools = [do(tx, frozen, LATER, get_info, CONFIG).pool, *(one.pool for one in own)]
+        pools = [do(tx, frozen, LATER, get_info, CONFIG).pool, *(account.pool for account in own)]
         return (
             [*first.rows, *second.rows],
             (first.note.split(" · ")[:2], first.pages, second.pages),
             pools,
-            [(one.tickets, one.rank) for one in own],
+            [(account.tickets, account.rank) for account in own],
         )
 
     before = shown()
@@ -107,7 +107,7 @@ def test_viewers_who_were_left_out_see_why(tx: Connection, frozen: int) -> None:
     links_late(tx, frozen)
     body = messages.standing(standing(tx, frozen, YUKI)).description
     assert body is not None
-    assert "not in this draw" in body
+    assert "aren't in this draw" in body
     assert "15 tickets" in body
 
 

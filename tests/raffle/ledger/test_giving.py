@@ -44,8 +44,8 @@ def test_giving_and_taking_is_logged_with_its_reason(tx: Connection, guild_id: i
     assert rows(tx, guild_id, mia) == [("bonus", 50), ("correction", -8)]
     shown = posted(tx, guild_id, "raffle.changed")
     assert {m.target["channel_id"] for m in shown} == {CHANNEL_ID}
-    told = [(m.payload["amount"], m.payload["reason"], m.payload["actor"]) for m in shown]
-    assert told == [(50, "a quiz", str(ADMIN)), (-8, "cheated", str(ADMIN))]
+    changes = [(m.payload["amount"], m.payload["reason"], m.payload["actor"]) for m in shown]
+    assert changes == [(50, "a quiz", str(ADMIN)), (-8, "cheated", str(ADMIN))]
     assert audited(tx, guild_id) == [f"raffle.give viewer:{mia}", f"raffle.remove viewer:{mia}"]
 
 

@@ -173,7 +173,7 @@ def test_tickets_do_not_depend_on_how_often_they_are_credited(
     undo = tx.begin_nested()
     try:
         opened = period(tx, guild_id, begin, end)
-        ids = {one: link(tx, guild_id, one) for one in (MIA, LEO)}
+        ids = {viewer_id: link(tx, guild_id, viewer_id) for viewer_id in (MIA, LEO)}
         minutes: dict[int, set[int]] = {MIA: set(), LEO: set()}
         live: set[int] = set()
         for n, (who, start, length) in enumerate(stretches):

@@ -141,7 +141,7 @@ def test_a_prize_set_later_applies_to_the_raffle_without_one(
         run_in_guild(tx, other_guild_id, THE_BOT, NOON + SECOND, actions.name_prize)
     choose(tx, guild_id, "prize", "A cable")
     run_in_guild(tx, guild_id, THE_BOT, NOON + SECOND, actions.name_prize)
-    assert [prize_of(tx, one) for one in (guild_id, other_guild_id)] == ["A mouse", ""]
+    assert [prize_of(tx, server_id) for server_id in (guild_id, other_guild_id)] == ["A mouse", ""]
     assert kinds(tx, guild_id) == ["raffle.opened", "raffle.dates"]
     assert audited(tx, guild_id) == ["raffle.open #1", "raffle.prize #1"]
 
@@ -182,7 +182,7 @@ def test_an_overlapping_raffle_is_refused_with_the_dates_of_the_other(
     tx: Connection, guild_id: int
 ) -> None:
     start(tx, guild_id, 25, 28)
-    with pytest.raises(Refusal, match="Raffle #1 is running at that time") as raised:
+    with pytest.raises(Refusal, match="Raffle #1 overlaps with these dates") as raised:
         start(tx, guild_id)
     assert "It runs from <t:" in raised.value.remedy
     assert "/raffleend" in raised.value.remedy
@@ -373,9 +373,9 @@ def test_setting_dates_opens_a_raffle_if_there_is_none(tx: Connection, guild_id:
 def test_a_planned_raffle_is_announced_as_coming(tx: Connection, guild_id: int) -> None:
     start(tx, guild_id, 25, 28)
     start(tx, guild_id, None, 24)
-    told = [m.payload for m in posted(tx, guild_id, "raffle.opened")]
-    assert [payload["planned"] for payload in told] == [True, False]
-    titles = [str(messages.opened(payload).embed.title) for payload in told]
+    payloads = [m.payload for m in posted(tx, guild_id, "raffle.opened")]
+    assert [payload["planned"] for payload in payloads] == [True, False]
+    titles = [str(messages.opened(payload).embed.title) for payload in payloads]
     assert titles == ["🎟️ Raffle #1 is coming", "🎟️ Raffle #2 is open"]
 
 
@@ -398,7 +398,7 @@ def test_the_end_of_a_running_raffle_can_be_moved(tx: Connection, guild_id: int)
     [
         ("2026-11-01", "2026-12-24", "has already started, on 2026-11-22"),
         ("2026-11-23", "2026-12-24", "has already started, on 2026-11-22"),
-        ("2026-11-01", "2026-11-21", "2026-11-21 has passed"),
+        ("2026-11-01", "2026-11-21", "2026-11-21 is in the past"),
         ("2026-12-24", "2026-12-01", "before the start"),
     ],
 )
@@ -412,11 +412,11 @@ def test_other_starts_of_a_running_raffle_are_refused(
 
 
 def test_past_and_overlapping_dates_are_rejected(tx: Connection, guild_id: int) -> None:
-    with pytest.raises(Refusal, match="2026-11-21 has passed"):
+    with pytest.raises(Refusal, match="2026-11-21 is in the past"):
         set_dates(tx, guild_id, "2026-11-21", "2026-12-24")
     start(tx, guild_id, None, 24)
     start(tx, guild_id, 28)
-    with pytest.raises(Refusal, match="Raffle #2 is running at that time"):
+    with pytest.raises(Refusal, match="Raffle #2 overlaps with these dates"):
         set_dates(tx, guild_id, "2026-11-22", "2026-11-28", NOON + SECOND)
 
 
