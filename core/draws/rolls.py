@@ -1,4 +1,4 @@
-"""The fast profile, for games: every player of a frozen list wins or loses on their own.
+"""Rolls for games: every player of a frozen list wins or loses independently.
 
 A list holds what decides about each player: stake, chance, multiplier and bonus. docs/fairness.md
 specifies every byte; docs/verify_game.py and a game's web page repeat the rolls from the bundle.
@@ -20,9 +20,9 @@ FORMAT = "regulars game 1"
 UNIT = 10_000
 
 ROUND_DELAY = timedelta(seconds=6)
-"""Between the freeze and the round that decides, at least."""
+"""Minimum time between the freeze and the deciding round."""
 ROUND_TIMEOUT = timedelta(seconds=60)
-"""After the freeze: without the round by then, stakes are refunded."""
+"""How long to wait for the round after the freeze. After that, stakes are refunded."""
 
 HEADER_LINES = 8
 
@@ -34,7 +34,7 @@ RULE = (
     "above the highest multiple of total being thrown again with the next counter; k and counter "
     "are 4 bytes, most significant first, and counter starts at 0."
 )
-"""Part of every bundle, and verified with it: never translate or reword it."""
+"""Part of every bundle and verified with it: never translate or reword it."""
 
 
 class Bet(NamedTuple):
@@ -85,7 +85,7 @@ class GameTerms:
 
 
 def next_second(now: datetime) -> datetime:
-    """Lists have whole seconds; rounding up keeps the full notice."""
+    """Lists contain whole seconds; rounding up keeps the full delay."""
     return now + timedelta(microseconds=-now.microsecond % 1_000_000)
 
 
@@ -153,7 +153,7 @@ def bundle(
     results: Mapping[str, Rolled],
     owners: Mapping[str, tuple[str, str]],
 ) -> bytes:
-    """All that is needed to repeat the rolls, as canonical JSON with one newline at the end.
+    """All data needed to repeat the rolls, as canonical JSON with one newline at the end.
 
     Args:
         owners: pseudonym -> account and secret number, of players who are still known.

@@ -11,13 +11,13 @@ from collections.abc import Iterable, Iterator
 SECRET_BYTES = 32
 
 PSEUDONYM_LENGTH = 40
-"""Characters of a name in the list."""
+"""Length of a pseudonym in the list."""
 
 SECRET_NUMBER_LENGTH = 32
-"""Characters of an account's secret number."""
+"""Length of an account's secret number."""
 
 CLAIMANT_LENGTH = 32
-"""Characters of a name as a Discord member: so many that nobody finds two members with the same."""
+"""Length of a claimant's code, long enough that nobody can find two members with the same."""
 
 
 def new_secret() -> bytes:
@@ -26,7 +26,8 @@ def new_secret() -> bytes:
 
 
 def commitment_to(seed: bytes) -> str:
-    """What is published when a draw opens, in hex: the seed cannot be replaced later."""
+    """The commitment that is published when a draw opens, in hex: the seed cannot be replaced
+    later."""
     return hashlib.sha256(seed).hexdigest()
 
 
@@ -41,7 +42,7 @@ def secret_number(salt: bytes, account: str) -> str:
 
 
 def pseudonym(secret: str, account: str) -> str:
-    """The name in the list of an account such as `kick:123`.
+    """The pseudonym of an account such as `kick:123`.
 
     Nobody can find another account with the same pseudonym, and without the secret number nobody
     can find this account.
@@ -59,7 +60,7 @@ def claimant(salt: bytes, discord_id: int) -> str:
 
 
 def claimant_account(discord_id: int) -> str:
-    """What a claimant's code is made of, together with its secret number."""
+    """The input of a claimant's code, together with its secret number."""
     return f"discord:{discord_id}"
 
 

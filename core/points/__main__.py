@@ -10,7 +10,7 @@ from core.points.store import count_ledger, list_drift
 
 
 def audit(tx: Connection) -> bool:
-    """Print the errors; returns whether there are none."""
+    """Print the errors; returns True if there are none."""
     counted, drift = count_ledger(tx), list_drift(tx)
     read = f"(entries: {counted.entries:,}, balances: {counted.balances:,})"
     if not drift and counted.held == counted.given:

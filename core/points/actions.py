@@ -32,7 +32,7 @@ Change = Literal["add", "remove", "set"]
 
 
 def require_own(settings: PointsSettings) -> None:
-    """Raises Refusal unless this bot keeps the server's points."""
+    """Raises Refusal unless this bot stores the server's points."""
     if not settings.enabled:
         raise Refusal(
             _("Points are turned off on this server."),
@@ -51,7 +51,7 @@ def require_own(settings: PointsSettings) -> None:
 def change_points(
     work: Work, who: str, change: Change, amount: int, reason: str, cause: str
 ) -> tuple[Viewer, int]:
-    """Add, remove or set somebody's points; returns the viewer and their new balance.
+    """Add, remove or set a viewer's points; returns the viewer and their new balance.
 
     Args:
         cause: id of the request, which makes repeating it harmless.
@@ -125,7 +125,7 @@ def grant_members(
 
 
 class Gift(NamedTuple):
-    """A gift, and what the giver has left."""
+    """A gift, and the giver's remaining balance."""
 
     receiver: Viewer
     amount: int
@@ -251,7 +251,7 @@ def _set_in_chat(work: Work, message: ChatMessageSent, what: str, typed: str) ->
 
 
 def _parse_duration(typed: str) -> timedelta:
-    """Nothing if it is no length of time, which is too short for a break."""
+    """Parse a duration; zero if invalid, which is too short for a break."""
     try:
         return parse_length(typed, "d")
     except Refusal:
@@ -301,7 +301,7 @@ MIN_BREAK, MAX_BREAK = timedelta(days=1), timedelta(days=366)
 
 
 def get_limit(work: Work, viewer_id: int) -> tuple[PlayLimit | None, int]:
-    """The strictest limit of a person, and what they have lost today."""
+    """The strictest limit of a person, and their losses today."""
     accounts = store.accounts_of(work, viewer_id)
     lost = sum(store.list_lost(work, accounts, ledger.today(work)).values())
     found = list(store.list_limits(work, accounts).values())
@@ -406,7 +406,7 @@ def end_season(work: Work, number: int) -> int:
 
 
 class Economy(NamedTuple):
-    """What viewers hold by bucket, and what house accounts gave and took in some days.
+    """Points held by viewers per bucket, and given and taken by house accounts in recent days.
 
     Attributes:
         daily: each day -> given and taken by all accounts.
@@ -419,7 +419,7 @@ class Economy(NamedTuple):
 
 
 def get_economy(work: Work, days: int) -> Economy:
-    """The last days, including today. Gifts between viewers are not counted."""
+    """The economy of the last days, including today. Gifts between viewers are not counted."""
     last = ledger.today(work)
     first = last - timedelta(days=days - 1)
     daily = {first + timedelta(days=number): (0, 0) for number in range(days)}

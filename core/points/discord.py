@@ -39,7 +39,7 @@ Context = commands.Context[commands.Bot]
 
 ENTRIES_PER_PAGE = 12
 DAYS = 30
-"""Of the economy."""
+"""Days shown in the economy."""
 
 _ANY_VIEWER = "A mention, a Discord id or a name in chat"
 _AMOUNT = "Such as 500, 5k, 50% or all"
@@ -169,7 +169,7 @@ class Points(commands.Cog):
     @server_group("points", private=True, fallback="balance")
     @app_commands.describe(who=_ANY_VIEWER + "; default: you")
     async def points(self, ctx: Context, *, who: str | None = None) -> None:
-        """Show how many points you or somebody else have."""
+        """Show your points or another viewer's."""
         may_see = not is_in_public(ctx) and await may_manage(ctx, __name__)
 
         def load(work: Work) -> discord.Embed | None:

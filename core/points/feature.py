@@ -1,4 +1,4 @@
-"""What the points feature declares. It gets the other features, because they declare offers."""
+"""Declares the points feature. It needs the other features, because they declare offers."""
 
 from collections.abc import Sequence
 from datetime import timedelta

@@ -1,7 +1,6 @@
 """Import of another bot's balances: read, reviewed by an admin, then confirmed.
 
-Only the difference to what was imported from that source before is posted, so an import can be
-repeated.
+Only the difference to earlier imports from the same source is posted, so an import can be repeated.
 """
 
 from collections import Counter
@@ -37,14 +36,14 @@ from core.streamelements.client import client_of as streamelements_of
 from core.twitch.client import client_of as twitch_of
 
 BUCKET: Bucket = "won"
-"""Their origin is not known, so they have the restrictions of won points."""
+"""Imported points have an unknown origin, so they are restricted like won points."""
 
 MAX_ACCOUNTS = 100_000
-"""The richest ones; StreamElements is asked for 100 at a time."""
+"""The accounts with the largest balances; StreamElements returns 100 at a time."""
 
 MAX_EXAMPLES = 10
 MAX_UNCLEAR_NAMES = 50
-"""Names that several people have, of which the preview asks who is meant."""
+"""Number of ambiguous names for which the preview asks who is meant."""
 
 
 class Preview(NamedTuple):
@@ -52,7 +51,7 @@ class Preview(NamedTuple):
 
     Attributes:
         counts: `accounts`, `points`; `by_id`, `by_name`, `unknown`, `excluded` accounts; `holders`
-            with points here; total `gain` and `loss`, and the accounts that stay the `same`;
+            with points here; total `gain` and `loss`, and the accounts with the `same` balance;
             `unclear` accounts, which are skipped until an admin has chosen.
         examples: the largest balances first.
         unclear: names that several people have, the largest balances first.
@@ -66,7 +65,7 @@ class Preview(NamedTuple):
 
 
 def find_open(work: Work) -> Import | None:
-    """The import that is being read or waits for an admin."""
+    """The import that is being read or waiting for an admin."""
     return work.scalar(select(Import).where(Import.state.in_(("reading", "ready"))))
 
 
@@ -249,13 +248,12 @@ def _add_page(
 
 @dataclass
 class Change:
-    """A balance at the source, and what it would change here.
+    """A balance at the source, and the change it would make here.
 
     Attributes:
-        viewer_id: None for somebody who was never seen.
-        has: points of the account here.
-        delta: None if the viewer is unknown or excluded.
-        candidates: those who have the name, if they are several people.
+        viewer_id: None for an account that was never seen. has: points of the account here. delta:
+        None if the viewer is unknown or excluded. candidates: the viewers with this name, if they
+        are several people.
     """
 
     name: str
@@ -300,8 +298,8 @@ def _list_changes(work: Work, of: Import) -> list[Change]:
 
 
 def _find_viewers(work: Work, of: Import, changes: Sequence[Change]) -> None:
-    """Set whose each balance is. Where several people have a name it is whom the admin chose, else
-    whoever got an earlier import, else whoever is linked, if that is one person."""
+    """Find the viewer of each balance. If several people have the name: the one the admin chose,
+    else the only one with an earlier import, else the only one who is linked."""
     by_id = _find_ids(work, {change.user_id for change in changes if change.user_id is not None})
     named = {change.name for change in changes if change.user_id is None}
     by_name, several = find_people(work, named, platform=of.platform)
@@ -323,7 +321,7 @@ def _find_viewers(work: Work, of: Import, changes: Sequence[Change]) -> None:
 
 
 def _choose_one(change: Change, *preferred: set[int]) -> int | None:
-    """The viewer id of the one who was chosen, or of the only person who is preferred."""
+    """The viewer id of the chosen candidate, or of the only preferred person."""
     if change.viewer_id in {candidate.viewer.viewer_id for candidate in change.candidates}:
         return change.viewer_id
     for persons in preferred:
@@ -388,11 +386,11 @@ def _account(of: Import) -> str:
 
 
 def choose(work: Work, number: int, platform: str, chosen: Mapping[str, int]) -> None:
-    """Say whose the names of an import are.
+    """Choose the viewers behind an import's names.
 
     Args:
-        platform: kick or twitch; "" for both.
-        chosen: name -> the viewer id of one of those who have it; 0 for none of them.
+        platform: kick or twitch; "" for both. chosen: name -> the viewer id of one of its
+        candidates; 0 for none of them.
 
     Raises:
         Refusal: the import is not ready.

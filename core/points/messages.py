@@ -146,7 +146,7 @@ def not_linked() -> discord.Embed:
 def balance(
     viewer: Viewer, settings: PointsSettings, buckets: Mapping[str, int], rank: int | None
 ) -> discord.Embed:
-    """Somebody's balance."""
+    """A viewer's balance."""
     points = sum(buckets.values())
     title = f"{format_points(settings.currency, points)}"
     rows = [f"**{safe(viewer.name)}**" + (f" · {rank_mark(rank)}" if rank else "")]
@@ -158,7 +158,7 @@ def balance(
 def why(
     viewer: Viewer, totals: Mapping[str, int], entries: Sequence[Entry], count: int
 ) -> discord.Embed:
-    """Where the points come from, and the newest entries."""
+    """Sources of the points, and the newest entries."""
     rows = [f"{account_label(account)}: **{points:+,}**" for account, points in totals.items()]
     rows += ["", f"**{_('Latest')}**"] if entries else [_("Nothing yet.")]
     rows += [entry_row(entry) for entry in entries]
@@ -220,7 +220,7 @@ def offers(settings: PointsSettings, priced: Sequence[tuple[str, str, int]]) -> 
 
 
 def limit(found: PlayLimit | None, lost: int) -> discord.Embed:
-    """Somebody's own limits."""
+    """A viewer's own limits."""
     rows = [_("Lost in games today: {points}").format(points=f"**{max(0, lost):,}**")]
     if found is None or found.daily_loss is None:
         rows.append(_("You have no daily limit. Set one with `/points limit loss 500`."))
@@ -245,7 +245,7 @@ def when(instant: datetime) -> str:
 def economy(
     supply: Mapping[str, int], given: Mapping[str, int], taken: Mapping[str, int], days: int
 ) -> discord.Embed:
-    """The points that viewers hold, and where points came from and went to lately."""
+    """The points that viewers hold, and recent gains and losses by source."""
     rows = [_("Viewers hold {points} in total.").format(points=f"**{sum(supply.values()):,}**")]
     rows += [
         f"-# {bucket_label(bucket)}: {points:,}" for bucket, points in supply.items() if points
@@ -264,7 +264,7 @@ def economy(
 
 
 def import_preview(preview: "Preview") -> discord.Embed:
-    """What an import would change, or its progress."""
+    """The preview or the progress of an import."""
     found, counts = preview.import_, preview.counts
     if found.state != "ready":
         what = {

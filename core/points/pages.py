@@ -43,7 +43,7 @@ MAX_PUBLIC_PAGES = 4
 MAX_DOWNLOADED = 10_000
 OVERLAY_ROWS = 5
 MAX_RANKED = 25
-"""Of so many places, those who are not named in public left out."""
+"""Places read per page of the overlay; hidden viewers are left out."""
 
 
 @dataclass
@@ -134,7 +134,7 @@ def viewer(page: Page, viewer_id: int) -> str:
 
 @PAGES.get("viewer/<int:viewer_id>.csv")
 def download(page: Page, viewer_id: int) -> Response:
-    """The same entries as a file."""
+    """The ledger as a CSV file."""
 
     def load(work: Work) -> tuple[Sequence[Any], dict[int | None, str]]:
         work.find(Viewer, viewer_id) or abort(404)
@@ -182,7 +182,7 @@ def economy(page: Page) -> str:
 
 @PAGES.post("change", shows=overview)
 def change(page: Page) -> Response:
-    """Add, remove or set somebody's points."""
+    """Add, remove or set a viewer's points."""
     amount = whole_number(page.form, "amount", _("Points"))
     reason = page.form.get("reason", "").strip()
     if not reason:
@@ -196,7 +196,7 @@ def change(page: Page) -> Response:
 
 @PAGES.post("grant", shows=overview)
 def grant(page: Page) -> Response | str:
-    """Give points to everybody on a pasted list."""
+    """Give points to everyone on a pasted list."""
     reason = page.form.get("reason", "").strip()
     if not reason:
         raise Refusal(_("Enter a reason."))
@@ -226,7 +226,7 @@ def grant(page: Page) -> Response | str:
 
 
 def _ask_columns(page: Page, unclear: ColumnsUnclear, view: str, fields: dict[str, str]) -> str:
-    """Show a form that does the same with the columns that are chosen, and all that was typed."""
+    """Show the form again with a choice of columns, keeping everything that was typed."""
     kept = ("reason", "skip", "instead_of")
     fields |= {name: page.form[name] for name in kept if page.form.get(name)}
     return page.render("points/columns.html", unclear=unclear, view=view, fields=fields)
@@ -252,8 +252,8 @@ def read_import(page: Page) -> Response:
 
 @PAGES.post("import/list", shows=overview)
 def import_list(page: Page) -> Response | str:
-    """Start an import from a file or a pasted list. Where it has more columns than two, the form
-    asks whether they are the right ones."""
+    """Start an import from a file or a pasted list. If it has more than two columns, the form asks
+    which ones to use."""
     text, chosen = sent_text("balances"), chosen_columns(COLUMNS)
     instead_of = page.form.get("instead_of", type=int)
     try:
@@ -275,7 +275,7 @@ def import_list(page: Page) -> Response | str:
 
 @PAGES.post("import/<int:number>/choose", shows=import_page)
 def choose_import(page: Page, number: int) -> Response:
-    """Say whose names these are, where several people have one."""
+    """Choose the viewers behind ambiguous names."""
     names = page.form.getlist("name")
     chosen = page.form.getlist("viewer", type=int)
     if len(names) != len(chosen):
@@ -322,7 +322,7 @@ def _own(work: Work) -> int:
 
 @ME.post("limit")
 def set_limit(page: Page) -> Response:
-    """Set one's own daily loss limit."""
+    """Set the visitor's daily loss limit."""
     typed = page.form.get("loss") or "none"
     page.run(lambda work: actions.set_limit_from_text(work, _own(work), typed))
     return page.done(_("Limit saved. A higher limit, or none, applies from tomorrow."))
@@ -349,7 +349,7 @@ def stats(work: Work) -> list[Stat]:
 
 
 def person(work: Work, _discord_id: int | None, viewer_ids: Sequence[int]) -> list[PersonCard]:
-    """Somebody's balance, where it came from, and their limits."""
+    """A viewer's balance, its sources, and their limits."""
     settings = load_settings(work, PointsSettings)
     if not settings.enabled or not viewer_ids:
         return []

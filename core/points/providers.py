@@ -1,4 +1,4 @@
-"""The API that games use to move points, whether they are in our ledger or in another service.
+"""The API that games use to move points, in our ledger or in another service.
 
 A game names each operation with a natural key and calls `take`, `pay` or `refund` with its `Work`,
 in the transaction in which it changes its own state:
@@ -12,7 +12,7 @@ in the transaction in which it changes its own state:
 Our own ledger answers at once and publishes no event. Another provider (StreamElements) puts the
 operation into its queue and answers later: `None` now, and then one `PointsMoved` or several, each
 about other viewers, whose handler reads `find_moved(work, event.operation, event.viewer_ids)`.
-Calling again with a known key does nothing and returns the outcome, or None while any of it is
+Calling again with a known key does nothing and returns the outcome, or None while any part is
 pending.
 
 Amounts are whole numbers above zero. Keys are unique within a server; begin them with the game's
@@ -52,7 +52,7 @@ class Moved:
         confirmed: viewer id -> points that were moved.
         refused: viewer id -> why not. Our ledger only refuses stakes; another provider can also
             refuse a payout to an unknown account.
-        waits: what a provider answers while the others of the operation stay pending.
+        waits: set by a provider while the rest of the operation stays pending.
     """
 
     key: str
@@ -75,7 +75,8 @@ def currency_of(work: Work) -> dict[str, Any]:
 
 
 def answers_later(work: Work) -> bool:
-    """Whether operations stay pending until the provider answers: use one for the whole round."""
+    """Whether operations stay pending until the provider answers. If so, use one operation for the
+    whole round."""
     return _provider(work).answers_later
 
 
@@ -85,7 +86,8 @@ def balance_of(work: Work, viewer_id: int) -> int | None:
 
 
 def take(work: Work, round: Round, key: str, stakes: Amounts) -> Moved | None:
-    """Take stakes from viewers. Each is taken in full or refused, independently of the others.
+    """Take stakes from viewers. Each stake is taken in full or refused, independently of the
+    others.
 
     Exclusions, breaks and daily loss limits are checked here, for every provider. Several accounts
     of one person are checked in the order given.
@@ -100,7 +102,7 @@ def take(work: Work, round: Round, key: str, stakes: Amounts) -> Moved | None:
 
 
 def pay(work: Work, round: Round, key: str, payouts: Amounts) -> Moved | None:
-    """Pay viewers, stakes included: somebody who staked 100 and wins 130 is paid 130. Leave out
+    """Pay viewers, stakes included: a viewer who staked 100 and wins 130 is paid 130. Leave out
     those who lost."""
     known = _find(work, key)
     return _outcome(work, known) if known else _start(work, round, key, "pay", payouts)
@@ -109,8 +111,8 @@ def pay(work: Work, round: Round, key: str, payouts: Amounts) -> Moved | None:
 def refund(
     work: Work, round: Round, key: str, viewer_ids: Collection[int] | None = None
 ) -> Moved | None:
-    """Refund the confirmed stakes of a round, of these viewers or of all, less what was paid or
-    refunded already. Refund pending stakes when their `PointsMoved` arrives."""
+    """Refund the confirmed stakes of a round, of these viewers or all, minus points already paid or
+    refunded. Refund pending stakes when their `PointsMoved` arrives."""
     known = _find(work, key)
     if known is not None:
         return _outcome(work, known)
@@ -124,7 +126,7 @@ def refund(
 
 
 def find_moved(work: Work, key: str, viewer_ids: Collection[int] | None = None) -> Moved:
-    """The outcome of an operation as far as it is known, of these viewers or of all."""
+    """The known outcome of an operation, for these viewers or all."""
     moved = Moved(key)
     for move in work.scalars(select(Move).where(Move.key == key, Move.state != "pending")):
         if viewer_ids is not None and move.viewer_id not in viewer_ids:
@@ -161,9 +163,9 @@ class Provider(Protocol):
         """The points of a person; None if that takes a call to the service."""
 
     def move(self, work: Work, operation: Operation, amounts: Amounts) -> Moved:
-        """Do it now, or queue it, return a `Moved` that `waits`, with those who are refused at
-        once, and call `settle` when the outcome of the others is certain. Call the service only
-        after the commit. `amounts` is never empty."""
+        """Do it now. Or queue it, return a `Moved` that `waits` with immediate refusals, and call
+        `settle` once the outcome of the others is certain; call the service only after the commit.
+        `amounts` is never empty."""
 
 
 PROVIDERS: dict[str, Provider] = {}
@@ -229,7 +231,7 @@ def _outcome(work: Work, operation: Operation) -> Moved | None:
 def _refuse_players(
     work: Work, stakes: Amounts, accounts: Mapping[int, tuple[int, ...]]
 ) -> dict[int, Reason]:
-    """The viewers who may not stake that much. Earlier stakes of a person count first."""
+    """The viewers who may not stake this amount. Earlier stakes of a person count first."""
     everybody = {account for theirs in accounts.values() for account in theirs}
     excluded = store.list_excluded(work, everybody)
     limits = store.list_limits(work, everybody)

@@ -1,4 +1,4 @@
-"""Settings, which points pay for something, and what an hour of watchtime earns. Pure."""
+"""Settings, spending order of points, and points for watchtime. Pure."""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -10,7 +10,7 @@ NAMES = ("points",)
 """Default names of the chat command."""
 
 MAX_POINTS = 10**12
-"""Points that can be moved at once."""
+"""Maximum points per transfer."""
 
 MAX_RATE = 1_000_000
 
@@ -120,7 +120,7 @@ class PointsSettings(GuildSettings, feature="points"):
 # -- buckets --------------------------------------------------------------------------------------
 
 SPENDING_ORDER: tuple[Bucket, ...] = ("earned", "won", "paid")
-"""Points that cannot buy everything are spent last."""
+"""Restricted points are spent last."""
 
 
 class Part(NamedTuple):
@@ -154,8 +154,8 @@ def allocate(
 
 
 def pay_out(staked: Balances, viewer_id: int, amount: int) -> list[Part]:
-    """Split a payout: up to the stake it goes back to the buckets it came from, restricted ones
-    first; the rest is won."""
+    """Split a payout: up to the stake, points return to the buckets they came from, restricted ones
+    first; the rest counts as won."""
     parts: list[Part] = []
     for (account, bucket), points in sorted(
         staked.items(), key=lambda item: (-SPENDING_ORDER.index(item[0][1]), item[0][0])
@@ -170,7 +170,7 @@ def pay_out(staked: Balances, viewer_id: int, amount: int) -> list[Part]:
 def spendable(
     balances: Balances, accounts: Collection[int], buckets: Collection[Bucket] = SPENDING_ORDER
 ) -> int:
-    """How much the accounts have in these buckets."""
+    """The sum of the accounts' points in these buckets."""
     return sum(balances.get((account, bucket), 0) for account in accounts for bucket in buckets)
 
 

@@ -36,11 +36,11 @@ from core.points.rules import (
 )
 
 UNRESTRICTED: tuple[Bucket, ...] = ("earned",)
-"""Points that buy everything."""
+"""Points that can buy everything."""
 
 
 class Priced(NamedTuple):
-    """An offer as a server sells it."""
+    """An offer with the server's price."""
 
     offer: Offer
     price: int
@@ -196,14 +196,14 @@ class Shop:
 
 
 def _count(typed: str, maximum: int) -> int:
-    """How many of an offer; one if only words follow it, such as an emote."""
+    """The quantity of an offer; 1 if only words such as an emote follow it."""
     if not re.match(r"\W*(\w*[0-9]|all\b|max\b|half\b)", typed):
         return 1
     return split_part(typed, maximum)[0]
 
 
 def on_purchase_refused(work: Work, event: PointsPurchaseRefused) -> None:
-    """Refund a purchase once, to the buckets it was paid from, and notify the viewer."""
+    """Refund a purchase once, to the buckets that paid for it, and notify the viewer."""
     work.lock(Lock.POINTS)
     purchase, key = work.find(Purchase, event.key), f"back:{event.key}"
     if purchase is None or purchase.refused or store.list_posted(work, [key]):

@@ -1,4 +1,4 @@
-"""Running a hunt, and taking steps back."""
+"""Running a hunt, and undoing steps."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -169,7 +169,7 @@ def test_results_go_to_the_next_bonus_or_a_chosen_one(guild: HuntGuild) -> None:
         guild.do(actions.record_result, "1", 4)
     with pytest.raises(Refusal, match="already opened or skipped"):
         guild.do(actions.skip_bonus, 1)
-    # One that was skipped can be opened after all.
+    # A skipped bonus can still be opened.
     assert guild.do(actions.record_result, "0", 2).payout == 0
     assert guild.view.figures.skipped == 0
 

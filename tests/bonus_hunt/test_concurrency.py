@@ -18,7 +18,7 @@ Act = Callable[[HuntGuild], object]
 
 @pytest.fixture
 def gate(database: Database, guild_id: int) -> Iterator[Database]:
-    """A hunt of three bonuses that is opened."""
+    """A hunt with three bonuses in the opening phase."""
     with cleaned(database):
         with database.begin() as tx:
             HuntGuild(tx, guild_id).opening()
@@ -26,7 +26,7 @@ def gate(database: Database, guild_id: int) -> Iterator[Database]:
 
 
 def all_at_once(gate: Database, guild_id: int, acts: list[Act]) -> list[object]:
-    """Run each act in its own transaction and thread; a Refusal is a result like others."""
+    """Run each act in its own transaction and thread; a Refusal counts as a result."""
     ready = Barrier(len(acts))
 
     def run(act: Act) -> object:

@@ -34,14 +34,14 @@ LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
 @pytest.fixture(scope="module")
 def world(database: Database) -> Iterator[DiscordDriver]:
-    """The bot with this feature alone, connected to the sandbox's Discord."""
+    """The bot with only this feature, connected to the sandbox's Discord."""
     with bot_in_discord(database, FEATURE, until="hunt show") as (driver, _bot):
         yield driver
 
 
 @pytest.fixture
 def guild(database: Database, world: DiscordDriver) -> Iterator[HuntGuild]:
-    """No hunt in Nora's guild yet. What the test itself does is committed at once."""
+    """No hunts in Nora's guild. The test's actions are committed immediately."""
     stop_posts(database)
     with database.begin() as tx:
         guild_store.set_guild(tx, NORAS_CORNER_ID, "Nora's Corner")
@@ -54,7 +54,7 @@ def guild(database: Database, world: DiscordDriver) -> Iterator[HuntGuild]:
 
 
 class HuntAsker(Asker):
-    """Takes no message of a hunt for the answer; that alone has fields."""
+    """Ignores the hunt's own message, the only one with fields, when waiting for an answer."""
 
     def answer(
         self, command: str, person: str = "nora", guild: str | None = None, **options: Any
@@ -220,7 +220,7 @@ def test_a_whole_hunt_by_buttons_in_one_message(guild: HuntGuild, world: Discord
     latest = [shown]
 
     def press(label: str, until: str, person: str = "tomas", **typed: str) -> Json:
-        """Press a button, fill in its form, and wait until the message says something else."""
+        """Press a button, fill in its form, and wait until the message changes."""
         current = latest[-1]
         done = world.click(person, current["message_id"], ids(current)[label], ack_seconds=0)
         if typed:
@@ -283,7 +283,7 @@ def reply(interaction: AsyncMock) -> str:
 
 @pytest.fixture
 def here(database: Database, guild_id: int) -> Iterator[Callable[[], HuntGuild]]:
-    """A hunt of three bonuses that is opened, committed; the guild as it is now."""
+    """A committed hunt with three bonuses in the opening phase."""
     with cleaned(database):
         with database.begin() as tx:
             HuntGuild(tx, guild_id).opening()
@@ -294,7 +294,7 @@ def here(database: Database, guild_id: int) -> Iterator[Callable[[], HuntGuild]]
 async def test_forms_need_no_memory_of_the_button(
     database: Database, guild_id: int, here: Callable[[], HuntGuild]
 ) -> None:
-    """After a restart discord.py does not know the form any more; the custom id is enough."""
+    """After a restart discord.py no longer knows the form; the custom id is enough."""
     form = sent(database, guild_id, "bonus_hunt:result:1:1", payout=" 12,50 ")
     await receive_form(form, FEATURE.buttons)
     assert here().lines()[0] == "#1 Mental 1 12.50"

@@ -75,7 +75,7 @@ def test_the_last_guess_counts_whatever_way_it_is_written(guild: HuntGuild) -> N
         **{"viewer1": "600", "viewer2": "1234.56"},
         **{"viewer3": "1234.56", "viewer4": "1500"},
     }
-    # One that was written before, but is handled later, does not count.
+    # An older message that is handled later does not count.
     guild.say("!guess 1", "viewer1", 1, seconds=4.2)
     assert guild.guesses()["viewer1"] == "600"
 
@@ -128,13 +128,13 @@ def test_guessing_ends_with_the_first_result(guild: HuntGuild) -> None:
         guild.do(actions.set_guessing, opened=False)
     with pytest.raises(Refusal, match="first result"):
         guild.do(actions.set_guessing, opened=True)
-    guild.do(steps.undo)  # the result is gone, but everybody has seen it
+    guild.do(steps.undo)  # the result is gone, but everyone has seen it
     guild.say("!guess 8", "viewer1", 1)
     with pytest.raises(Refusal, match="can't be reopened"):
         guild.do(actions.set_guessing, opened=True)
     while True:
         try:
-            guild.do(steps.undo)  # nor does it open when more is undone
+            guild.do(steps.undo)  # it does not open when more steps are undone either
         except Refusal:
             break
         guild.say("!guess 9", "viewer1", 1)
@@ -185,7 +185,7 @@ def test_excluded_viewers_are_ignored(guild: HuntGuild, other_guild_id: int) -> 
     guild.say("!guess 5", "Spammer", 6)
     guild.say("!hunt", "Spammer", 6)
     assert (guild.guesses(), guild.said()) == ({}, [])
-    # Nor does somebody win who was excluded after their guess.
+    # A viewer who was excluded after guessing does not win either.
     guild.say("!guess 60", "viewer1", 1)
     guild.say("!guess 100", "viewer2", 2)
     guild.do(exclude_viewer, guild.viewer("viewer1", 1), "everything")

@@ -45,7 +45,7 @@ def shown(number: Decimal | None) -> str:
 
 
 def hunt_of_sixty(opened: int) -> list[Line]:
-    """The first so many are opened or skipped."""
+    """The first `opened` bonuses are opened or skipped."""
     return [
         Line(
             position=n,

@@ -1,4 +1,5 @@
-"""No message says that the public beacon decides where it does not: `core.draws.words` words it."""
+"""No message claims the public beacon where it does not decide; `core.draws.words` has the
+texts."""
 
 import re
 from collections.abc import Iterator
@@ -61,7 +62,7 @@ def test_no_message_claims_the_public_beacon_where_it_is_another() -> None:
 
 
 def test_public_beacon_is_claimed_in_one_place() -> None:
-    """Other texts may only deny it, or tell what a setting means."""
+    """Other texts may only deny it or explain a setting."""
     allowed = {
         "core/draws/words.py", "core/raffle/draw/templates/raffle/draw.html",
         "core/slot_calls/templates/slot_calls/public.html",

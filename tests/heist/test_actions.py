@@ -392,7 +392,7 @@ def test_seed_or_round_that_was_exchanged_is_not_rolled(
 
 
 def test_seed_and_salt_are_encrypted(guild: HeistGuild) -> None:
-    """Whoever reads the database cannot work out who wins."""
+    """Reading the database does not reveal who wins."""
     guild.start()
     guild.say("!join 100")
     guild.finish()

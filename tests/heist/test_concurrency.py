@@ -80,7 +80,7 @@ def sandbox() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def services(gate: Database, sandbox: Sandbox) -> Iterator[Services]:
-    """What the task is given: the sandbox's beacon has published all rounds of that day."""
+    """The task's services; the sandbox's beacon has published all rounds of that day."""
     addresses = {k.lower(): v for k, v in sandbox.env.items() if k.startswith("DRAND_")}
     yield Services(settings(**addresses), gate, LocalBus())
     requests.post(f"{sandbox.base_url}/control/faults/reset", timeout=PATIENCE)

@@ -31,14 +31,14 @@ TABLES = ("heist", "points_", "outbox_", "people_", "guild_settings", "guild_cha
 
 @pytest.fixture(scope="module")
 def world(database: Database) -> Iterator[DiscordDriver]:
-    """The bot with this feature alone, connected to the sandbox's Discord."""
+    """The bot with only this feature, connected to the sandbox's Discord."""
     with bot_in_discord(database, FEATURE, until="heist history") as (driver, _bot):
         yield driver
 
 
 @pytest.fixture
 def guild(database: Database, world: DiscordDriver) -> Iterator[HeistGuild]:
-    """Points are on, and there was no heist yet. What the test does is committed at once."""
+    """Points are on, and there are no heists. The test's actions are committed immediately."""
     with database.begin() as tx:
         guild_store.set_guild(tx, NORAS_CORNER_ID, "Nora's Corner")
         tx.exec_driver_sql("SET LOCAL session_replication_role = replica")
@@ -156,7 +156,7 @@ def test_admins_settle_what_was_not_paid_by_button(
 
 
 def owe(work: Work, key: str) -> None:
-    """What comes of a payout of 100 points that was refused."""
+    """Create a refused payout of 100 points."""
     change_setting(work, ADMIN_CHANNEL, CHANNEL)
     player = work.scalars(select(Player)).one()
     player.owed = 100

@@ -1,4 +1,4 @@
-"""The twelve faults of the widget that this replaces: a test for each."""
+"""Regression tests for the twelve bugs of the widget that this feature replaces."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What a widget reports: each report by itself, and nothing that its key must not say."""
+"""Reports of a widget: each is validated separately, and the key allows nothing else."""
 
 import json
 from collections.abc import Mapping
@@ -50,7 +50,7 @@ def send(guild: HeistGuild, *sent: object) -> Reported:
 
 
 def reason_of(guild: HeistGuild, **changes: Any) -> str:
-    """Why a good report with these changes is refused; "" if it is not."""
+    """The reason why a good report with these changes is refused; "" if it is accepted."""
     rejected = send(guild, {**GOOD, **changes}).rejected
     return str(rejected[0]["reason"]) if rejected else ""
 

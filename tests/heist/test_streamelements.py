@@ -43,7 +43,8 @@ START = {MADCATS: 3000, BEAN: 4000, YUKI: 5000}
 
 @dataclass
 class StreamElementsHeist:
-    """A heist at nora's, an hour ago, so that the beacon has published its round."""
+    """A heist with StreamElements points, an hour ago so that the beacon has published its
+    round."""
 
     desk: Desk
     worker: Worker
@@ -65,18 +66,18 @@ class StreamElementsHeist:
             command.run(tx, [replace(message, at=now)])
 
     def wait(self, seconds: float) -> None:
-        """Then the task looks."""
+        """Let time pass, then run the task."""
         self.desk.later += timedelta(seconds=seconds)
         tasks.run_heists(self.desk.services)
 
     def answer(self) -> None:
-        """StreamElements is asked, and its answers are handled."""
+        """Send queued changes to StreamElements and handle its answers."""
         bulk.perform_due(self.desk.services)
         while self.worker.work_once():
             pass
 
     def until_payout(self) -> None:
-        """Everybody has joined, and the winners are about to be paid."""
+        """Lock the crew and decide the heist; the winners are about to be paid."""
         self.wait(63)
         self.answer()
         self.wait(1)

@@ -45,7 +45,7 @@ GUIDE_LINES = (
     "Tier 3 subscriber bonus: 1.5",
     "viewer1 has Tier 3 bonus: 1.5x multiplier",
 )
-"""Of the original widget, for somebody without a tier and a subscriber of tier 3."""
+"""Lines of the original guide, for a viewer without a tier and a tier 3 subscriber."""
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ def begin(site: Site, **settings: Any) -> None:
 
 
 def open_page(site: Site, browser: Browser) -> Page:
-    """A scene whose clock is ours."""
+    """A scene with a controlled clock."""
     page = browser.new_page()
     page.clock.set_fixed_time(site.clock())
     return page

@@ -178,7 +178,7 @@ def test_what_cannot_be_delivered_is_paid_back_once(guild: PointsGuild) -> None:
     queue.call("Pirots", name="Mia", user_id=MIA)
     guild.say("!buy priority")
     assert guild.balance(mia) == {"paid": 150}
-    queue.do(close_call, 1, "done")  # the streamer was faster
+    queue.do(close_call, 1, "done")  # the streamer played it first
     guild.do(deliver_priority, guild.published(PointsSpent)[0])
     (refused,) = guild.published(PointsPurchaseRefused)
     for _twice in range(2):

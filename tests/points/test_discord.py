@@ -25,14 +25,14 @@ MEMBERS = {person.handle: person.discord_id for person in PEOPLE}
 
 @pytest.fixture(scope="module")
 def world(database: Database) -> Iterator[DiscordDriver]:
-    """The bot with this feature alone, connected to the sandbox's Discord."""
+    """The bot with only this feature, connected to the sandbox's Discord."""
     with bot_in_discord(database, FEATURE, until="pointsadmin season") as (driver, _bot):
         yield driver
 
 
 @pytest.fixture
 def guild(database: Database, world: DiscordDriver) -> Iterator[PointsGuild]:
-    """Points are on; Mia has linked her account. What the test does is committed at once."""
+    """Points are on; Mia has linked her account. The test's actions are committed immediately."""
     with database.begin() as tx:
         guild_store.set_guild(tx, NORAS_CORNER_ID, "Nora's Corner")
         tx.exec_driver_sql("SET LOCAL session_replication_role = replica")
@@ -63,7 +63,7 @@ def test_an_evening_of_points(guild: PointsGuild, ask: Asker) -> None:
     assert "🪙 500 points" in said(ask.answer("points balance", "mia"))
     assert "Changed by an admin: **+500**" in said(ask.answer("points why", "mia"))
     assert "quiz" in said(ask.answer("points why", who="Mia"))
-    assert "watched 10 hours" in said(ask.answer("points give", "mia", who="Tom", amount="50%"))
+    assert "10 hours of watchtime" in said(ask.answer("points give", "mia", who="Tom", amount="50%"))
     guild.set(gift_hours=0)
     given = said(ask.answer("points give", "mia", who="Tom", amount="50%"))
     assert "You gave 🪙 250 points to Tom. You have 250 left." in given

@@ -176,7 +176,7 @@ def test_a_list_of_another_bot_is_imported_the_same_way(guild: PointsGuild) -> N
 
 
 def both(guild: PointsGuild, name: str, number: int) -> tuple[int, int]:
-    """Somebody on Kick and somebody on Twitch with one name."""
+    """A Kick viewer and a Twitch viewer with the same name."""
     kick, twitch = (
         people.set_viewer(guild.tx, guild.id, platform, user_id, name, NOON)
         for platform, user_id in (("kick", number), ("twitch", number + 1))

@@ -91,7 +91,7 @@ def test_limits_are_those_of_the_person(guild: PointsGuild) -> None:
 
 
 class SlowProvider:
-    """A provider that answers later, and knows nobody called Tom."""
+    """A provider that answers later and refuses viewer Tom."""
 
     answers_later = True
 

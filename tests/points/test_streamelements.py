@@ -44,7 +44,7 @@ def guild(tx: Connection, guild_id: int) -> PointsGuild:
 
 
 def lines(guild: PointsGuild) -> list[tuple[str, int, list[int]]]:
-    """Login, delta and viewers of everything that is queued."""
+    """Login, delta and viewers of all queued changes."""
 
     def read(work: Work) -> list[tuple[str, int, list[int]]]:
         rows = work.scalars(select(BulkLine).order_by(BulkLine.number, BulkLine.login))

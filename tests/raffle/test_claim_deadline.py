@@ -1,4 +1,4 @@
-"""The time to claim, against a model that is slow and obvious."""
+"""The time to claim, compared with a slow but obvious model."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -19,7 +19,7 @@ DRAWN = datetime(2026, 12, 1, tzinfo=UTC)
 def test_only_time_when_the_winner_could_claim_counts(
     window: int, beat: int, stretches: list[tuple[int, bool]]
 ) -> None:
-    """A slow model goes second by second, and takes what is left of the time down or up."""
+    """A slow model that steps second by second and adjusts the remaining time."""
     seconds = [could for length, could in stretches for _second in range(length)]
     deadline = DRAWN + window * SECOND
     left, could_claim = window, 0

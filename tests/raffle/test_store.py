@@ -1,4 +1,4 @@
-"""What the database promises about periods and tickets."""
+"""The database's constraints on periods and tickets."""
 
 import hashlib
 from collections.abc import Iterator

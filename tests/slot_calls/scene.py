@@ -1,4 +1,4 @@
-"""A guild that takes slot calls, and ways to look at what happened."""
+"""A guild with slot calls, and ways to inspect what happened."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -85,7 +85,7 @@ class Guild:
     id: int
 
     def do(self, action: Callable[Concatenate[Work, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """A moderator does this at noon."""
+        """Run an action as a moderator, at noon."""
         cache_of(self.tx).clear()  # as in a transaction of its own
         return run_in_guild(self.tx, self.id, MODERATOR, NOON, action, *args, **kwargs)
 
@@ -114,7 +114,7 @@ class Guild:
         FEATURE.handlers[type(event)](self.tx, event)
 
     def handle_changed_settings(self) -> None:
-        """What the worker does after a commit."""
+        """Handle an event as the worker does after a commit."""
         ours = deliveries.c.kind == "SettingChanged", deliveries.c.lane == f"own:{self.id}"
         for row in self.tx.execute(select(deliveries).where(*ours).order_by(deliveries.c.id)):
             self.handle_event(from_json(SettingChanged, row.body))
@@ -149,7 +149,7 @@ Act = Callable[[Guild], object]
 
 
 def all_at_once(gate: Database, acts: list[tuple[int, Act]]) -> list[object]:
-    """Run each act in its own transaction and thread; a Refusal is a result like others."""
+    """Run each act in its own transaction and thread; a Refusal counts as a result."""
     ready = Barrier(len(acts))
 
     def run(guild_id: int, act: Act) -> object:

@@ -441,7 +441,7 @@ def test_bad_replacement_changes_nothing(guild: Guild) -> None:
 
 def test_nothing_to_withdraw_is_said(guild: Guild) -> None:
     guild.call("a", seconds=10)
-    guild.say("!cancelcall", seconds=5)  # it was written before
+    guild.say("!cancelcall", seconds=5)  # it was sent earlier
     guild.say("!cancelcall", user_id=8)
     assert len(guild.posted("slot_calls.nothing")) == 2
     assert guild.queue() == ["#1 a (MadCats)"]

@@ -37,7 +37,7 @@ Do = Callable[..., Any]
 
 @pytest.fixture(scope="module")
 def world(database: Database) -> Iterator[DiscordDriver]:
-    """The bot with this feature alone, connected to the sandbox's Discord."""
+    """The bot with only this feature, connected to the sandbox's Discord."""
     with bot_in_discord(database, FEATURE, until="slotcalls status") as (driver, _bot):
         yield driver
 

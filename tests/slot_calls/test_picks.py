@@ -1,4 +1,4 @@
-"""Picking what is played next."""
+"""Picking the next request."""
 
 import hashlib
 from datetime import timedelta

@@ -225,7 +225,7 @@ def _require_uncertain(work: Work, found: Period | None, number: int | None) -> 
     draw = work.find(Draw, period.number) if period.state == "frozen" else None
     if draw is not None and (draw.round_at is None or draw.round_at <= work.now):
         raise Refusal(
-            _("Raffle #{number} can't be cancelled any more.").format(number=period.number),
+            _("Raffle #{number} can no longer be cancelled.").format(number=period.number),
             _("The random number is already published, so the winners are decided."),
         )
     return period

@@ -25,7 +25,7 @@ from core.raffle.records import Period
 
 
 def dates(payload: Mapping[str, Any]) -> Rendered:
-    """A raffle's dates were changed, for everybody who takes part."""
+    """Announcement of a raffle's new dates."""
     starts, ends = (parse_instant(payload[name]) for name in ("starts_at", "ends_at"))
     tone, title = changes()[payload["what"]]
     body = {

@@ -289,7 +289,7 @@ def test_announced_round_can_be_given_up_only_after_the_timeout(
 
 
 def test_known_round_cannot_be_given_up(tx: Connection, guild_id: int) -> None:
-    """Who has seen the number must not have a second one to choose from."""
+    """Someone who has seen the number must not get a second one to choose from."""
     draw = froze(tx, guild_id, ended(tx, guild_id))
     do(tx, guild_id, DUE, actions.store_round, CONFIG, draw.period, beacon(draw))
     with pytest.raises(Refusal):
@@ -346,7 +346,7 @@ def test_excluded_banned_and_unlinked_winners_are_skipped_with_a_reason(
 
 
 def forget(tx: Connection, guild_id: int, name: str) -> None:
-    """What is left of an account that asked to be forgotten."""
+    """The traces of an account whose data was deleted."""
     known = find_by_name(tx, guild_id, name)
     assert known is not None
     tx.execute(

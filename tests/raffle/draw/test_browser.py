@@ -1,4 +1,4 @@
-"""What a browser works out on a draw's public page."""
+"""The verification in the browser on a draw's public page."""
 
 import hashlib
 import json
@@ -163,7 +163,7 @@ def test_bundle_with_other_hashes_is_rejected(site: Site, guild_id: int, page: P
     page.route("**/bundle.json", other)
     page.goto(site.url + addresses[0])
     expect(page.locator("#verdict")).to_have_text("✕ Not as promised.")
-    expect(page.locator("#checks .bad")).to_have_text("this page shows other hashes")
+    expect(page.locator("#checks .bad")).to_have_text("this page shows different hashes")
 
 
 def test_swapped_winner_is_detected_in_the_browser(site: Site, guild_id: int, page: Page) -> None:
@@ -171,7 +171,9 @@ def test_swapped_winner_is_detected_in_the_browser(site: Site, guild_id: int, pa
     site.committed(lambda tx: as_owner(tx, SWAP, g=guild_id))
     page.goto(site.url + site.path(guild_id, NUMBER))
     expect(page.locator("#verdict")).to_have_text("✕ Not as promised.")
-    expect(page.locator("#checks .bad")).to_have_text("winner 1 was replaced by another account")
+    expect(page.locator("#checks .bad")).to_have_text(
+        "winner 1 was replaced by a different account"
+    )
 
 
 def test_winner_forgotten_before_claiming_is_verified(
@@ -202,7 +204,7 @@ async (address) => {
     [
         (AFTER + timedelta(seconds=1), "published less than 300 seconds after the freeze"),
         (AFTER + timedelta(days=1000), "published less than 300 seconds after the freeze"),
-        (AFTER - timedelta(seconds=3), "the rule demands another round"),
+        (AFTER - timedelta(seconds=3), "the rule requires a different round"),
     ],
     ids=["a second late", "years late", "early"],
 )

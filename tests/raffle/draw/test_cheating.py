@@ -1,4 +1,4 @@
-"""What an operator with the settings and the whole database tries, and how it shows."""
+"""Attacks by an operator with access to settings and database, and how they are detected."""
 
 import hashlib
 from dataclasses import replace
@@ -196,7 +196,7 @@ def test_replaced_randomness_is_rejected(tx: Connection, draw: Draw) -> None:
 
 
 def test_other_genuine_round_is_rejected(tx: Connection, draw: Draw) -> None:
-    """The round 42, with the signature that it really has."""
+    """Round 42 with its real signature."""
     signature = (
         "95a9f9f5b231b7714de1553105d8ffdf3dcda24cfdb1e689319bccf79a9c8ce4"
         "30a91b811fbfaf763900bc998b5d686a"
@@ -222,7 +222,7 @@ def test_other_genuine_round_is_rejected(tx: Connection, draw: Draw) -> None:
 
 
 def test_erased_member_does_not_block_the_draw(tx: Connection, draw: Draw) -> None:
-    """Nobody can tell any more which line is theirs; its tickets still have to fit."""
+    """Nobody can tell anymore which line is theirs, but its tickets still have to match."""
     erase = "UPDATE people_viewers SET platform_user_id = -viewer_id WHERE name = :name"
     as_owner(tx, erase, name="yuki")
     assert do(tx, draw.guild_id, DUE, actions.draw_winners, CONFIG, draw.period)
@@ -258,7 +258,7 @@ def test_undone_freeze_stays_in_the_history(tx: Connection, guild_id: int) -> No
 
 
 def friend_of(tx: Connection, pick: Pick) -> tuple[int, int]:
-    """Viewer id and Discord id of somebody else."""
+    """Viewer id and Discord id of another person."""
     name = next(name for name in NAMES if name != pick.name)
     viewer = find_by_name(tx, pick.guild_id, name)
     assert viewer is not None

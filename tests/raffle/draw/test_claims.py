@@ -1,4 +1,5 @@
-"""The winner's path: claimed in time, or the next one is drawn; every step once."""
+"""The winner's path: the prize is claimed in time or another winner is drawn; every step happens
+once."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -83,7 +84,7 @@ def test_claim_window_is_a_setting_and_includes_its_end(tx: Connection, guild_id
     shown = messages.frozen(message.payload).embed
     assert shown is not None
     assert "10 min" in [field.value for field in shown.fields]
-    # Whoever does not like the first winner would like to make the time short.
+    # Someone who does not like the first winner may try to shorten the time.
     act(tx, guild_id, change_setting, SETTINGS["claim_minutes"], 1, actor=ADMIN)
     (pick,) = drew(tx, guild_id, number)
     assert pick.expires_at == DUE + timedelta(minutes=10)
@@ -187,7 +188,7 @@ def dms_are_closed(tx: Connection) -> None:
 
 
 def channel_is_gone(tx: Connection, channel_id: int) -> None:
-    """What waits for this channel fails."""
+    """Let waiting messages to this channel fail."""
     tx.execute(
         text("""
             UPDATE outbox_messages SET state = 'dead', error = 'no such channel'
@@ -198,7 +199,7 @@ def channel_is_gone(tx: Connection, channel_id: int) -> None:
 
 
 def test_claim_window_starts_when_the_winner_is_notified(tx: Connection, guild_id: int) -> None:
-    """The process died, or Discord was away: the whole time begins with the post."""
+    """The process died or Discord was down: the full time starts with the post."""
     number = ended(tx, guild_id)
     (pick,) = drew(tx, guild_id, number)
     assert not check(tx, guild_id, number, 1, LATE)
@@ -271,7 +272,7 @@ def test_unreachable_winner_keeps_the_whole_window_and_admins_are_notified(
     shown = messages.unreachable(alert.payload).embed
     assert shown.title is not None
     assert pick.name in shown.title
-    # They choose another channel: it is posted there, and only then the time begins.
+    # They choose another channel: it is posted there, and the time starts only then.
     act(tx, guild_id, change_setting, SETTINGS["channel"], 4711, actor=ADMIN)
     assert not check(tx, guild_id, number, 1, DUE + timedelta(hours=101))
     again = posted(tx, guild_id, "raffle.winner")[-1]
@@ -311,7 +312,7 @@ def test_unreachable_and_excluded_winner_is_replaced_immediately(
 def test_excluded_winner_keeps_the_window_while_the_post_can_be_reposted(
     tx: Connection, guild_id: int
 ) -> None:
-    """Or an admin who deletes the post could choose another winner."""
+    """Otherwise an admin could get another winner by deleting the post."""
     number = ended(tx, guild_id)
     (pick,) = drew(tx, guild_id, number)
     dms_are_closed(tx)
@@ -398,7 +399,7 @@ def gate(database: Database) -> Iterator[Database]:
 
 
 def at_once(gate: Database, *acts: Callable[[Connection], object]) -> list[object]:
-    """Each in a transaction and thread of its own; a Refusal is a result like others."""
+    """Run each in its own transaction and thread; a Refusal counts as a result."""
     ready = Barrier(len(acts))
 
     def one(act: Callable[[Connection], object]) -> object:

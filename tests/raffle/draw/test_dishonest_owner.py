@@ -1,5 +1,5 @@
-"""Whoever owns the database tries to move a prize, column by column: each change is refused, or is
-listed here with what shows it. A new column of a decisive table has to be classified here."""
+"""The database's owner tries to move a prize, column by column. Each change is refused, or listed
+here with what reveals it. New columns of decisive tables must be classified here."""
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
@@ -360,7 +360,7 @@ def test_freeze_whose_post_was_removed_from_the_outbox_is_posted(
 
 
 def test_freezes_are_numbered_and_chained(tx: Connection, guild_id: int) -> None:
-    """Two posts with the same number, or a gap, show that a freeze was taken back."""
+    """Two posts with the same number, or a gap, reveal that a freeze was undone."""
     first = froze(tx, guild_id, ended(tx, guild_id, (), earlier=timedelta(days=40)))
     second = froze(tx, guild_id, ended(tx, guild_id))
     assert "\nprevious none\n" in snapshot_of(tx, guild_id, first.period)

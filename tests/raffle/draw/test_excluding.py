@@ -1,4 +1,4 @@
-"""Who may not win, and until when."""
+"""Exclusions from winning, and how long they last."""
 
 from datetime import timedelta
 

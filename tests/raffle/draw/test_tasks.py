@@ -1,4 +1,4 @@
-"""What moves by itself: on time, once, and without one server stopping another."""
+"""Scheduled steps run on time, once, and independently per server."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -51,7 +51,7 @@ def world() -> Iterator[Sandbox]:
 
 @dataclass
 class DrawTaskRig:
-    """The task, a clock to turn, and a beacon that can be switched off.
+    """The task with a controlled clock and a beacon that can be turned off.
 
     The pretend beacon's rounds follow the real time, so the clock may not run ahead of it when
     a round is asked for: the raffle ended long ago.
@@ -62,7 +62,7 @@ class DrawTaskRig:
     now: datetime
 
     def run(self) -> None:
-        """The bot could be used since the last time."""
+        """Run the task; the bot was usable since the last run."""
         with self.services.database.begin() as tx:
             guilds.set_reachable(tx, guilds.list_present(tx), self.now)
             stayed_up(tx, self.now)
@@ -85,7 +85,7 @@ class DrawTaskRig:
             self.do(set_period, guild_id, 1, ends_at=self.now, starts_at=start)
 
     def do(self, action: Callable[..., T], *args: Any, **values: Any) -> T:
-        """`action(tx, ...)` in a transaction of its own."""
+        """Run `action(tx, ...)` in its own transaction."""
         with self.services.database.begin() as tx:
             return action(tx, *args, **values)
 
@@ -193,7 +193,7 @@ def test_failure_of_one_server_does_not_affect_others(
 def test_opening_is_announced_once_a_channel_is_set(
     rig: DrawTaskRig, guild_id: int, other_guild_id: int
 ) -> None:
-    """The commitment is to be public before the list is frozen."""
+    """The commitment must be public before the list is frozen."""
     rig.set(guild_id, channel=0)
     rig.now = END - timedelta(days=1)
 
@@ -214,7 +214,7 @@ def test_opening_is_announced_once_a_channel_is_set(
 def test_lost_freeze_race_changes_nothing(
     rig: DrawTaskRig, guild_id: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Another process froze it, or an admin gave it another end, after this one had looked."""
+    """Another process froze it, or an admin changed its end, after this process had checked."""
     rig.set(guild_id, auto=True, grace=0)
     rig.run()
     before, before_draw = (rig.do(read, guild_id, 1) for read in (period_of, draw_of))

@@ -1,5 +1,5 @@
-"""Whatever happens in whatever order: every number that is shown is the sum of the ledger, and no
-gift is lost or counted twice."""
+"""Random events in any order: every displayed number is the sum of the ledger, and no gift is lost
+or counted twice."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -56,7 +56,7 @@ happenings = st.lists(
 
 
 class Month:
-    """A server in which anything may happen, a few hours after each other."""
+    """A server with random events, a few hours apart."""
 
     def __init__(self, tx: Connection, guild_id: int) -> None:
         self.tx, self.guild_id, self.now = tx, guild_id, NOON

@@ -1,4 +1,4 @@
-"""The commands of tickets and of the calendar in the pretend Discord, by a real client."""
+"""The ticket and calendar commands in the sandbox's Discord, with a real client."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -40,8 +40,8 @@ Answer = dict[str, Any]
 
 
 class World:
-    """The bot with the features that matter here, connected to the pretend Discord. It is the
-    middle of the month."""
+    """The bot with the relevant features, connected to the sandbox's Discord, in the middle of a
+    month."""
 
     def __init__(self, database: Database, driver: DiscordDriver, bot: DiscordThread) -> None:
         self.database = database
@@ -114,7 +114,7 @@ def words(embed: Embed) -> list[str]:
 
 
 def ids(answer: Answer) -> dict[str, str]:
-    """What is written on a button -> custom id."""
+    """Button label -> custom id."""
     items = [item for row in answer["components"] for item in row["components"]]
     return {item.get("label") or "menu": item["custom_id"] for item in items}
 
@@ -190,7 +190,7 @@ def test_only_moderators_see_tickets_of_others(ask: Asker) -> None:
 
 
 def message(world: World, message_id: str) -> Answer:
-    """The message as Discord shows it now."""
+    """The current message in Discord."""
     found = (m for m in world.driver.transcript("general") if m["message_id"] == message_id)
     return dict(next(found))
 
@@ -350,7 +350,7 @@ def test_stats_of_the_server_and_of_a_viewer(ask: Asker) -> None:
 
 def test_tickets_can_be_given_and_removed(ask: Asker, world: World) -> None:
     embed = ask("rafflegive", who="madcats", amount=5, reason="for a *good* idea")
-    assert embed["title"] == "✅ MadCats has 90 tickets now"
+    assert embed["title"] == "✅ MadCats now has 90 tickets"
     embed = ask("raffleremove", who="madcats", amount=91, reason="")
     assert embed["title"] == "⚠️ MadCats has 90 tickets."
     assert ask("raffleremove", who="madcats", amount="90")["title"].endswith("has 0 tickets now")

@@ -1,4 +1,5 @@
-"""After the freeze everybody is shown the frozen list, whatever happens to links and exclusions."""
+"""After the freeze everyone sees the frozen list, no matter what happens to links and
+exclusions."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -94,7 +95,7 @@ def test_nothing_after_the_freeze_changes_a_number(
 
 
 def test_board_equals_the_published_list(tx: Connection, frozen: int) -> None:
-    """Compared through the pseudonyms, which only the owner and the draw can work out."""
+    """Compared by pseudonym, which only the owner and the draw can compute."""
     unlinks(tx, frozen)
     links_late(tx, frozen)
     snapshot = snapshot_of(tx, frozen, NUMBER)

@@ -331,7 +331,7 @@ def test_a_revoked_gift_is_taken_back_once(tx: Connection, guild_id: int) -> Non
 
 
 def test_only_hashes_of_natural_keys_are_stored(tx: Connection, guild_id: int) -> None:
-    """Entries are permanent, so they must not identify somebody who asked to be forgotten."""
+    """Entries are permanent, so they must not identify a person whose data was deleted."""
     period(tx, guild_id)
     gives(tx, guild_id, MIA, 1)
     for table, column in (("raffle_gifts", "key"), ("raffle_gifts", "drop")):

@@ -1,4 +1,4 @@
-"""Tickets that admins give and take; never below zero, whoever else is at it."""
+"""Tickets that admins give and remove; never below zero, even with concurrent changes."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor

@@ -44,7 +44,7 @@ def watch(tx: Connection, guild_id: int, platform: str, user_id: int, minutes: r
 
 
 def change(tx: Connection, guild_id: int, viewer_id: int, member: int, *, linked: bool) -> None:
-    """Link or unlink an account; watchtime and raffle hear of it."""
+    """Link or unlink an account; watchtime and raffle handle the event."""
     link = act(tx, guild_id, people.find_link_of_viewer, viewer_id)
     platform = people.get_viewer(tx, guild_id, viewer_id).platform
     event: Event

@@ -166,8 +166,8 @@ stretches = st.lists(
 def test_tickets_do_not_depend_on_how_often_they_are_credited(
     tx: Connection, guild_id: int, stretches: list[tuple[int, int, int]], looks: list[int]
 ) -> None:
-    """Stretches before, in and across the raffle; looked at in between as it pleases. The model
-    asks of each minute whether somebody was there."""
+    """Watch periods before, during and across the raffle, credited at random times in between. The
+    model checks for each minute whether the viewer was watching."""
     begin = MIDDLE
     end = MIDDLE + 600 * MINUTE
     undo = tx.begin_nested()

@@ -1,4 +1,4 @@
-"""Beginning and ending raffles, with a real database and a server in Stockholm."""
+"""Starting and ending raffles, with a real database and a server in Stockholm."""
 
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -283,7 +283,7 @@ def test_a_cancelled_raffle_is_never_drawn_and_frees_its_time(
     assert dates(tx, guild_id) == [("11-22 12:00", "11-22 13:00", "closed")]
     assert kinds(tx, guild_id)[-1] == "raffle.dates"
     assert "raffle.cancel #1" in audited(tx, guild_id)
-    # What happens from then on is the next one's; what was earned stays in the ledger.
+    # Later events count for the next raffle; earned tickets stay in the ledger.
     gives(tx, guild_id, MIA, 2, later + SECOND)
     start(tx, guild_id, now=later + 2 * SECOND)
     assert [tickets(tx, guild_id, mia, number) for number in (1, 2)] == [15, 0]
@@ -314,7 +314,7 @@ def test_planned_or_ended_raffle_can_be_cancelled(tx: Connection, guild_id: int)
 def test_frozen_raffle_can_be_cancelled_until_its_round_is_published(
     tx: Connection, guild_id: int
 ) -> None:
-    """From then on, somebody who knows the seed knows the winners."""
+    """From then on, anyone who knows the seed knows the winners."""
     for number, seconds in ((1, -1), (2, 0)):
         start(tx, guild_id, now=NOON + timedelta(hours=number))
         ended = NOON + timedelta(hours=number, minutes=5)
@@ -326,7 +326,7 @@ def test_frozen_raffle_can_be_cancelled_until_its_round_is_published(
             assert cancel(tx, guild_id, then).is_cancelled
             assert not do(tx, guild_id, then, draws.draw_winners, CONFIG, number)
         else:
-            with pytest.raises(Refusal, match="can't be cancelled any more"):
+            with pytest.raises(Refusal, match="can no longer be cancelled"):
                 cancel(tx, guild_id, then)
 
 

@@ -1,4 +1,4 @@
-"""When raffles begin and end: by the month, in five time zones with clocks that change."""
+"""When raffles start and end: monthly, in five time zones with daylight saving time."""
 
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
