@@ -80,8 +80,8 @@ def _cannot_listen(settings: Settings, error: OSError) -> str:
         errno.EAFNOSUPPORT,
     ):
         return (
-            f"HOST={settings.host} is no address of this computer ({error.strerror}): set HOST to "
-            "127.0.0.1, to 0.0.0.0 or, for IPv6, to ::."
+            f"HOST={settings.host} is not an address of this computer ({error.strerror}): set HOST "
+            "to 127.0.0.1, to 0.0.0.0 or, for IPv6, to ::."
         )
     if error.errno == errno.EACCES:
         return (
@@ -105,8 +105,8 @@ def check_redis(settings: Settings) -> None:
         bus.stop()
     except (redis.RedisError, ValueError) as error:
         raise StartError(
-            f"Redis cannot be reached ({type(error).__name__}). "
-            "Please check REDIS_URL, or remove it to run without Redis."
+            f"Cannot reach Redis ({type(error).__name__}). "
+            "Check REDIS_URL, or remove it to run without Redis."
         ) from error
 
 
@@ -421,7 +421,7 @@ def welcome(runtime: Runtime) -> str:
             "  Stop with Ctrl-C.\n"
         )
     return (
-        "\nRegulars is running in its sandbox: a pretend Discord server and a pretend Kick channel."
+        "\nRegulars is running in its sandbox: a simulated Discord server, Kick and Twitch channel."
         f"\n\n  Open  {runtime.sandbox.page_url}  and play: you are the streamer, a viewer, a "
         "moderator.\n"
         "  Try:  click “Go live”, then write  !call Book of Dead  in Kick's chat;\n"

@@ -90,10 +90,10 @@ def run(ground: Ground) -> Results:
     return {
         "leaderboard_asked_per_s": median(asked[1:]),
         "ingest_beside_leaderboard_ratio": median(
-            board.per_s / one.per_s for one, board, _streams in pairs
+            board.per_s / alone.per_s for alone, board, _streams in pairs
         ),
         "ingest_beside_streams_ratio": median(
-            streamed.per_s / one.per_s for one, _board, streamed in pairs
+            streamed.per_s / alone.per_s for alone, _board, streamed in pairs
         ),
         "ingest_beside_streams_p99_ms": median(streamed.p99_ms for *_others, streamed in pairs),
     }
@@ -117,8 +117,8 @@ def visitors(base: str) -> Iterator["Synchronized[int]"]:
 
 def _ask(base: str, answered: "Synchronized[int]", done: Event) -> None:
     askers = [threading.Thread(target=_ask_on, args=(base, answered, done)) for _ in range(ASKERS)]
-    for one in askers:
-        one.start()
+    for asker in askers:
+        asker.start()
     for asker in askers:
         asker.join()
 

@@ -193,8 +193,8 @@ def _connect_bot(services: Services) -> None:
     settings, now = services.settings, services.clock()
     twitch = TwitchDriver(settings.twitch_api_url.rsplit("/twitch/", 1)[0])
     channels = [
-        int(twitch.do("account", handle=f"streamer{one}", name=f"Streamer{one}")["user_id"])
-        for one in range(SUBSCRIPTIONS // 2)
+        int(twitch.do("account", handle=f"streamer{number}", name=f"Streamer{number}")["user_id"])
+        for number in range(SUBSCRIPTIONS // 2)
     ]
     back = twitch.consent(oauth.consent_url(settings, "state", "", SCOPES["bot"]), "bot")
     code = parse_qs(urlsplit(back).query)["code"][0]

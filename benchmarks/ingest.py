@@ -99,11 +99,11 @@ def _turn(servers: Iterable[Product], requests: Path) -> Turn:
 
 def check_honest(database: Database, rounds: list[Round], source: str = "kick.webhook") -> None:
     """Raise CannotRun unless exactly the webhooks that were answered are stored."""
-    answered = sum(one.good for one in rounds)
+    answered = sum(round_.good for round_ in rounds)
     with database.begin() as tx:
         count = text("SELECT count(*) FROM inbox_deliveries WHERE source = :source")
         written = tx.execute(count, {"source": source}).scalar_one()
-    if not answered == written == sum(one.answered for one in rounds):
+    if not answered == written == sum(round_.answered for round_ in rounds):
         raise CannotRun(f"{answered} webhooks were answered with 200, but {written} are written.")
 
 

@@ -66,7 +66,7 @@ def run(ground: Ground) -> Results:
     return {
         "overlay_p50_ms": median(times),
         "overlay_p99_ms": quantiles(times, n=100)[98],
-        "ingest_beside_overlays_ratio": median(two.per_s / one.per_s for one, two in pairs),
+        "ingest_beside_overlays_ratio": median(two.per_s / first.per_s for first, two in pairs),
     }
 
 
@@ -84,7 +84,9 @@ class _Admin:
         token = re.search(r'name="csrf_token" value="([^"]+)"', shown)
         assert token, "the page has forms"
         self._token = token[1]
-        self._paths = [urlsplit(one).path for one in re.findall(r'value="(http[^"]+)"', shown)]
+        self._paths = [
+            urlsplit(address).path for address in re.findall(r'value="(http[^"]+)"', shown)
+        ]
 
     def addresses(self) -> list[str]:
         """Paths of as many streams as can be open."""
@@ -149,11 +151,11 @@ class _Overlays:
                 arrived = stream.recv(65536)
                 now = time.perf_counter()
                 found = re.findall(rb"data: theme-\w+ (accent-\w+ )", arrived)
-                for one in found[-1:]:
-                    clicked = self._clicked.get(one.decode())
-                    if clicked is not None and self._last.get(stream) != one:
+                for frame in found[-1:]:
+                    clicked = self._clicked.get(frame.decode())
+                    if clicked is not None and self._last.get(stream) != frame:
                         self.times.append((now - clicked) * 1000)
-                    self._last[stream] = one
+                    self._last[stream] = frame
 
 
 @contextmanager

@@ -84,7 +84,7 @@ class DiscordThread:
             kind: settle for feature in self._features for kind, settle in feature.settles.items()
         }
         refused = next(
-            (one for feature in self._features if (one := feature.on_channel_refused)), None
+            (handler for feature in self._features if (handler := feature.on_channel_refused)), None
         )
         self._sender = Sender(
             services.database, self._transports(), services.clock, settlers, refused

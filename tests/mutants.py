@@ -114,10 +114,10 @@ def _changed(node: ast.expr | ast.stmt) -> str | None:
 def _is_text(node: ast.expr | ast.stmt) -> bool:
     """Whether strings are put together: any test would notice a change of that."""
     return isinstance(node, ast.BinOp) and any(
-        isinstance(one, ast.JoinedStr)
-        or (isinstance(one, ast.Constant) and isinstance(one.value, str))
-        or ast.unparse(one).startswith("_(")
-        for one in (node.left, node.right)
+        isinstance(operand, ast.JoinedStr)
+        or (isinstance(operand, ast.Constant) and isinstance(operand.value, str))
+        or ast.unparse(operand).startswith("_(")
+        for operand in (node.left, node.right)
     )
 
 
@@ -172,8 +172,8 @@ def tests_of(mutant: Mutant, recorded: dict[str, Tests]) -> list[str]:
     for lines in (range(mutant.line, mutant.end + 1), None):
         found = {
             test: None
-            for one in sorted(recorded, key=lambda one: one != mutant.package)
-            for line, tests in recorded[one].get(mutant.file, {}).items()
+            for package in sorted(recorded, key=lambda package: package != mutant.package)
+            for line, tests in recorded[package].get(mutant.file, {}).items()
             if lines is None or int(line) in lines
             for test in tests
         }

@@ -50,7 +50,9 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
         before = file.read_text() if file.exists() else ""
         gap = "" if not before else "\n" if step["code"].startswith(" ") else "\n\n"
         file.write_text(before + gap + step["code"])
-    for change in REPLACEMENT.finditer(PAGE):
+    changes = list(REPLACEMENT.finditer(PAGE))
+    assert len(changes) == len(re.findall(r",\sreplace\s", PAGE))
+    for change in changes:
         file = tree / change["path"]
         assert file.read_text().count(change["old"]) == 1, change
         new = change["new"].replace("\\n", "\n")

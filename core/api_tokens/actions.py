@@ -36,7 +36,7 @@ def create_token(work: Work, name: str, scope: Scope) -> str:
     name = " ".join(name.split())
     if not 0 < len(name) <= LONGEST_NAME:
         raise Refusal(
-            _("The name of a token has 1 to {maximum} characters.").format(maximum=LONGEST_NAME)
+            _("A token name must have 1 to {maximum} characters.").format(maximum=LONGEST_NAME)
         )
     if work.count(ApiToken.name.is_not(None)) >= MAX_TOKENS:
         raise Refusal(
@@ -55,7 +55,7 @@ def create_token(work: Work, name: str, scope: Scope) -> str:
     if work.execute(new).first() is None:
         raise Refusal(
             _("There is already a token with this name."),
-            _("Choose another name, or revoke it first."),
+            _("Choose another name, or revoke the old token first."),
         )
     audit(work, "api_tokens.create", name, after=scope)
     return token

@@ -197,7 +197,7 @@ class Forbidden(errors.Forbidden):
         if pages is None:
             what = _("This dashboard is for the moderators of the server.")
         else:
-            what = _("You cannot use “{title}”.").format(title=pages.title())
+            what = _("You don't have access to “{title}”.").format(title=pages.title())
         super().__init__(
             what,
             _("An admin can give your role access with /permissions grant. Then reload this page."),
@@ -210,4 +210,6 @@ class NotForStreamers(Forbidden):
     def __init__(self) -> None:
         super().__init__()
         self.what = _("With a Twitch login you can only use the Twitch pages.")
-        self.remedy = _("Log in with Discord to use the others, if you are a moderator there.")
+        self.remedy = _(
+            "If you are a moderator on Discord, log in with Discord to use the other pages."
+        )

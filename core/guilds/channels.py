@@ -27,9 +27,11 @@ _log = structlog.get_logger(__name__)
 def list_used(work: Work, declared: Iterable[GuildSetting[Any]]) -> dict[int, list[str]]:
     """Channel id -> keys of the settings that name it."""
     used: dict[int, list[str]] = {}
-    for one in declared:
-        if one.of == "channel" and (channel_id := setting(work.tx, work.guild_id, one)):
-            used.setdefault(channel_id, []).append(one.key)
+    for guild_setting in declared:
+        if guild_setting.of == "channel" and (
+            channel_id := setting(work.tx, work.guild_id, guild_setting)
+        ):
+            used.setdefault(channel_id, []).append(guild_setting.key)
     return used
 
 
@@ -88,9 +90,9 @@ def say_trouble(trouble: ChannelTrouble) -> str:
     """What is wrong and what helps, in Discord's markup."""
     if trouble.reason == "deleted":
         return _("The channel for these posts was deleted. Choose another one.")
-    return _("I can't post in <#{channel_id}>. Give my role there: {needed}.").format(
-        channel_id=trouble.channel_id, needed=permission_names(trouble.missing or TO_POST)
-    )
+    return _(
+        "I can't post in <#{channel_id}>. Give my role these permissions there: {needed}."
+    ).format(channel_id=trouble.channel_id, needed=permission_names(trouble.missing or TO_POST))
 
 
 def check_health(tx: Connection, now: datetime) -> list[HealthItem]:

@@ -67,12 +67,14 @@ def key_of(name: str) -> str:
 def parse_names(text: str) -> tuple[str, ...]:
     """The names that somebody has typed, with or without exclamation marks. Raises Refusal if there
     is none, too many, or one cannot be typed as a command."""
-    names = tuple(dict.fromkeys(fold(one.lstrip("!")) for one in re.split(r"[\s,]+", text) if one))
+    names = tuple(
+        dict.fromkeys(fold(word.lstrip("!")) for word in re.split(r"[\s,]+", text) if word)
+    )
     if not names or len(names) > MAX_NAMES:
         raise Refusal(_("A command needs 1 to {maximum} names.").format(maximum=MAX_NAMES))
     for name in names:
         if not _NAME.fullmatch(name):
-            raise Refusal(_("A name has up to 30 letters, digits and underscores."))
+            raise Refusal(_("A name can have up to 30 letters, digits and underscores."))
     return names
 
 
@@ -91,7 +93,7 @@ def change_command(
             continue
         if taken := set(rules.names) & set(rules_of(work.tx, work.guild_id, other).names):
             raise Refusal(
-                _("!{name} belongs to the command !{other} already.").format(
+                _("!{name} is already used by the command !{other}.").format(
                     name=sorted(taken)[0], other=other.names[0]
                 )
             )
@@ -120,7 +122,9 @@ def parse_cooldown(text: str) -> int:
     except Refusal:
         seconds = MAX_COOLDOWN + 1
     if seconds > MAX_COOLDOWN:
-        raise Refusal(_("A cooldown is 0 to {maximum} seconds.").format(maximum=MAX_COOLDOWN))
+        raise Refusal(
+            _("The cooldown must be 0 to {maximum} seconds.").format(maximum=MAX_COOLDOWN)
+        )
     return seconds
 
 

@@ -180,9 +180,9 @@ def list_problems(
             "the id again."
         ]
     problems = {
-        one.environment: _problem_of_channel(guild, getattr(settings, one.environment))
-        for one in declared
-        if one.environment is not None and one.of == "channel"
+        setting.environment: _problem_of_channel(guild, getattr(settings, setting.environment))
+        for setting in declared
+        if setting.environment is not None and setting.of == "channel"
     }
     return [f"{name.upper()} {problem}" for name, problem in problems.items() if problem]
 

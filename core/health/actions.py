@@ -23,6 +23,7 @@ from core.kit.health_item import HealthItem, State
 from core.kit.runtime.deadlines import HEALTH, use_budget
 from core.kit.runtime.leases import PREFIX, is_dead, words_for
 from core.kit.services import Services
+from core.kit.text.words import package_title
 from core.outbox import actions as outbox
 
 _log = structlog.get_logger(__name__)
@@ -96,7 +97,7 @@ def _run_check(tx: Connection, check: Check, now: datetime) -> list[HealthItem]:
 
 def _unknown(check: Check, why: str = "the database is too slow") -> HealthItem:
     """An item with the name of the package that declares the check."""
-    name = check.__module__.split(".")[1].replace("_", " ").capitalize()
+    name = package_title(check.__module__.split(".")[1])
     return HealthItem(name, "warn", f"Not checked: {why}.")
 
 
@@ -114,7 +115,7 @@ def _check_leaders(tx: Connection, _now: datetime) -> list[HealthItem]:
     for name, holder, since in tx.execute(leases.order_by(Lease.name)):
         what, who = name.removeprefix(PREFIX), words_for(holder)
         if since > timedelta():
-            reason = f"No process does this any more: {what}. The last one was {who}."
+            reason = f"No running process does this: {what}. The last one was {who}."
             return [HealthItem("Leaders", "warn", reason, since.total_seconds(), age_of="trouble")]
         held.append(f"{what}: {who}")
     return [HealthItem("Leaders", "ok", "; ".join(held) + ".")] if held else []

@@ -58,7 +58,7 @@ class HeartbeatThread:
             with self._services.database.begin() as tx:
                 set_heartbeats(tx, self._process, (), self._services.clock())
         except Outage:
-            _log.info("Heartbeat could not be deleted: the database is down")
+            _log.info("Deleting the heartbeat failed: the database is down")
 
     def _run(self) -> None:
         use_budget(HEALTH)
@@ -77,7 +77,7 @@ class HeartbeatThread:
                 stored, due = states, time.monotonic() + HEARTBEAT_SECONDS
             except Outage as outage:
                 wait = RETRY_SECONDS
-                _log.debug("Heartbeat could not be stored", reason=outage.reason)
+                _log.debug("Storing the heartbeat failed", reason=outage.reason)
             except Exception:  # a bug of a component must not end the thread
                 wait = RETRY_SECONDS
                 _log.exception("Heartbeat failed")

@@ -75,7 +75,7 @@ class HealthSettings(GuildSettings, feature="health"):
     """What an admin can set."""
 
     public_status: bool = switch(
-        "Whether a public web page shows which parts of the bot work.",
+        "Show everyone a web page with the parts of the bot and whether they work.",
         default=True,
         label="Public status page",
     )

@@ -60,7 +60,7 @@ def _merge_one(
     if not fresh:
         return HealthItem(part, "down", "No heartbeat.", age, age_of="seen")
     if all(beat.reason == STANDING_BY for beat in fresh):
-        reason = "Nothing is connected; a process that stands by takes over within half a minute."
+        reason = "Not connected; a standby process takes over within 30 seconds."
         return HealthItem(part, "warn", reason, age)
     worst = max(
         fresh, key=lambda beat: (beat.reason not in (NOT_USED, STANDING_BY), WORSE[beat.state])

@@ -46,14 +46,17 @@ class InboxBuffer:
             try:
                 await self._database.run(inbox.receive_all, batch)
             except Outage as outage:
-                _log.warning("Deliveries wait for the database", reason=outage.reason)
+                _log.warning(
+                    "Storing deliveries failed, retrying: the database is down",
+                    reason=outage.reason,
+                )
                 await asyncio.sleep(AGAIN_SECONDS)
                 continue
             except Exception:
                 if maximum > 1:
                     maximum = 1  # one that cannot be stored must not take the others with it
                     continue
-                _log.exception("A delivery could not be stored", kind=batch[0].kind)
+                _log.exception("Storing a delivery failed", kind=batch[0].kind)
             for delivery in batch:  # some may have been pushed out meanwhile
                 if self._waiting and self._waiting[0] is delivery:
                     self._waiting.popleft()

@@ -93,7 +93,7 @@ class SocketListener(ABC):
     async def _listen(self) -> None:
         # It belongs to this event loop.
         self._buffer = InboxBuffer(self._services.database)
-        tasks = [asyncio.create_task(one) for one in (self._buffer.run(), *self._other_work())]
+        tasks = [asyncio.create_task(work) for work in (self._buffer.run(), *self._other_work())]
         try:
             while not self._stopping.is_set():
                 for task in tasks:

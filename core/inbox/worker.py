@@ -179,7 +179,7 @@ class Worker:
             return True
         except Exception as error:
             self._shrink()
-            _log.debug("A batch failed and runs again with savepoints", error=repr(error))
+            _log.debug("Batch failed, running it again with savepoints", error=repr(error))
         try:
             with self._database.begin() as tx:
                 return self._handle_lane(tx, with_savepoints=True) or self._handle_retry(tx)
@@ -337,7 +337,7 @@ class Worker:
         handler = self._by_name.get(retry.handler)
         kind = self._kinds.get(retry.event)
         if handler is None or kind is None:
-            raise LookupError(f"There is no handler {retry.handler} any more.")
+            raise LookupError(f"The handler {retry.handler} no longer exists.")
         try:
             return from_json(kind, retry.payload), handler
         except ValidationError as error:

@@ -69,13 +69,6 @@ def wrong_chatroom(payload: Mapping[str, Any]) -> Rendered:
 # -- configuration and self-test ------------------------------------------------------------------
 
 
-def said(line: str) -> discord.Embed:
-    """After `/say`."""
-    return card(
-        "💬 " + _("Kick's chat will read it in a moment"), safe(line, 500, links=True), tone="kick"
-    )
-
-
 # -- webhook log ----------------------------------------------------------------------------------
 
 _OUTCOME_MARKS = {"stored": "🟢", "seen": "🔁", "ignored": "⚪", "unverified": "⏳"}

@@ -11,6 +11,7 @@ from core.guilds.connections.pages import (
     account_step,
     add_chat_test,
     add_disconnect,
+    add_link,
     chat_step,
 )
 from core.guilds.setting_fields import add_settings, setting_fields
@@ -18,7 +19,7 @@ from core.guilds.settings import ADMIN_CHANNEL
 from core.guilds.store import Channel, find_channel
 from core.kick import health, messages
 from core.kick.accounts import actions, channels, connect, primary
-from core.kick.accounts.records import Account, ConnectAttempt, KnownChannel
+from core.kick.accounts.records import Account, KnownChannel
 from core.kick.accounts.rules import scope_words
 from core.kick.bodies import PLATFORM, WEBHOOK_KINDS
 from core.kick.chat.actions import CHAT
@@ -33,11 +34,9 @@ from core.kick.intake.records import LogLine
 from core.kick.intake.rules import LATE, AlertSettings
 from core.kick.intake.store import list_subscriptions
 from core.kick.review.rules import ReviewSettings
-from core.kit.database.records import MemberId
 from core.kit.database.work import Work
 from core.kit.discord.paginator import nearest_page
 from core.kit.errors import Refusal
-from core.kit.oauth.pages import begin
 from core.kit.text.words import _
 from core.kit.web.guild_pages import GuildPages, Page, SetupStep, Stat, whole_number
 
@@ -104,19 +103,7 @@ def choose_channel(page: Page) -> Response:
     return page.done(_("This server follows {channel} now.").format(channel=chosen.slug))
 
 
-@PAGES.post("connect", shows=connection)
-def link_account(page: Page) -> Response:
-    """To the page on which the streamer connects the account."""
-    attempt = ConnectAttempt(
-        asked_by=MemberId(page.person.discord_id),
-        asked_by_name=page.member.name,
-        asked_at=page.services.clock(),
-    )
-    page.run(actions.open_attempt, attempt)
-    link = connect.FLOW.make_link(page.services.settings, attempt, page.person.discord_id)
-    return begin(page, link, attempt.link_id)
-
-
+add_link(PAGES, connect.LINK, shows=connection)
 add_disconnect(PAGES, actions.ACCOUNT, shows=connection)
 
 

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, RowMapping, Table, delete, update
 from core.guilds import store as guilds
 from core.inbox import personal as inbox
 from core.kick.accounts.actions import ACCOUNT
-from core.kick.accounts.records import Account, ConnectAttempt, KnownChannel
+from core.kick.accounts.records import Account, KickConnectAttempt, KnownChannel
 from core.kick.bodies import PLATFORM
 from core.kick.review.records import KnownGift, RecentSupport, ReviewItem
 from core.kit.database.personal import Personal, Subject, is_about
@@ -21,7 +21,7 @@ _WROTE = {"sender": ("content",), "redeemer": ("user_input",)}
 
 
 _RECORDS = personal_data(
-    Account, ConnectAttempt, KnownChannel, before_forget=ACCOUNT.require_disconnected
+    Account, KickConnectAttempt, KnownChannel, before_forget=ACCOUNT.require_disconnected
 )
 
 

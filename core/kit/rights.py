@@ -34,7 +34,7 @@ def admins_only(
     def checked(work: Work, *args: P.args, **kwargs: P.kwargs) -> T:
         if work.groups is not None:
             raise Forbidden(
-                _("This is for admins."), _("It needs the permission {0}.").format("Manage Server")
+                _("This is for admins."), _("You need the permission {0}.").format("Manage Server")
             )
         return action(work, *args, **kwargs)
 
@@ -65,7 +65,7 @@ def require_giveable(work: Work, role_id: int) -> None:
     if not seen.is_theirs:
         raise Refusal(
             _("That role is not below your highest role."),
-            _("Somebody with a higher role can choose it."),
+            _("Someone with a higher role can choose it."),
         )
     if seen.obstacle in NEVER:
         raise Refusal(*obstacle_words(seen.obstacle))

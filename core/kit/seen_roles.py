@@ -59,6 +59,6 @@ def obstacle_words(obstacle: Obstacle) -> tuple[str, str]:
         "above": (_("That role is above mine."), order),
         "refused": (
             _("Discord does not let me assign that role."),
-            order + " " + _("Give my role Manage Roles. I try again within the hour."),
+            order + " " + _("Give my role Manage Roles. I'll try again within an hour."),
         ),
     }[obstacle]

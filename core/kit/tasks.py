@@ -68,11 +68,11 @@ def act_on_each(
     with services.database.begin() as tx:
         found = list(find(tx))
 
-    def act_on(one: Any) -> None:
+    def act_on(item: Any) -> None:
         if before is not None:
-            before(one)
-        with services.work_in(one if isinstance(one, int) else one.guild_id) as work:
-            act(work, one)
+            before(item)
+        with services.work_in(item if isinstance(item, int) else item.guild_id) as work:
+            act(work, item)
 
     for_each(found, act_on)
     return bool(found)
@@ -164,8 +164,8 @@ class TaskRunner:
 
     def start(self) -> None:
         if not self._stopping:
-            for one in self._tasks:
-                one.due = time.monotonic()
+            for scheduled in self._tasks:
+                scheduled.due = time.monotonic()
             self._services.bus.subscribe(CHANGED, self._end_rests)
             self._thread.start()
 
@@ -186,7 +186,10 @@ class TaskRunner:
         with self._condition:
             if self._trouble:
                 return [HealthItem("Tasks", "warn", self._trouble)]
-            told = {one.task.name: one.trouble or one.lateness(now) for one in self._tasks}
+            told = {
+                scheduled.task.name: scheduled.trouble or scheduled.lateness(now)
+                for scheduled in self._tasks
+            }
             leads, newest = self._leads, self._newest
         bad = [HealthItem(f"Task {name}", "warn", why) for name, why in sorted(told.items()) if why]
         if not leads:
@@ -205,7 +208,11 @@ class TaskRunner:
                     return
                 now = time.monotonic()
                 free = AT_ONCE - self._running
-                due = [one for one in self._tasks if not one.is_running and one.due <= now]
+                due = [
+                    scheduled
+                    for scheduled in self._tasks
+                    if not scheduled.is_running and scheduled.due <= now
+                ]
                 if not due or not free:
                     self._condition.wait(self._until_next(now))
                     continue
@@ -214,12 +221,12 @@ class TaskRunner:
                 with self._condition:
                     self._condition.wait(STANDBY_SECONDS)
                 continue
-            for one in sorted(due, key=lambda one: one.due)[:free]:
-                self._begin(one)
-                self._pool.submit(self._perform, one)
+            for scheduled in sorted(due, key=lambda scheduled: scheduled.due)[:free]:
+                self._begin(scheduled)
+                self._pool.submit(self._perform, scheduled)
 
     def _until_next(self, now: float) -> float:
-        waiting = [one.due - now for one in self._tasks if not one.is_running]
+        waiting = [scheduled.due - now for scheduled in self._tasks if not scheduled.is_running]
         return max(min(waiting, default=STANDBY_SECONDS), 0.01)
 
     def _ask_to_lead(self) -> bool:
@@ -233,9 +240,12 @@ class TaskRunner:
 
     def _end_rests(self, message: dict[str, Any]) -> None:
         with self._condition:
-            for one in self._tasks:
-                if one.is_resting and message["package"] in one.task.wakes:
-                    one.is_resting, one.due = False, (one.began or 0.0) + one.every
+            for scheduled in self._tasks:
+                if scheduled.is_resting and message["package"] in scheduled.task.wakes:
+                    scheduled.is_resting, scheduled.due = (
+                        False,
+                        (scheduled.began or 0.0) + scheduled.every,
+                    )
                     self._condition.notify_all()
 
     # -- what -------------------------------------------------------------------------------
@@ -243,41 +253,47 @@ class TaskRunner:
     def run_once(self, task: Task) -> None:
         """Run it now unless another process does; never raises."""
         if self._ask_to_lead():
-            one = next((one for one in self._tasks if one.task is task), None)
-            one = one or _Scheduled(task, task.every(self._services.settings))
-            self._begin(one)
-            self._perform(one)
+            scheduled = next(
+                (scheduled for scheduled in self._tasks if scheduled.task is task), None
+            )
+            scheduled = scheduled or _Scheduled(task, task.every(self._services.settings))
+            self._begin(scheduled)
+            self._perform(scheduled)
 
-    def _begin(self, one: _Scheduled) -> None:
+    def _begin(self, scheduled: _Scheduled) -> None:
         with self._condition:
-            one.is_running, one.is_resting, one.began = True, False, time.monotonic()
+            scheduled.is_running, scheduled.is_resting, scheduled.began = (
+                True,
+                False,
+                time.monotonic(),
+            )
             self._running += 1
 
-    def _perform(self, one: _Scheduled) -> None:
+    def _perform(self, scheduled: _Scheduled) -> None:
         is_idle, trouble = False, ""
         try:
-            is_idle = one.task.run(self._services) is False
+            is_idle = scheduled.task.run(self._services) is False
         except Refusal as refusal:
             trouble = f"{refusal.what} {refusal.remedy}".strip()
         except Outage as outage:
             trouble = str(outage)
         except Exception:  # it has to run again after every bug
             code = trouble_code()
-            _log.exception("A task raised an error", task=one.task.name, code=code)
+            _log.exception("A task raised an error", task=scheduled.task.name, code=code)
             trouble = f"It failed; search the log for {code}."
-        self._end(one, trouble, is_idle=is_idle)
+        self._end(scheduled, trouble, is_idle=is_idle)
 
-    def _end(self, one: _Scheduled, trouble: str, *, is_idle: bool) -> None:
-        name, now = one.task.name, time.monotonic()
+    def _end(self, scheduled: _Scheduled, trouble: str, *, is_idle: bool) -> None:
+        name, now = scheduled.task.name, time.monotonic()
         with self._condition:
-            before, one.trouble, one.is_running = one.trouble, trouble, False
+            before, scheduled.trouble, scheduled.is_running = scheduled.trouble, trouble, False
             self._running -= 1
             # Without the bus nobody would end the rest.
-            one.is_resting = is_idle and self._services.bus.trouble() is None
-            pause = one.every * (REST_FACTOR if one.is_resting else 1)
+            scheduled.is_resting = is_idle and self._services.bus.trouble() is None
+            pause = scheduled.every * (REST_FACTOR if scheduled.is_resting else 1)
             if trouble:
                 pause = min(pause, SOON_SECONDS)
-            one.due = max((one.began or now) + pause, now)
+            scheduled.due = max((scheduled.began or now) + pause, now)
             if not trouble:
                 self._newest = name, now
             self._condition.notify_all()
@@ -287,4 +303,4 @@ class TaskRunner:
             _log.info("A task works again", task=name)
         if not trouble:
             _ended.labels(name).set_to_current_time()
-            _took.labels(name).set(now - (one.began or now))
+            _took.labels(name).set(now - (scheduled.began or now))

@@ -41,7 +41,7 @@ for moderators."""
 SHARE_FOR_ANSWERS = 0.5
 """Of these lines, at most so many are answers, so that announcements are not held up by them."""
 
-UNKNOWN_OUTCOME = "It is unknown whether this line reached the chat, so it is not sent again."
+UNKNOWN_OUTCOME = "This line may have reached the chat, so it is not sent again."
 
 Renderer = Callable[[Mapping[str, Any]], str]
 
@@ -128,14 +128,14 @@ class ChatTransport:
             followers = [
                 follower
                 for follower in takewhile(
-                    lambda one: _can_be_joined(message, one),
+                    lambda other: _can_be_joined(message, other),
                     outbox.list_followers(tx, message, maximum),
                 )
                 if message.attempts == 1 or follower.carried_by == message.id
             ]
             with speak(self._language_of(tx, message.guild_id)):
                 text, joined = self._join(message, followers)
-            outbox.set_carried(tx, [one.id for one in joined], message.id)
+            outbox.set_carried(tx, [included.id for included in joined], message.id)
         reply_to = None if joined else message.target.get("reply_to")
         return Line(text, reply_to, message.payload.get("viewer", ""))
 
@@ -147,7 +147,7 @@ class ChatTransport:
         if isinstance(renderer, Digested):
             same = [follower for follower in followers if follower.kind == message.kind]
             if len(same) + 1 >= DIGEST_FROM:
-                payloads = [message.payload, *(one.payload for one in same)]
+                payloads = [message.payload, *(other.payload for other in same)]
                 return cut(renderer.many(payloads)), same
         lines = [self._line(message)]
         with suppress(Exception):  # one that cannot be rendered fails alone, when it is its turn
@@ -159,10 +159,10 @@ class ChatTransport:
             return lines[0], ()
         said: dict[str, list[str]] = {}
         text = ""
-        for number, (one, line) in enumerate(zip((message, *followers), lines, strict=False)):
-            mention, what = _address(one.payload.get("viewer", ""), line)
+        for number, (part, line) in enumerate(zip((message, *followers), lines, strict=False)):
+            mention, what = _address(part.payload.get("viewer", ""), line)
             names = said.setdefault(what, [])
-            asked = one.priority == Priority.ANSWER or line.startswith(mention)
+            asked = part.priority == Priority.ANSWER or line.startswith(mention)
             if asked and mention not in names:
                 names.append(mention)
             longer = SEPARATOR.join("".join(who) + words for words, who in said.items())

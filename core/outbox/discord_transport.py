@@ -153,7 +153,9 @@ class DiscordTransport:
         at, known = self._roles.get(guild_id, (float("-inf"), {}))
         if now - at > ROLES_LAST_SECONDS:
             listed = await self._logged_in().http.get_roles(guild_id)
-            known = {int(one["id"]): discord.Permissions(int(one["permissions"])) for one in listed}
+            known = {
+                int(role["id"]): discord.Permissions(int(role["permissions"])) for role in listed
+            }
             self._roles[guild_id] = now, known
         return role_id in known and has_powers(known[role_id])
 

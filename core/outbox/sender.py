@@ -130,9 +130,9 @@ class Sender:
                 try:
                     await self._database.run(store.renew_leases, list(self._active.values()))
                 except Outage as outage:
-                    _log.info("Leases could not be renewed", reason=outage.reason)
+                    _log.info("Renewing leases failed", reason=outage.reason)
                 except Exception:
-                    _log.exception("Leases could not be renewed")
+                    _log.exception("Renewing leases failed")
 
     async def _send_due(self) -> bool:
         capacity = AT_ONCE - len(self._active)

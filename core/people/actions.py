@@ -61,8 +61,8 @@ def find_own(work: Work) -> Viewer | None:
 def not_shown() -> Refusal:
     """Others would read the answer."""
     return Refusal(
-        _("They are not named in public."),
-        _("Moderators see them on the dashboard, and in slash commands that answer only them."),
+        _("Their name is not shown in public."),
+        _("Moderators can see them on the dashboard, and in slash commands with a private reply."),
     )
 
 
@@ -85,4 +85,4 @@ def find_asked(
         accounts = store.list_accounts_of(work.tx, work.guild_id, own.viewer_id)
         if store.fold(split_platform(who)[1]) in frozenset().union(*map(names_of, accounts)):
             return own
-    raise Refusal(_("Looking up somebody else is for moderators."), remedy)
+    raise Refusal(_("Only moderators can look up other viewers."), remedy)

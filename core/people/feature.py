@@ -110,7 +110,7 @@ FEATURE = Feature(
     },
     personal=replace(
         _RECORDS,
-        tables=(*(one.__tablename__ for one in (Viewer, Link, Tombstone)), *_RECORDS.tables),
+        tables=(*(record.__tablename__ for record in (Viewer, Link, Tombstone)), *_RECORDS.tables),
         collect=_collect,
     ),
 )

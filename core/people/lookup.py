@@ -84,17 +84,17 @@ class SeveralPeople(Unclear):
 
     def __init__(self, typed: str, candidates: Sequence[Candidate]) -> None:
         name = typed.strip().removeprefix("@").rpartition(":")[2]
-        prefixes = dict.fromkeys(one.viewer.platform for one in candidates)
+        prefixes = dict.fromkeys(candidate.viewer.platform for candidate in candidates)
         exact = [f"`{prefix}:{name}`" for prefix in prefixes]
         if len(exact) < len(candidates) or any(candidate.former for candidate in candidates):
-            exact = [f"`{one.reference}` ({one.label})" for one in candidates]
+            exact = [f"`{candidate.reference}` ({candidate.label})" for candidate in candidates]
         super().__init__(
             _("Several people are called “{name}”.").format(name=name)
             if len(prefixes) < 2
             else _("There is a “{name}” on Kick and another one on Twitch.").format(name=name),
             _("Write which one: {names}.").format(names=", ".join(exact)),
             typed,
-            [(one.reference, one.label) for one in candidates],
+            [(candidate.reference, candidate.label) for candidate in candidates],
         )
         self.candidates = tuple(candidates)
 
@@ -104,8 +104,8 @@ class NobodyFound(Refusal):
 
     def __init__(self, name: str) -> None:
         super().__init__(
-            _("I have not seen anybody called “{name}” in chat.").format(name=name.strip()),
-            _("Names are as on Kick or Twitch. Capitals do not matter."),
+            _("I haven't seen anyone called “{name}” in chat.").format(name=name.strip()),
+            _("Use their name on Kick or Twitch. Capitals don't matter."),
         )
 
 
@@ -130,7 +130,7 @@ def find_person(work: Work, text: str, *, meant: Meant | None = None, platform: 
     if not candidates and discord_id is not None:
         raise Refusal(
             _("That member has not linked an account."),
-            _("<@{discord_id}> does that with `/link`. A name in chat works as well.").format(
+            _("<@{discord_id}> can link one with `/link`. A name in chat works, too.").format(
                 discord_id=discord_id
             ),
         )
@@ -155,15 +155,16 @@ def _narrowed(
     """Of each name those on the platform, then those who are meant; each only where somebody is
     left. All names are asked about at once."""
     unclear = {
-        name: [one for one in candidates if one.viewer.platform == platform] or candidates
+        name: [candidate for candidate in candidates if candidate.viewer.platform == platform]
+        or candidates
         for name, candidates in named.items()
         if _are_several(candidates)
     }
     able: set[int] = set()
     if meant is not None and unclear:
-        asked = {one.viewer.viewer_id for each in unclear.values() for one in each}
+        asked = {candidate.viewer.viewer_id for each in unclear.values() for candidate in each}
         persons = store.list_persons(work.tx, work.guild_id, asked)
-        able = {persons[one] for one in meant(work, list(persons))}
+        able = {persons[viewer_id] for viewer_id in meant(work, list(persons))}
     return dict(named) | {
         name: [candidate for candidate in candidates if candidate.viewer.person_id in able]
         or candidates
@@ -274,7 +275,7 @@ def find_many(
     for (name, _platform), viewers in sorted(named.items()):
         candidates[name] += [Candidate(holder) for holder in _holders(name, viewers)]
     for several in candidates.values():
-        several.sort(key=lambda one: one.viewer.named_at, reverse=True)
+        several.sort(key=lambda candidate: candidate.viewer.named_at, reverse=True)
     return candidates
 
 
@@ -299,7 +300,9 @@ def _list_by_id(
     found = select(Viewer).where(
         Viewer.guild_id == guild_id,
         Viewer.platform.in_([platform] if platform else list(PLATFORMS)),
-        among(Viewer.platform_user_id, {one for one in ids.values() if one <= _LARGEST_ID}),
+        among(
+            Viewer.platform_user_id, {user_id for user_id in ids.values() if user_id <= _LARGEST_ID}
+        ),
     )
     having: dict[int, list[Candidate]] = defaultdict(list)
     if ids:
@@ -342,7 +345,7 @@ def find_people(
     wanted = dict.fromkeys(names)
     split = {name: split_platform(name) for name in wanted}
     found: dict[str, list[Candidate]] = {}
-    for of in {"", platform, *(one for one, _name in split.values())}:
+    for of in {"", platform, *(prefix for prefix, _name in split.values())}:
         asked = [name for on, name in split.values() if (on or platform) == of]
         if asked:
             former = _list_former(work.tx, work.guild_id, asked, of)

@@ -88,7 +88,7 @@ def all_names(work: Work, viewer_ids: Iterable[int | None]) -> Names:
 
 
 def _names(work: Work, viewer_ids: Iterable[int | None], *, for_admins: bool) -> Names:
-    wanted = sorted({one for one in viewer_ids if one is not None})
+    wanted = sorted({viewer_id for viewer_id in viewer_ids if viewer_id is not None})
     if not wanted:
         return Names({}, {})
     given = {"guild_id": work.guild_id, "viewer_ids": wanted, "now": work.now}
@@ -118,7 +118,7 @@ def public_name(work: Work, viewer_id: int | None) -> str:
 
 def list_platforms(work: Work, viewer_ids: Iterable[int | None]) -> dict[int | None, str]:
     """Viewer id -> Kick or Twitch, for files and programs: names alone are not unique."""
-    wanted = {one for one in viewer_ids if one is not None}
+    wanted = {viewer_id for viewer_id in viewer_ids if viewer_id is not None}
     found = select(Viewer.viewer_id, Viewer.platform).where(among(Viewer.viewer_id, wanted))
     return {viewer_id: PLATFORMS[platform] for viewer_id, platform in work.execute(found)}
 
@@ -168,7 +168,7 @@ def keep_hidden(work: Work, viewer_ids: Collection[int]) -> None:
 
 
 def _hide(work: Work, viewer_ids: Collection[int]) -> None:
-    rows = [{"viewer_id": one, "hidden_at": work.now} for one in viewer_ids]
+    rows = [{"viewer_id": viewer_id, "hidden_at": work.now} for viewer_id in viewer_ids]
     work.execute(insert(HiddenViewer).values(rows).on_conflict_do_nothing())
 
 

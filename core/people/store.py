@@ -156,7 +156,7 @@ def set_viewers(tx: Connection, seen: Sequence[Seen]) -> dict[GuildAccount, int]
     Args:
         seen: of any guilds.
     """
-    newest = {one.account: one for one in sorted(seen, key=lambda one: one.at)}
+    newest = {account.account: account for account in sorted(seen, key=lambda account: account.at)}
     rows = [
         {
             "guild_id": account.guild_id,
@@ -177,7 +177,7 @@ def set_viewers(tx: Connection, seen: Sequence[Seen]) -> dict[GuildAccount, int]
         _restore(tx, account.guild_id, former, viewer_ids[account])
         viewer_ids[account] = former
     renamed = {account for account, _viewer_id, _is_new, is_written in found if is_written}
-    _exclude_named(tx, [one for one in seen if one.account in renamed], viewer_ids)
+    _exclude_named(tx, [account for account in seen if account.account in renamed], viewer_ids)
     return viewer_ids
 
 
@@ -335,7 +335,7 @@ _SET_PERSON = text("""
 
 
 def _set_person(tx: Connection, guild_id: int, discord_id: int, viewer_id: int) -> None:
-    """This account was linked with the member, or unlinked."""
+    """This account was linked to the member, or unlinked."""
     cache_of(tx).pop(UNTIL_LOCKED, None)
     key = {"guild_id": guild_id, "discord_id": discord_id, "viewer_id": viewer_id}
     tx.execute(_SET_PERSON, key)
@@ -422,7 +422,7 @@ def _select_person(guild_id: int, viewer_id: int) -> Select[ViewerId]:
 def list_accounts(
     tx: Connection, guild_id: int, discord_id: int, *, lock: bool = True
 ) -> tuple[Account, ...]:
-    """The accounts that are linked with a member.
+    """The accounts that are linked to a member.
 
     Args:
         lock: their names and links do not change until the transaction ends.
@@ -512,7 +512,9 @@ def _list_forgotten(tx: Connection, accounts: Sequence[GuildAccount]) -> dict[Gu
     """The viewer ids of those accounts whose owners were forgotten."""
     if not accounts:
         return {}
-    asked = {(one.guild_id, one.platform, _digest(tx, one)): one for one in accounts}
+    asked = {
+        (account.guild_id, account.platform, _digest(tx, account)): account for account in accounts
+    }
     guild_ids, platforms, digests = map(list, zip(*asked, strict=True))
     values = {"guild_ids": guild_ids, "platforms": platforms, "digests": digests}
     found = tx.execute(_LIST_FORGOTTEN, values)

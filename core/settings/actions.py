@@ -45,7 +45,7 @@ class Current:
 def list_current(work: Work, known: Sequence[Declared]) -> list[Current]:
     """The values of these settings, in this order."""
     stored = guild_store.list_held(work.tx, work.guild_id)
-    return [_current(one, stored.get(one.key)) for one in known]
+    return [_current(declared, stored.get(declared.key)) for declared in known]
 
 
 def get_current(work: Work, declared: Declared) -> Current:
@@ -64,9 +64,9 @@ def _current(declared: Declared, stored: Row[Any] | None) -> Current:
 def readable(work: Work, known: Sequence[Declared]) -> list[Declared]:
     """Those that the actor may change. Raises Forbidden if there is none."""
     found = [
-        one
-        for one in known
-        if work.groups is None or not work.groups.isdisjoint(("settings", feature_of(one)))
+        declared
+        for declared in known
+        if work.groups is None or not work.groups.isdisjoint(("settings", feature_of(declared)))
     ]
     if not found:
         require_group(work, "settings")
@@ -199,9 +199,9 @@ def read_log(work: Work, per_page: int, number: int, wanted: LogFilter = EVERYTH
 def undoable(work: Work, undo: Mapping[str, Undo], entries: Sequence[AuditEntry]) -> frozenset[int]:
     """The ids of the entries that can be undone: what they changed nobody has changed since."""
     found: set[int] = set()
-    for way in dict.fromkeys(undo[one.action] for one in entries if one.action in undo):
+    for way in dict.fromkeys(undo[entry.action] for entry in entries if entry.action in undo):
         same = [entry for entry in entries if undo.get(entry.action) is way]
-        found |= {one.id for one in way.in_effect(work, same)}
+        found |= {entry.id for entry in way.in_effect(work, same)}
     return frozenset(found)
 
 
@@ -211,7 +211,7 @@ def undo_entry(work: Work, undo: Mapping[str, Undo], entry_id: int) -> AuditEntr
     guild_store.lock_settings(work.tx, work.guild_id)
     entry = find_entry(work, entry_id)
     if entry.id not in undoable(work, undo, (entry,)):
-        raise Refusal(_("This was changed again since, so it cannot be undone."))
+        raise Refusal(_("This has been changed since, so it cannot be undone."))
     undo[entry.action].run(work, entry)
     return entry
 

@@ -12,7 +12,6 @@ from discord.utils import format_dt
 
 from core.guilds.records import AuditEntry
 from core.kit.discord import ui as discord_ui
-from core.kit.discord.access import group_title
 from core.kit.discord.ui import (
     PREFIX,
     ago,
@@ -24,7 +23,7 @@ from core.kit.discord.ui import (
     shortened,
 )
 from core.kit.feature import AuditLine
-from core.kit.text.words import _, plural, translate
+from core.kit.text.words import _, package_title, plural, translate
 from core.outbox.discord_transport import Rendered
 from core.settings.actions import Current, LogPage
 from core.settings.rules import LONGEST_TEXT, Declared, feature_of, viewer_of, what_fits
@@ -41,14 +40,10 @@ Troubles = Mapping[str, str]
 def page(settings: Sequence[Current], troubles: Troubles) -> discord.Embed:
     """One page of the list, grouped by feature."""
     parts: list[str] = []
-    for feature, found in groupby(settings, key=lambda one: feature_of(one.declared)):
-        parts += [f"### {feature_title(feature)}", *(_row(one, troubles) for one in found)]
+    for feature, found in groupby(settings, key=lambda current: feature_of(current.declared)):
+        parts += [f"### {package_title(feature)}", *(_row(current, troubles) for current in found)]
     embed = card("⚙️ " + _("Settings of this server"), "\n".join(parts))
     return embed.set_footer(text=_("Change one with /settings set"))
-
-
-def feature_title(feature: str) -> str:
-    return _("Server") if feature == "guilds" else feature.replace("_", " ").capitalize()
 
 
 def _row(current: Current, troubles: Troubles) -> str:
@@ -82,8 +77,8 @@ def one(current: Current, trouble: str) -> discord.Embed:
         embed.description = f"{declared.help}\n\n{shown(declared, current.value, LONGEST_TEXT)}"
     embed.add_field(name=_("Now"), value=shown(declared, current.value))
     embed.add_field(name=_("Default"), value=shown(declared, declared.default))
-    embed.add_field(name=_("Takes"), value=what_fits(declared), inline=False)
-    embed.add_field(name=_("Comes from"), value=_origin(current), inline=False)
+    embed.add_field(name=_("Allowed values"), value=what_fits(declared), inline=False)
+    embed.add_field(name=_("Source"), value=_origin(current), inline=False)
     if trouble:
         embed.add_field(name="⚠️ " + _("Problem"), value=trouble, inline=False)
     return embed.set_footer(text=_("Change it with /settings set {key}").format(key=declared.key))
@@ -131,7 +126,7 @@ def permissions(
     for group, names in groups.items():
         held = ", ".join(role.mention for role in roles.get(group, ())) or _("Admins only")
         commands = shortened(" ".join(f"`{name}`" for name in names), 900)
-        embed.add_field(name=group_title(group), value=f"{held}\n-# {commands}", inline=False)
+        embed.add_field(name=package_title(group), value=f"{held}\n-# {commands}", inline=False)
     return embed.set_footer(text=_("/permissions itself can't be granted."))
 
 
@@ -139,12 +134,12 @@ def granted(
     group: str, names: Sequence[str], role: discord.Role, bot: str, *, new: bool
 ) -> discord.Embed:
     """A role may use a group from now on, and how its members get to see the slash commands."""
-    words = {"role": role.mention, "group": f"**{group_title(group)}**"}
+    words = {"role": role.mention, "group": f"**{package_title(group)}**"}
     if new:
         title = "✅ " + _("Permission granted")
-        body = _("Members with {role} can use the group {group} now, typed and by button.")
+        body = _("Members with {role} can now use the group {group}, typed and by button.")
     else:
-        title, body = "✅ " + _("Nothing to change"), _("{role} has the group {group} already.")
+        title, body = "✅ " + _("Nothing to change"), _("{role} already has the group {group}.")
     embed = card(title, body.format(**words), tone="success")
     commands = shortened(", ".join(f"`{name}`" for name in names), 700)
     embed.add_field(
@@ -165,7 +160,7 @@ def granted(
 
 
 def revoked(group: str, role: discord.Role, *, had: bool) -> discord.Embed:
-    words = {"role": role.mention, "group": f"**{group_title(group)}**"}
+    words = {"role": role.mention, "group": f"**{package_title(group)}**"}
     if not had:
         body = _("{role} does not have the group {group}.").format(**words)
         return card("✅ " + _("Nothing to change"), body)
@@ -271,7 +266,7 @@ def _act(
     for name, value in (("before", entry.before), ("after", entry.after)):
         raw[name] = value
         if isinstance(value, Mapping):
-            raw |= {f"{name}_{key}": one for key, one in value.items()}
+            raw |= {f"{name}_{key}": inner for key, inner in value.items()}
     fields |= {name: style.value(value) for name, value in raw.items()}
     fields |= {f"{name}_time": _minutes(value) for name, value in raw.items()}
     if line is None:  # of a version that is newer, or older, than this one
@@ -335,8 +330,8 @@ def posted_trouble(payload: Mapping[str, Any]) -> Rendered:
         title = _("A channel that I post in was deleted")
         body = _("Choose another one with `/settings set`.")
     else:
-        title = _("I can't post in a channel any more")
-        body = _("Give my role in {channel}: {needed}. I post what is waiting as soon as I can.")
+        title = _("I can no longer post in a channel")
+        body = _("Give my role in {channel}: {needed}. I'll post what is waiting as soon as I can.")
         body = body.format(channel=where, needed=permission_names(payload["missing"]))
     if names:
         body += "\n" + _("It is set as {settings}.").format(settings=names)

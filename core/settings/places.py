@@ -42,7 +42,7 @@ def _find_channel(guild: discord.Guild, declared: Declared, text: str) -> discor
     if found is None:
         raise Refusal(
             _("There is no such channel in this server"),
-            _("Write it as a mention: type `#` and choose. `none` takes it away."),
+            _("Type `#` and choose it, or use `none` to clear it."),
         )
     if not isinstance(found, discord.TextChannel):
         raise misfit(declared)
@@ -55,7 +55,7 @@ def _find_role(guild: discord.Guild, declared: Declared, text: str) -> discord.R
     if found is None:
         raise Refusal(
             _("There is no such role in this server"),
-            _("Write it as a mention: type `@` and choose. `none` takes it away."),
+            _("Type `@` and choose it, or use `none` to clear it."),
         )
     if found.is_default():
         raise misfit(declared)
@@ -87,7 +87,7 @@ def trouble(guild: discord.Guild, declared: Declared, value: int) -> str:
 def _trouble_with_channel(guild: discord.Guild, channel_id: int) -> str:
     channel = guild.get_channel(channel_id)
     if not isinstance(channel, discord.TextChannel):
-        return _("This channel is gone. Choose another one.")
+        return _("This channel was deleted. Choose another one.")
     try:
         require_permissions(channel, guild.me)
     except Refusal as refusal:
@@ -123,14 +123,14 @@ Offered = list[Choice[str]]
 
 
 def features_like(typed: str, known: Sequence[Declared]) -> Offered:
-    features = dict.fromkeys(feature_of(one) for one in known)
+    features = dict.fromkeys(feature_of(declared) for declared in known)
     return _offered((feature, feature) for feature in features if typed.casefold() in feature)
 
 
 def keys_like(typed: str, known: Sequence[Declared]) -> Offered:
     """Keys, with what they are for."""
-    keys = near_keys(typed, known, MOST) if typed else [one.key for one in known]
-    helps = {one.key: one.help for one in known}
+    keys = near_keys(typed, known, MOST) if typed else [declared.key for declared in known]
+    helps = {declared.key: declared.help for declared in known}
     return _offered((f"{key} · {helps[key]}", key) for key in keys)
 
 
@@ -157,7 +157,7 @@ def _values(guild: discord.Guild, declared: Declared) -> Iterable[tuple[str, str
             for channel in guild.text_channels
             if not _trouble_with_channel(guild, channel.id)
         ]
-        return [*((f"#{one.name}", one.mention) for one in fit), ("none", "none")]
+        return [*((f"#{place.name}", place.mention) for place in fit), ("none", "none")]
     if declared.of == "role":
         roles = [(f"@{viewer.name}", viewer.mention) for viewer in list_for_viewers(guild)]
         return [*roles, ("none", "none")]

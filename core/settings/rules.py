@@ -32,8 +32,8 @@ def get_declared(text: str, known: Sequence[Declared]) -> Declared:
     """The setting of this key; the part before the dot may be left out if only one key ends so.
     Raises Refusal if there is none; the nearest keys are named."""
     wanted = _plain(text)
-    exact = [one for one in known if one.key == wanted]
-    found = exact or [one for one in known if _short(one) == wanted]
+    exact = [declared for declared in known if declared.key == wanted]
+    found = exact or [declared for declared in known if _short(declared) == wanted]
     if len(found) == 1:
         return found[0]
     near = near_keys(wanted, known)
@@ -48,9 +48,9 @@ def get_declared(text: str, known: Sequence[Declared]) -> Declared:
 def near_keys(text: str, known: Sequence[Declared], maximum: int = 3) -> list[str]:
     """Keys that might be meant, the likeliest first."""
     wanted = _plain(text)
-    keys = [one.key for one in known]
+    keys = [declared.key for declared in known]
     holding = [key for key in keys if wanted and wanted in key]
-    short = {_short(one): one.key for one in known}
+    short = {_short(declared): declared.key for declared in known}
     close = get_close_matches(wanted, keys, n=maximum, cutoff=0.5)
     alike = [short[word] for word in get_close_matches(wanted, short, n=maximum, cutoff=0.6)]
     return list(dict.fromkeys([*holding, *alike, *close]))[:maximum]
@@ -59,12 +59,12 @@ def near_keys(text: str, known: Sequence[Declared], maximum: int = 3) -> list[st
 def get_feature(text: str, known: Sequence[Declared]) -> str:
     """The feature of this name. Raises Refusal if it has no settings; those that have are named."""
     wanted = _plain(text)
-    features = list(dict.fromkeys(feature_of(one) for one in known))
+    features = list(dict.fromkeys(feature_of(declared) for declared in known))
     if wanted in features:
         return wanted
     raise Refusal(
-        _("Nothing of that name has settings"),
-        _("These have: {features}.").format(
+        _("No feature of that name has settings"),
+        _("These do: {features}.").format(
             features=", ".join(f"`{feature}`" for feature in features)
         ),
     )
@@ -121,8 +121,8 @@ def parse_id(text: str) -> int | None:
 def misfit(declared: Declared) -> Refusal:
     """The refusal of a value that does not fit, with what does."""
     return Refusal(
-        _("That does not fit this setting"),
-        _("`{key}` takes {what}.").format(key=declared.key, what=what_fits(declared)),
+        _("Invalid value for this setting"),
+        _("Allowed values for `{key}`: {what}.").format(key=declared.key, what=what_fits(declared)),
     )
 
 
@@ -146,7 +146,7 @@ def what_fits(declared: Declared) -> str:
         return words.format(minimum=declared.minimum, maximum=declared.maximum)
     if choices := choices_of(declared):
         return _("one of {choices}").format(choices=", ".join(f"`{word}`" for word in choices))
-    return _("text of up to {maximum} letters").format(maximum=LONGEST_TEXT)
+    return _("text of up to {maximum} characters").format(maximum=LONGEST_TEXT)
 
 
 def viewer_of(target: str) -> int:

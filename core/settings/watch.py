@@ -106,10 +106,10 @@ class Watch(commands.Cog):
                 await run(guild_id, _tell_roles_changed)
                 roles_changed = False
         except Outage as outage:
-            _log.warning("Channels could not be checked", reason=str(outage), guild_id=guild_id)
+            _log.warning("Checking channels failed", reason=str(outage), guild_id=guild_id)
         except Exception:  # it is tried again in a minute
             code = trouble_code()
-            _log.exception("Channels could not be checked", code=code, guild_id=guild_id)
+            _log.exception("Checking channels failed", code=code, guild_id=guild_id)
         if roles_changed:
             self._roles_changed.add(guild_id)
 

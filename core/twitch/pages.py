@@ -6,17 +6,15 @@ from core.guilds.connections.pages import (
     account_step,
     add_chat_test,
     add_disconnect,
+    add_link,
     chat_step,
 )
-from core.kit.database.records import MemberId
 from core.kit.database.work import Work, note_change
 from core.kit.errors import Refusal
-from core.kit.oauth.pages import begin
 from core.kit.text.words import _
 from core.kit.web.guild_pages import GuildPages, Page, SetupStep
 from core.twitch import health
 from core.twitch.accounts import actions, connect, leaving
-from core.twitch.accounts.records import Role, TwitchConnectAttempt
 from core.twitch.accounts.rules import scope_reason, scope_words
 from core.twitch.bodies import KINDS
 from core.twitch.chat.actions import CHAT
@@ -59,24 +57,7 @@ def connection(page: Page) -> str:
     )
 
 
-def _role(page: Page) -> Role:
-    return "bot" if page.form.get("role") == "bot" else "streamer"
-
-
-@PAGES.post("connect", shows=connection)
-def link_account(page: Page) -> Response:
-    """To the page on which the streamer, or the owner of the bot's account, connects it."""
-    attempt = TwitchConnectAttempt(
-        role=_role(page),
-        asked_by=MemberId(page.person.discord_id),
-        asked_by_name=page.member.name,
-        asked_at=page.services.clock(),
-        streamer_id=page.person.twitch_id,
-    )
-    page.run(actions.open_attempt, attempt)
-    return begin(page, connect.make_link(page.services, attempt), attempt.link_id)
-
-
+add_link(PAGES, *connect.LINKS.values(), shows=connection)
 add_disconnect(PAGES, *actions.ACCOUNTS.values(), shows=connection)
 
 

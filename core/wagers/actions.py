@@ -73,7 +73,7 @@ def link(work: Work, platform: str, username: str) -> AffiliateAccount:
     title = TITLES[platform]
     if current is not None:
         raise Refusal(
-            _("Another {platform} account is linked with you.").format(platform=title),
+            _("Another {platform} account is linked to you.").format(platform=title),
             _("`/unlinkshuffle` unlinks it; a new one can be linked a day later."),
         )
     _require_cooldown_over(work, own, platform, name)
@@ -230,7 +230,7 @@ def get_candidate(work: Work, person: str, platform: str, username: str | None) 
     own = people.find_link_of_viewer(work, viewer.viewer_id)
     if own is None:
         raise Refusal(
-            _("{name} is linked with nobody on Discord.").format(name=viewer.name),
+            _("{name} is linked to nobody on Discord.").format(name=viewer.name),
             _("They use `/link` first, so that it is clear whose tickets these are."),
         )
     if username is None:
@@ -388,7 +388,7 @@ def list_accounts(work: Work, platform: str) -> Sequence[AffiliateAccount]:
 def list_accounts_of(
     work: Work, viewer_ids: Collection[int]
 ) -> list[tuple[AffiliateAccount, Decimal]]:
-    """Those that are linked with these viewers, and all that was ever counted with each."""
+    """Those that are linked to these viewers, and all that was ever counted with each."""
     same_guild = WagerChange.guild_id == AffiliateAccount.guild_id
     counted = select(func.coalesce(func.sum(WagerChange.amount), 0)).where(
         same_guild, WagerChange.account_id == AffiliateAccount.account_id

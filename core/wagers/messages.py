@@ -41,7 +41,7 @@ def _verified_title(platform: str, username: str) -> str:
 
 
 def not_linked(platform: str) -> discord.Embed:
-    title = _("No {platform} account is linked with you").format(platform=TITLES[platform])
+    title = _("No {platform} account is linked to you").format(platform=TITLES[platform])
     hint = _("Link it with `/linkshuffle` and your username there.")
     return card("🔗 " + title, hint, footer=_adults())
 

@@ -19,7 +19,7 @@ def check(embeds: object, errors: FormErrors) -> list[Json]:
     """The embeds as Discord stores them; errors go to `errors`."""
     if embeds is None:
         return []
-    if not isinstance(embeds, list) or not all(isinstance(one, dict) for one in embeds):
+    if not isinstance(embeds, list) or not all(isinstance(embed, dict) for embed in embeds):
         errors.add(["embeds"], "LIST_TYPE_CONVERT", "Only iterables may be used in a ListType")
         return []
     if len(embeds) > MAX_EMBEDS:

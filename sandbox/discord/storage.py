@@ -92,6 +92,8 @@ def restore(discord: FakeDiscord, path: Path) -> None:
         return
     discord.guilds |= kept.guilds
     discord.direct, discord.webhooks = kept.direct, kept.webhooks
-    messages = [one for channel in discord.all_channels() for one in channel.messages.values()]
-    discord.attachments = {file.id: file for one in messages for file in one.attachments}
+    messages = [
+        message for channel in discord.all_channels() for message in channel.messages.values()
+    ]
+    discord.attachments = {file.id: file for message in messages for file in message.attachments}
     discord.ids.start_after(max((message.id for message in messages), default=0))

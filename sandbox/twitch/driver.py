@@ -77,8 +77,12 @@ class TwitchDriver(Driver):
     def wait_for_line(self, text: str, timeout: float = PATIENCE_SECONDS) -> Json:
         """The first chat line that contains the text."""
         found = self.wait_until(
-            lambda: next((one for one in self.transcript() if text in one["text"]), None),
+            lambda: next(
+                (message for message in self.transcript() if text in message["text"]), None
+            ),
             timeout,
-            lambda: f"{text!r} was not said: {[one['text'] for one in self.transcript()[-5:]]}",
+            lambda: (
+                f"{text!r} was not said: {[message['text'] for message in self.transcript()[-5:]]}"
+            ),
         )
         return dict(found)

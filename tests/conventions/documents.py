@@ -24,7 +24,7 @@ from core.kit.database.personal import declared
 from core.kit.database.records import Record
 from core.kit.guild_settings import GuildSetting
 from core.kit.runtime.settings import Settings
-from core.settings.messages import feature_title
+from core.kit.text.words import package_title
 from core.settings.rules import what_fits
 
 ROOT = Path(__file__).parents[2]
@@ -140,7 +140,7 @@ def settings_page() -> str:
         "admin sets one, and again after a reset.",
     ]
     for feature, found in groupby(guild_settings(), key=lambda setting: setting.key.split(".")[0]):
-        parts += [f"### {feature_title(feature)}", "\n".join(map(_guild_setting, found))]
+        parts += [f"### {package_title(feature)}", "\n".join(map(_guild_setting, found))]
     return page(parts)
 
 

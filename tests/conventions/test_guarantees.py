@@ -113,7 +113,9 @@ def test_named_tests_exist() -> None:
 
 def test_every_kind_of_message_is_named_where_it_belongs() -> None:
     kinds = bullets("Which kind of message is what")
-    declared = [kind for one in FEATURES for kind in {*one.embeds, *one.lines, *one.settles}]
+    declared = [
+        kind for feature in FEATURES for kind in {*feature.embeds, *feature.lines, *feature.settles}
+    ]
     named = [kind for kinds_of_row in kinds.values() for kind in kinds_of_row]
     assert sorted(named) == sorted(set(declared)), "name each kind once in docs/guarantees.md"
     assert kinds.keys() == POSTED.keys() <= {name for name, _how in effects()}
@@ -127,11 +129,11 @@ def test_every_kind_of_message_is_named_where_it_belongs() -> None:
 
 def test_every_natural_key_is_named() -> None:
     keys = {
-        str(one.name): {column.name for column in one.columns}
+        str(item.name): {column.name for column in item.columns}
         for table in METADATA.tables.values()
-        for one in (*table.constraints, *table.indexes)
-        if isinstance(one, PrimaryKeyConstraint | UniqueConstraint)
-        or (isinstance(one, Index) and one.unique)
+        for item in (*table.constraints, *table.indexes)
+        if isinstance(item, PrimaryKeyConstraint | UniqueConstraint)
+        or (isinstance(item, Index) and item.unique)
     }
     named = set(re.findall(r"`(\w+_once)`", section("What the database refuses to store twice")))
     assert named <= keys.keys()

@@ -65,7 +65,7 @@ def test_person_is_excluded_and_included_again(
         assert is_excluded(work, ids["MadCats"], "raffle")
         assert not is_excluded(work, ids["MadCats"], "watchtime")
     again = admin.post(f"{page}/exclude", page=page, **form)
-    assert (again.status_code, "is excluded already" in words(again)) == (422, True)
+    assert (again.status_code, "is already excluded" in words(again)) == (422, True)
     assert admin.post(f"{page}/include", page=page, scope="raffle").status_code == 303
     with site.services.work_in(GUILD) as work:
         assert not is_excluded(work, ids["MadCats"], "raffle")
@@ -136,12 +136,12 @@ def test_link_log_is_filtered_and_downloaded(
     link(site, ids["MadCats"], "mia")
     with site.services.work_in(GUILD, IDS["leo"]) as work:
         log_link(work, "failed", IDS["leo"], "kick", "Mad_Max", "account_taken")
-    assert "linked with another member" in words(admin.get(log))
+    assert "linked to another member" in words(admin.get(log))
     found = words(admin.get(log, query_string={"kind": "linked", "text": "@madc"}))
     assert "MadCats" in found
     assert "Mad_Max" not in found
     assert "Mad_Max" in words(admin.get(log, query_string={"text": str(IDS["leo"])}))
-    assert "Nothing fits" in words(admin.get(log, query_string={"since": "2030-01-01"}))
+    assert "Nothing matches" in words(admin.get(log, query_string={"since": "2030-01-01"}))
     rows = admin.get(f"{log}/entries.csv").text.splitlines()
     assert len(rows) == 3
 

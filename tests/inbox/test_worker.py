@@ -387,7 +387,7 @@ def test_retry_of_a_removed_handler_becomes_a_dead_letter(story: Story) -> None:
     drain(story.worker(handler("former", lambda _event: BUG)))
     story.passes(seconds=2)
     drain(story.worker(handler("a")))
-    assert story.counts().dead_error == "There is no handler former any more."
+    assert story.counts().dead_error == "The handler former no longer exists."
 
 
 def test_retry_in_an_older_format_does_not_block_others(
@@ -497,8 +497,8 @@ outcomes = st.sampled_from(["ok", "ok", "ok", "bug", "refusal", "outage"])
 def lanes_of_messages(draw: st.DrawFn) -> list[tuple[str, str, tuple[int, ...]]]:
     """(lane, key, servers); a few keys, so that facts are told again."""
     guilds = st.sampled_from([(GUILD,), (OTHER_GUILD,), (GUILD, OTHER_GUILD)])
-    one = st.tuples(st.sampled_from(["x", "y"]), st.sampled_from("123456"), guilds)
-    return draw(st.lists(one, max_size=10))
+    delivery = st.tuples(st.sampled_from(["x", "y"]), st.sampled_from("123456"), guilds)
+    return draw(st.lists(delivery, max_size=10))
 
 
 @settings(max_examples=25)

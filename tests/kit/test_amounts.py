@@ -182,7 +182,7 @@ def test_what_is_no_part_is_refused(text: str) -> None:
         ("half", 0, "You have nothing yet, so half of it is nothing."),
         ("ALL in", 0, "You have nothing yet, so ALL of it is nothing."),
         ("half", 1, "half of 1 is less than 1."),
-        ("0", 999, "The amount must be more than nothing."),
+        ("0", 999, "Enter an amount above 0."),
         ("1.000k", 999, "Write it out: 1000 or 1000000."),
         ("2,345m", 999, "Write it out: 2345000 or 2345000000."),
     ],

@@ -206,7 +206,7 @@ def swedish(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """There is a catalogue beside English."""
     catalogue = Catalog("sv")
     catalogue.add("Something went wrong on our side.", "Något gick fel hos oss.")
-    catalogue.add("Linked with %(name)s", "Länkad med %(name)s")
+    catalogue.add("Linked to %(name)s", "Länkad med %(name)s")
     file = tmp_path / "sv" / "LC_MESSAGES" / "regulars.mo"
     file.parent.mkdir(parents=True)
     with file.open("wb") as opened:
@@ -244,7 +244,7 @@ def test_translated_template_escapes_its_arguments(client: FlaskClient) -> None:
     app = client.application
 
     with app.test_request_context(), words.speak("sv"):
-        sentence = "{% trans name %}Linked with {{ name }}{% endtrans %}"
+        sentence = "{% trans name %}Linked to {{ name }}{% endtrans %}"
         assert render_template_string(sentence, name="<b>") == "Länkad med &lt;b&gt;"
 
 

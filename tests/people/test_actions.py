@@ -70,8 +70,8 @@ def test_same_message_in_two_servers_gives_a_viewer_in_each(
 def test_unknown_name_is_rejected_with_help(tx: Connection, guild_id: int) -> None:
     with pytest.raises(Refusal) as declined:
         find_person(Work(tx, guild_id, now=NOON), " Nobody ")
-    assert declined.value.what == "I have not seen anybody called “Nobody” in chat."
-    assert "Capitals do not matter" in declined.value.remedy
+    assert declined.value.what == "I haven't seen anyone called “Nobody” in chat."
+    assert "Capitals don't matter" in declined.value.remedy
 
 
 def test_viewer_of_another_server_is_unknown(

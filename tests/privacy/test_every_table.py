@@ -167,7 +167,7 @@ def traces(tx: Connection, table: Table, viewer_id: int) -> dict[str, Any]:
         for name, data in declared(table).items()
         if not data.stays
         and (
-            any(one in str(row[name]).casefold() for one in wanted)
+            any(table in str(row[name]).casefold() for table in wanted)
             or (data.deletes_row and row[name] == viewer_id)
         )
     }

@@ -111,7 +111,7 @@ def test_what_was_before_stays_anonymous_when_somebody_comes_back(
         listed = do(tx, guild_id, LATER, points_store.list_entries, [kick], 10, 0)
         tickets = do(tx, guild_id, LATER, store.list_entries, number, kick, 10, 0)
         return (
-            [one.amount for one in listed],
+            [row.amount for row in listed],
             do(tx, guild_id, LATER, points_store.count_entries, [kick]),
             do(tx, guild_id, LATER, points_store.list_totals, [kick]),
             [ticket.amount for ticket in tickets],
@@ -134,7 +134,7 @@ def test_tickets_are_taken_and_linking_again_brings_none_back(
     number = period(tx, guild_id).number
     kick, twitch = account(tx, guild_id), account(tx, guild_id, "twitch", TWITCH)
     person = Person(user_id=MADCATS, name=NAME)
-    gift = [replace(one, gifter=person) for one in gifted(guild_id, None)]
+    gift = [replace(row, gifter=person) for row in gifted(guild_id, None)]
     do(tx, guild_id, AT, gifts.on_subs_gifted, gift)
     give(tx, guild_id, number, kick, 4, "bonus:1")
     give(tx, guild_id, number, twitch, 6, "bonus:2")

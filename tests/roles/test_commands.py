@@ -182,7 +182,7 @@ def test_minutes_out_of_bounds_are_rejected(
     discord_world: DiscordDriver, database: Database, minutes: int
 ) -> None:
     ask = Asker(discord_world, "roles", typing=True)
-    assert "does not fit `minutes`" in ask("add", role=REGULAR, minutes=minutes)["title"]
+    assert "Invalid value for `minutes`" in ask("add", role=REGULAR, minutes=minutes)["title"]
     assert stored(database) == []
 
 

@@ -47,14 +47,14 @@ def said(action: str, target: str, before: Any = None, after: Any = None) -> str
             "guess_open",
         ),
         (
-            "let Helper use the command group Slot calls",
+            "let Helper use the command group Slot requests",
             "guilds.grant",
             "Helper",
             None,
             "slot_calls",
         ),
         (
-            "took the command group Slot calls from Helper",
+            "took the command group Slot requests from Helper",
             "guilds.revoke",
             "Helper",
             "slot_calls",

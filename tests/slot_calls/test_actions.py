@@ -169,7 +169,7 @@ def test_caller_can_be_blocked_by_the_call(guild: Guild) -> None:
 def test_unblocked_viewer_can_call_again(guild: Guild) -> None:
     guild.call("a")
     guild.do(actions.block_by_name, "MadCats")
-    with pytest.raises(Refusal, match="MadCats is excluded already"):
+    with pytest.raises(Refusal, match="MadCats is already excluded"):
         guild.do(actions.block_by_name, "MadCats")
     assert guild.do(exclusions.include, "MADCATS", "slot_calls") == "MadCats"
     guild.call("b")

@@ -208,7 +208,10 @@ def test_status_says_what_to_do_next(settings: dict[str, Any], hint: str) -> Non
     ("trouble", "part"),
     [
         (channel_trouble("deleted"), "was deleted"),
-        (channel_trouble("forbidden", "send_messages"), "Give my role there: Send Messages"),
+        (
+            channel_trouble("forbidden", "send_messages"),
+            "Give my role these permissions there: Send Messages",
+        ),
     ],
 )
 def test_channel_that_cannot_be_used_is_a_warning(trouble: ChannelTrouble, part: str) -> None:

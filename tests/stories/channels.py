@@ -139,8 +139,8 @@ def connect_twitch(
     stage.twitch.wait_for(
         lambda found: (
             sum(
-                one["status"] == "enabled" and str(user_id) in one["condition"].values()
-                for one in found
+                message["status"] == "enabled" and str(user_id) in message["condition"].values()
+                for message in found
             )
             >= len(KINDS)
         )

@@ -100,12 +100,12 @@ class Cable:
             self._carry(near, far)
             back.join()
 
-    def _carry(self, one: socket.socket, other: socket.socket) -> None:
+    def _carry(self, connection: socket.socket, other: socket.socket) -> None:
         with suppress(OSError):
-            while data := one.recv(65_536):
+            while data := connection.recv(65_536):
                 self._whole.wait()
                 other.sendall(data)
-        for end in (one, other):
+        for end in (connection, other):
             with suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
 

@@ -190,8 +190,8 @@ class Flood:
 
     def _send(self, deliveries: Iterable[Delivery], dice: random.Random) -> None:
         for delivery in deliveries:
-            for one in (delivery, delivery, delivery.again()):
-                while not self._given_up.is_set() and not self._deliver(one):
+            for sent in (delivery, delivery, delivery.again()):
+                while not self._given_up.is_set() and not self._deliver(sent):
                     self._given_up.wait(0.1)
                 with self._lock:
                     self.taken += 1

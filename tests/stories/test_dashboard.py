@@ -262,7 +262,7 @@ def test_new_server_is_set_up_without_typing_a_command(stage: Stage, browser: Br
 
 def _hears(stage: Stage, slug: str) -> bool:
     state = stage.kick.state()
-    channel = next(one for one in state["channels"] if one["slug"] == slug)
+    channel = next(channel for channel in state["channels"] if channel["slug"] == slug)
     subscribed = {
         subscription["event"]
         for subscription in state["webhooks"]["subscriptions"]
@@ -325,7 +325,7 @@ def test_every_page_is_accessible_and_fits_the_screen(
         others = [
             f"{base}/servers",
             f"{base}/me/{GUILD}",
-            *(f"{base}/p/{GUILD}/{one}" for one in public),
+            *(f"{base}/p/{GUILD}/{page_name}" for page_name in public),
         ]
         page.goto(address(stage, "people"))
         person = page.locator("tbody th a").first.get_attribute("href")

@@ -126,7 +126,7 @@ def post(stage: Stage, words: str) -> Json:
 
 
 def fields(message: Json) -> dict[str, str]:
-    return {one["name"]: one["value"] for one in message["embeds"][0].get("fields", [])}
+    return {field["name"]: field["value"] for field in message["embeds"][0].get("fields", [])}
 
 
 def drawn(stage: Stage, number: int) -> list[tuple[str, str]]:
@@ -307,8 +307,8 @@ def test_kill_during_beacon_outage_changes_nothing(
             "both winners' messages",
         )
         titles = [title(m) for m in stage.discord.transcript(CHANNEL)]
-        assert sum("frozen" in one for one in titles) == 1
-        assert sum("wins raffle" in one for one in titles) == 2
+        assert sum("frozen" in title for title in titles) == 1
+        assert sum("wins raffle" in title for title in titles) == 2
         assert fields(post(stage, "the tickets are frozen")) == frozen
         assert len({handle for handle, _state in drawn(stage, number)}) == 2
 
@@ -342,7 +342,7 @@ def test_second_draw_within_a_day_requires_two_confirmations(
         question = becomes(stage, asked_to_draw(stage, without_beacon=True), "anyway?")
         assert "The last draw was <t:" in question["embeds"][0]["description"]
         stage.discord.click("nora", question["message_id"], custom_id_of(question, "Cancel"))
-        question = becomes(stage, question["message_id"], "Everything stays as it is")
+        question = becomes(stage, question["message_id"], "Cancelled. Nothing changed.")
         assert question["components"] == []
         assert stage.scalar("SELECT count(*) FROM raffle_draws") == 1
 
@@ -398,7 +398,7 @@ def test_claim_deadline_pauses_while_bot_is_down(
         pressed = stage.discord.click(winner, won["message_id"], claim)
         private_answer(stage, pressed, "Prize claimed!")
         post(stage, f"claimed the prize of raffle #{number}")
-        mentions = [one for one in stage.discord.transcript(CHANNEL) if one["content"]]
+        mentions = [message for message in stage.discord.transcript(CHANNEL) if message["content"]]
         assert [mention["message_id"] for mention in mentions] == [won["message_id"]], (
             "one post for a win"
         )

@@ -214,8 +214,8 @@ def test_slower_of_two_simultaneous_clicks_sees_already_closed(stage: Stage) -> 
 
 def words_after(stage: Stage, pressed: list[Json]) -> list[Json]:
     """What was said because somebody pressed a button, beside the change of the post."""
-    known = [stage.discord.interaction(one["interaction_id"]) for one in pressed]
-    return [said for one in known for said in one["followups"]]
+    known = [stage.discord.interaction(button["interaction_id"]) for button in pressed]
+    return [said for button_id in known for said in button_id["followups"]]
 
 
 def test_block_button_skips_all_calls_of_the_viewer(stage: Stage, channel: ChannelDriver) -> None:
@@ -226,7 +226,7 @@ def test_block_button_skips_all_calls_of_the_viewer(stage: Stage, channel: Chann
 
     channel.say("spammer", f"!call Big {channel.title}")
     called(stage, "after-spammer", f"Den of {channel.title}", channel)
-    assert not any(f"Big {channel.title}" in title(one) for one in stage.posts())
+    assert not any(f"Big {channel.title}" in title(post) for post in stage.posts())
 
 
 def test_call_buttons_require_moderator(stage: Stage) -> None:

@@ -42,7 +42,7 @@ def everything_is_handled(stage: Stage) -> None:
 def at_kick(stage: Stage) -> Counter[str]:
     """Kind -> subscriptions for Nora's channel at Kick."""
     found = stage.kick.state()["webhooks"]["subscriptions"]
-    return Counter(one["event"] for one in found if one["broadcaster_user_id"] == NORA)
+    return Counter(row["event"] for row in found if row["broadcaster_user_id"] == NORA)
 
 
 def facts(stage: Stage) -> Counter[str]:
@@ -108,7 +108,7 @@ def test_dropped_event_subscription_is_restored(stage: Stage) -> None:
 
 def subscription_id(stage: Stage, kind: str) -> str | None:
     found = stage.kick.state()["webhooks"]["subscriptions"]
-    return next((one["id"] for one in found if one["event"] == kind), None)
+    return next((row["id"] for row in found if row["event"] == kind), None)
 
 
 def known_id(stage: Stage, kind: str) -> Any:

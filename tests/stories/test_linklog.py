@@ -74,7 +74,7 @@ def test_missing_or_closed_log_channel_is_reported(stage: Stage) -> None:
     assert "Give my role: Send Messages" in said["description"]
     stage.discord.channel("link-log", delete=True)
     until(
-        lambda: "does not exist any more" in ask(stage, "status").get("description", ""),
+        lambda: "no longer exists" in ask(stage, "status").get("description", ""),
         "a word of the channel",
     )
 

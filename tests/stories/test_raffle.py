@@ -164,7 +164,7 @@ def test_gifts_count_once_despite_kills_and_two_processes(stage: Stage) -> None:
     # Platforms that tell again what was not answered; Kick of today leaves it to the realtime feed.
     again = {"webhook.retries": 60, "webhook.retry_delay_ms": 500}
     stage.kick.faults(
-        {f"{one}.{name}": value for one in PLATFORMS for name, value in again.items()}
+        {f"{platform}.{name}": value for platform in PLATFORMS for name, value in again.items()}
     )
     for platform in PLATFORMS:
         link(stage, "leo", platform=platform)

@@ -148,5 +148,5 @@ def as_by_hand(stage: Stage) -> None:
     assert "49 tickets" in str(board)
     assert str(board).index("MadCats") < str(board).index("lil")
     titles = [title(post) for post in stage.discord.transcript(RAFFLE) if post["author"] == "bot"]
-    nobody_elses_business = [one for one in titles if "Raffle #1" not in one]
+    nobody_elses_business = [title for title in titles if "Raffle #1" not in title]
     assert nobody_elses_business == []

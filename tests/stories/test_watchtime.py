@@ -66,12 +66,12 @@ def total(stage: Stage, name: str) -> float:
 
 def link(stage: Stage, platform: str, person: str) -> None:
     """As if they had come through the platform's pages, which other stories do."""
-    one = BY_HANDLE[person]
+    account = BY_HANDLE[person]
     with stage.database.begin() as tx:
-        viewer = find_by_name(tx, NORAS_CORNER_ID, one.kick_name)
+        viewer = find_by_name(tx, NORAS_CORNER_ID, account.kick_name)
         assert viewer is not None
         now = datetime.now(UTC)
-        people.add_link(tx, NORAS_CORNER_ID, one.discord_id, platform, viewer.viewer_id, now)
+        people.add_link(tx, NORAS_CORNER_ID, account.discord_id, platform, viewer.viewer_id, now)
 
 
 def own(stage: Stage, person: str = "mia") -> str:

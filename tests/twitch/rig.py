@@ -78,7 +78,7 @@ class Office:
         )
         with self.services.work_in(guild_id, ADMIN) as work:
             actions.open_attempt(work, attempt)
-        return connect.make_link(self.services, attempt)
+        return connect.LINKS[role].url(self.services, attempt)
 
     def browser(self) -> FlaskClient:
         return self.app.test_client()

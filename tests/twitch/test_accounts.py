@@ -200,7 +200,7 @@ def test_streamer_who_signed_in_links_again_but_exchanges_no_channel(office: Off
         )
         with office.services.work_in(GUILD, streamer=NORA) as work:
             actions.open_attempt(work, attempt)
-        return office.round_trip(connect.make_link(office.services, attempt), person)
+        return office.round_trip(connect.LINKS["streamer"].url(office.services, attempt), person)
 
     before = office.token()
     refused = link("vera")

@@ -64,7 +64,7 @@ def test_one_member_has_one_account_and_vice_versa(guild: Guild, other: Guild) -
     guild.member(LEO)
     other.member(LEO)
     guild.link(MIA, "MiaSpins")
-    with pytest.raises(Refusal, match="Another Shuffle account is linked with you"):
+    with pytest.raises(Refusal, match="Another Shuffle account is linked to you"):
         guild.link(MIA, "other")
     with pytest.raises(Refusal, match="Somebody else has linked"):
         guild.link(LEO, "MIASPINS")
@@ -185,7 +185,7 @@ def test_missing_requirements_are_reported_before_asking_shuffle(guild: Guild) -
 
     guild.member(MIA)
     people.set_viewer(guild.tx, guild.id, "kick", 31, "loner", at(0))
-    with pytest.raises(Refusal, match="linked with nobody"):
+    with pytest.raises(Refusal, match="linked to nobody"):
         candidate("loner", "x")
     with pytest.raises(Refusal, match="has not linked a Shuffle account"):
         candidate("viewer7")

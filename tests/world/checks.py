@@ -9,7 +9,7 @@ from tests.world.base import GUILD_OF, Step, Wrong
 if TYPE_CHECKING:
     from tests.world.engine import World
 
-EXPECTED = ("A batch failed and runs again",)
+EXPECTED = ("Batch failed, running it again",)
 """How events in the log begin that are no error."""
 
 VENDORS_FAULT = re.compile(

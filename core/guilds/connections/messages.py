@@ -6,7 +6,7 @@ from typing import Any
 import discord
 
 from core.guilds.connections.accounts import KINDS, AccountKind, Disconnected
-from core.kit.discord.ui import card, safe
+from core.kit.discord.ui import Tone, card, safe
 from core.kit.text.words import _
 from core.outbox.discord_transport import Rendered
 
@@ -17,8 +17,12 @@ def invitation(kind: Kind, body: str, note: str = "") -> discord.Embed:
     """Above the button that connects an account."""
     note = note or _("The link is yours, works once and for 15 minutes.")
     title = "🔗 " + _("Connect {service}").format(service=kind.service)
-    tone: Any = kind.platform if kind.platform in ("kick", "twitch") else "system"
-    return card(title, f"{body}\n-# {note}", tone=tone)
+    return card(title, f"{body}\n-# {note}", tone=tone_of(kind.platform))
+
+
+def tone_of(platform: str) -> Tone:
+    tones: dict[str, Tone] = {"kick": "kick", "twitch": "twitch"}
+    return tones.get(platform, "system")
 
 
 def connected(kind: Kind, account: str, server: str, scopes: Iterable[str] = ()) -> discord.Embed:

@@ -11,7 +11,7 @@ from core.guilds import store as guilds
 from core.guilds.actions import audit
 from core.guilds.connections.accounts import AccountKind
 from core.kick.accounts import oauth
-from core.kick.accounts.records import Account, ConnectAttempt, KnownChannel, Source
+from core.kick.accounts.records import Account, KickConnectAttempt, KnownChannel, Source
 from core.kick.accounts.rules import missing_words
 from core.kick.bodies import PLATFORM
 from core.kick.client import SiteChannel, client_of
@@ -191,7 +191,7 @@ def _require_right(
 # -- accounts -------------------------------------------------------------------------------------
 
 
-def open_attempt(work: Work, attempt: ConnectAttempt) -> guilds.Channel:
+def open_attempt(work: Work, attempt: KickConnectAttempt) -> guilds.Channel:
     """Store an admin's request for a link with which the streamer can connect.
 
     Raises:

@@ -6,14 +6,17 @@ No transaction is open while Kick is asked.
 import structlog
 
 from core.guilds.actions import name_of
+from core.guilds.connections.links import Link
 from core.guilds.store import Channel
 from core.kick.accounts import actions, channels, oauth, store
-from core.kick.accounts.records import Account, ConnectAttempt
+from core.kick.accounts.records import Account, KickConnectAttempt
 from core.kick.accounts.rules import LINK_LASTS, STATE_LASTS, missing_words
 from core.kick.client import KickClient, client_of
 from core.kick.intake.reconcile import reconcile_channel
 from core.kick.wire import KickRejected
 from core.kit.database.records import PlatformUserId
+from core.kit.database.work import Work
+from core.kit.discord.ui import safe
 from core.kit.errors import Outage
 from core.kit.oauth.flow import OAuthFlow
 from core.kit.oauth.signed_links import SignedLinks
@@ -24,7 +27,7 @@ from core.kit.text.words import _
 FLOW = OAuthFlow(
     "kick_connect",
     SignedLinks("kick.connect", "/connect/kick", LINK_LASTS),
-    ConnectAttempt,
+    KickConnectAttempt,
     oauth.CALLBACK,
     STATE_LASTS,
     "Kick",
@@ -33,6 +36,17 @@ FLOW = OAuthFlow(
     again=lambda: _("In Discord, run /connect_kick to get a new link."),
     nothing=lambda: _("Nothing was connected."),
 )
+
+
+def _open(work: Work, attempt: KickConnectAttempt) -> str:
+    channel = actions.open_attempt(work, attempt)
+    return _(
+        "This ties **{server}** to the channel **{channel}** on Kick. The streamer of that channel "
+        "has to agree on Kick."
+    ).format(server=safe(name_of(work)), channel=safe(channel.slug))
+
+
+LINK = Link(actions.ACCOUNT, FLOW, _open)
 
 _log = structlog.get_logger(__name__)
 
@@ -71,7 +85,7 @@ def choose(services: Services, guild_id: int, name: str | None, actor: int) -> C
     return channel
 
 
-def arrive(services: Services, attempt: ConnectAttempt, code: str) -> Connected:
+def arrive(services: Services, attempt: KickConnectAttempt, code: str) -> Connected:
     """The streamer consented: exchange the code, check whose account it is, and store it.
 
     Raises:

@@ -90,7 +90,7 @@ _LIMIT_TIME = text("""
 """)
 
 _POOLER = (
-    "DATABASE_URL leads to a connection pooler in transaction mode, which the bot cannot use: set "
+    "DATABASE_URL points to a connection pooler in transaction mode, which the bot cannot use: set "
     "it to the address of the database itself, or of a pooler in session mode (PgBouncer: "
     "pool_mode = session; docs/deploy.md says where hosts show that address)."
 )
@@ -255,11 +255,11 @@ class Database:
         _arguments, given = self.engine.dialect.create_connect_args(self.engine.url)
         try:
             with (
-                closing(psycopg2.connect(**{**given, **_CONNECT_ARGS})) as one,
+                closing(psycopg2.connect(**{**given, **_CONNECT_ARGS})) as first,
                 closing(psycopg2.connect(**{**given, **_CONNECT_ARGS})) as another,
             ):
-                seen = [(_backend_of(one), _backend_of(another)) for _try in range(3)]
-                version = one.server_version
+                seen = [(_backend_of(first), _backend_of(another)) for _try in range(3)]
+                version = first.server_version
             if len(set(seen)) > 1 or seen[0][0] == seen[0][1]:
                 raise StartError(_POOLER)
             if version < OLDEST:
@@ -374,7 +374,9 @@ def vault_in(tx: Connection) -> Vault:
 
 def contains_any(column: ColumnElement[Any], texts: Iterable[str]) -> ColumnElement[bool]:
     """Whether the column, which may be JSON, contains one of these texts, whatever their case."""
-    return or_(false(), *(cast_sql(column, Text).icontains(one, autoescape=True) for one in texts))
+    return or_(
+        false(), *(cast_sql(column, Text).icontains(wanted, autoescape=True) for wanted in texts)
+    )
 
 
 def among(

@@ -212,11 +212,11 @@ def lock_guild(tx: Connection, guild_id: int, lock: Lock, *, shared: bool = Fals
         AssertionError: a later lock of this guild is held already, which could deadlock.
     """
     noted: dict[Lock, _Held] = cache_of(tx).setdefault(("locks", guild_id), {})
-    held = {one: how for one, how in noted.items() if how.is_certain}
+    held = {held_lock: how for held_lock, how in noted.items() if how.is_certain}
     if lock in held and (shared or not held[lock].shared):
         return
     order = list(Lock)
-    later = [one for one in held if order.index(one) > order.index(lock)]
+    later = [held_lock for held_lock in held if order.index(held_lock) > order.index(lock)]
     assert not later, f"{lock} after {later}"
     tx.execute(_LOCK_SHARED if shared else _LOCK, {"name": lock.value, "guild_id": guild_id})
     noted[lock] = _Held(shared, tx.get_nested_transaction())
@@ -278,8 +278,8 @@ def event_batch(
 
     def run(tx: Connection, events: Sequence[Any]) -> None:
         by_guild: dict[int, list[Any]] = {}
-        for one in events:
-            by_guild.setdefault(one.guild_id, []).append(one)
+        for item in events:
+            by_guild.setdefault(item.guild_id, []).append(item)
         for guild_id, theirs in by_guild.items():
             now = max(their.at for their in theirs)
             with Work(tx, guild_id, now=now, in_batch=True) as work:
@@ -419,7 +419,7 @@ def _package(record: type[Any]) -> str:
 def _note_changes(session: Session, _context: UOWTransaction) -> None:
     """Pages that show these records load themselves again."""
     assert isinstance(session, Work)
-    for record in {type(one) for one in (*session.new, *session.dirty, *session.deleted)}:
+    for record in {type(changed) for changed in (*session.new, *session.dirty, *session.deleted)}:
         note_change(session._tx, session.guild_id, _package(record))
 
 

@@ -26,7 +26,7 @@ from core.kit.discord.ui import (
 )
 from core.kit.errors import Outage, Refusal
 from core.kit.rights import Action, is_for_admins
-from core.kit.text.words import _
+from core.kit.text.words import _, package_title
 
 Command = commands.Command[Any, ..., Any]
 Source = discord.Interaction | commands.Context[Any]
@@ -53,11 +53,6 @@ def group_of(module: str) -> str:
     return module.split(".")[1]
 
 
-def group_title(group: str) -> str:
-    """A group as people read it: `slot_calls` -> `Slot calls`."""
-    return group.replace("_", " ").capitalize()
-
-
 def group_of_command(command: Command) -> str:
     return group_of(command.callback.__module__)
 
@@ -65,7 +60,7 @@ def group_of_command(command: Command) -> str:
 def is_grantable(command: Command) -> bool:
     """Whether the command needs a permission that `/permissions` can stand in for."""
     admins_only = any(
-        one.extras.get("admins_only") for one in (command, command.root_parent or command)
+        part.extras.get("admins_only") for part in (command, command.root_parent or command)
     )
     return bool(needed_permissions(command).value) and not admins_only
 
@@ -73,7 +68,7 @@ def is_grantable(command: Command) -> bool:
 def grantable_groups(known: Iterable[Command]) -> dict[str, list[Command]]:
     """Group -> its commands that need a permission, in alphabetical order."""
     found: dict[str, list[Command]] = defaultdict(list)
-    for command in sorted(known, key=lambda one: one.qualified_name):
+    for command in sorted(known, key=lambda command: command.qualified_name):
         if is_grantable(command):
             found[group_of_command(command)].append(command)
     return dict(sorted(found.items()))
@@ -82,7 +77,7 @@ def grantable_groups(known: Iterable[Command]) -> dict[str, list[Command]]:
 def slash_names(known: Iterable[Command]) -> dict[str, list[str]]:
     """Group -> its commands that need a permission as Discord lists them, without subcommands."""
     return {
-        group: list(dict.fromkeys(f"/{(one.root_parent or one).name}" for one in found))
+        group: list(dict.fromkeys(f"/{(command.root_parent or command).name}" for command in found))
         for group, found in grantable_groups(known).items()
     }
 
@@ -132,7 +127,7 @@ def for_moderators(needed: str, module: str) -> Refusal:
         _(
             "You need the permission {needed}, or a role that an admin gave the group "
             "**{group}** with `/permissions grant`."
-        ).format(needed=needed, group=group_title(group_of(module))),
+        ).format(needed=needed, group=package_title(group_of(module))),
     )
 
 

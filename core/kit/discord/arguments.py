@@ -142,7 +142,7 @@ class Phrase(commands.Converter[str]):
         view = ctx.view
         rest = view.buffer[view.index :]
         words = list(re.finditer(r"\S+", rest))
-        amounts = [one.start() for one in words[-1:] if looks_like_amount(one[0])]
+        amounts = [word.start() for word in words[-1:] if looks_like_amount(word[0])]
         if not self.at_end:
             amounts = [word.start() for word in words if looks_like_amount(word[0])]
         end = amounts[-1] if amounts else len(rest)
@@ -243,9 +243,11 @@ def _quoted_form(ctx: Context) -> str:
     if words <= len(parameters) or not texts:
         return ""
     shown = (
-        f'"<{one.displayed_name or one.name}>"' if one in texts else f"<{one.name}>"
-        for one in parameters
-        if one.required or one in texts
+        f'"<{parameter.displayed_name or parameter.name}>"'
+        if parameter in texts
+        else f"<{parameter.name}>"
+        for parameter in parameters
+        if parameter.required or parameter in texts
     )
     return f"{PREFIX}{name} {' '.join(shown)}"
 
@@ -270,7 +272,7 @@ def _wrong(error: BaseException, ctx: Context, name: str, given: str) -> tuple[s
         case commands.ArgumentParsingError():
             return _("A quotation mark is missing or in the wrong place."), ""
         case commands.RangeError():
-            return _("“{given}” does not fit `{name}`.").format(
+            return _("Invalid value for `{name}`: “{given}”.").format(
                 given=safe(str(error.value), 40), name=name
             ), _bounds(error)
         case NoNumber():
@@ -278,7 +280,7 @@ def _wrong(error: BaseException, ctx: Context, name: str, given: str) -> tuple[s
         case commands.BadLiteralArgument():
             choices = ", ".join(f"`{literal}`" for literal in error.literals)
             hint = _("Choose one of these: {choices}.").format(choices=choices)
-            return _("“{given}” does not fit `{name}`.").format(given=shown, name=name), hint
+            return _("Invalid value for `{name}`: “{given}”.").format(given=shown, name=name), hint
         case commands.RoleNotFound():
             return _("“{given}” is not a role on this server.").format(given=shown), ""
         case commands.ChannelNotFound() | commands.ThreadNotFound():
@@ -286,21 +288,21 @@ def _wrong(error: BaseException, ctx: Context, name: str, given: str) -> tuple[s
         case commands.MemberNotFound() | commands.UserNotFound():
             return _("“{given}” is not a member of this server.").format(given=shown), ""
         case commands.BadBoolArgument():
-            return _("“{given}” is neither yes nor no.").format(given=shown), ""
+            return _("“{given}” is not `yes` or `no`.").format(given=shown), ""
     if ctx.current_parameter is not None and _is_number(ctx.current_parameter.converter):
         return _("“{given}” is not a whole number.").format(given=shown), ""
-    return _("“{given}” does not fit `{name}`.").format(given=shown, name=name), ""
+    return _("Invalid value for `{name}`: “{given}”.").format(given=shown, name=name), ""
 
 
 def _surplus(ctx: Context) -> str:
     """What is left of the line. discord.py skips an optional argument that does not fit."""
     rest = safe(ctx.view.buffer[ctx.view.index :].strip(), 40)
     parameters = ctx.command.clean_params if ctx.command else {}
-    optional = [f"`{name}`" for name, one in parameters.items() if not one.required]
+    optional = [f"`{name}`" for name, parameter in parameters.items() if not parameter.required]
     if not optional:
         return _("I don't know what “{rest}” means here.").format(rest=rest)
     names = _(" or ").join(optional)
-    return _("“{given}” does not fit {names}.").format(given=rest, names=names)
+    return _("Invalid value for {names}: “{given}”.").format(given=rest, names=names)
 
 
 def _is_number(converter: Any) -> bool:

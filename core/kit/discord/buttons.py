@@ -280,7 +280,7 @@ async def was_asked(interaction: discord.Interaction, asker_id: int) -> bool:
     """Whether this member was asked; anybody else gets a reply that says so."""
     if interaction.user.id == asker_id:
         return True
-    embed = card("⚠️ " + _("This question is for somebody else"), tone="warning")
+    embed = card("⚠️ " + _("Only the person who ran this can answer"), tone="warning")
     await reply_privately(interaction, embed)
     return False
 
@@ -298,7 +298,7 @@ class KeepButton(PersistentButton, template=r"question:keep:(?P<asker_id>[0-9]{1
 
     async def callback(self, interaction: discord.Interaction) -> None:
         async with handle_errors(interaction):
-            embed = card("✅ " + _("Everything stays as it is"))
+            embed = card("✅ " + _("Cancelled. Nothing changed."))
             await interaction.response.edit_message(embed=embed, view=None)
 
 

@@ -56,9 +56,9 @@ class ChoiceButton(
         async with handle_errors(interaction):
             asked = _QUESTIONS.get(self.question)
             if asked is None:
-                raise Refusal(_("These buttons are too old."), _("Please run the command again."))
+                raise Refusal(_("These buttons have expired."), _("Please run the command again."))
             if asked.asker_id != interaction.user.id:
-                raise Refusal(_("This question is for somebody else."))
+                raise Refusal(_("Only the person who ran this can answer."))
             _QUESTIONS.pop(self.question, None)
             value, label = asked.choices[self.number]
             await interaction.response.edit_message(embed=card("👤 " + label), view=None)
@@ -100,7 +100,7 @@ async def _run_again(ctx: commands.Context[Any], typed: str, value: str) -> None
         return value if isinstance(given, str) and given.strip() == typed.strip() else given
 
     ctx.args = [instead(arg) for arg in ctx.args]
-    ctx.kwargs = {name: instead(one) for name, one in ctx.kwargs.items()}
+    ctx.kwargs = {name: instead(argument) for name, argument in ctx.kwargs.items()}
     try:
         if not await command.can_run(ctx):
             raise commands.CheckFailure

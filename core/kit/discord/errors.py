@@ -50,7 +50,8 @@ _NEEDED: tuple[tuple[str, str, tuple[str, ...]], ...] = (
 def gone() -> Refusal:
     """A button of an old post belongs to nothing any more."""
     return Refusal(
-        _("This button is out of date."), _("What it was for is gone. Use the command again.")
+        _("This button is out of date."),
+        _("What it was for no longer exists. Run the command again."),
     )
 
 
@@ -121,7 +122,7 @@ async def _reply(
     try:
         await send(error_card(source, error, guild, **context))
     except discord.HTTPException as failure:
-        _log.info("Reply could not be sent", reason=failure.text, guild_id=guild_id)
+        _log.info("Sending a reply failed", reason=failure.text, guild_id=guild_id)
 
 
 def explained(error: BaseException, guild: discord.Guild | None) -> BaseException:
@@ -171,7 +172,7 @@ def error_card(
     _log.error(bug, code=code, guild_id=guild_id, exc_info=error, **context)
     return card(
         "❌ " + _("Something went wrong on our side"),
-        _("It has been noted. If you ask for help, quote this code.") + f"\n-# {code}",
+        _("The error was logged. If you ask for help, quote this code.") + f"\n-# {code}",
         tone="error",
     )
 
@@ -205,5 +206,5 @@ def _declined(ctx: commands.Context[Any], error: BaseException) -> BaseException
         case commands.UserInputError() | discord.app_commands.TransformerError():
             return explained_argument(ctx, error)
         case commands.CheckFailure() | discord.app_commands.CheckFailure():
-            return Refusal(_("You may not use this command"))
+            return Refusal(_("You can't use this command"))
     return error

@@ -122,7 +122,7 @@ async def turn(
     try:
         page = await paginator.open(reader, key, number)
     except (ValueError, LookupError) as error:  # the key names nothing that there is
-        _log.info("A list of an old post is gone", name=paginator.name, reason=repr(error))
+        _log.info("Page of a list not found", name=paginator.name, reason=repr(error))
         raise gone() from error
     view = page_view(paginator, page, reader.user_id)
     await interaction.edit_original_response(embed=page.embed, view=view)

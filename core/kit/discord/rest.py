@@ -231,7 +231,9 @@ class DiscordRest:
             if answer is None:
                 return None
             found += [
-                one for one in answer if one["author"]["id"] == bot_id and int(one["id"]) > after
+                message
+                for message in answer
+                if message["author"]["id"] == bot_id and int(message["id"]) > after
             ]
             if len(answer) < MESSAGES_AT_ONCE or int(answer[-1]["id"]) <= after:
                 break
@@ -291,13 +293,13 @@ class DiscordRest:
             return None
         roles = [
             Role(
-                int(one["id"]),
-                clean(one["name"]),
-                one["position"],
-                discord.Permissions(int(one["permissions"])),
-                one["managed"],
+                int(role["id"]),
+                clean(role["name"]),
+                role["position"],
+                discord.Permissions(int(role["permissions"])),
+                role["managed"],
             )
-            for one in found["roles"]
+            for role in found["roles"]
         ]
         roles.sort(key=lambda role: -role.position)
         icon = found.get("icon")
@@ -313,7 +315,7 @@ class DiscordRest:
         found = self._get(f"/guilds/{guild.id}/members/{user_id}")
         if found is None:
             return None
-        role_ids = tuple(int(one) for one in found["roles"])
+        role_ids = tuple(int(role_id) for role_id in found["roles"])
         theirs = [role for role in guild.roles if role.id in role_ids or role.id == guild.id]
         granted = discord.Permissions.none()
         for role in theirs:
@@ -338,12 +340,12 @@ class DiscordRest:
             answer = self._get(f"/guilds/{guild_id}/members?{asked}") or []
             found += [
                 ListedMember(
-                    int(one["user"]["id"]),
-                    _name_of(one),
-                    frozenset(int(role) for role in one["roles"]),
-                    bool(one["user"].get("bot")),
+                    int(member["user"]["id"]),
+                    _name_of(member),
+                    frozenset(int(role) for role in member["roles"]),
+                    bool(member["user"].get("bot")),
                 )
-                for one in answer
+                for member in answer
             ]
             if len(answer) < LISTED_AT_ONCE:
                 return tuple(found)
@@ -352,11 +354,13 @@ class DiscordRest:
     def _text_channels(self, guild_id: int) -> tuple[TextChannel, ...]:
         found = self._get(f"/guilds/{guild_id}/channels") or []
         kinds = (discord.ChannelType.text.value, discord.ChannelType.news.value)
-        ordered = sorted(found, key=lambda one: (one.get("position", 0), int(one["id"])))
+        ordered = sorted(
+            found, key=lambda channel: (channel.get("position", 0), int(channel["id"]))
+        )
         return tuple(
-            TextChannel(int(one["id"]), clean(one["name"]))
-            for one in ordered
-            if one["type"] in kinds
+            TextChannel(int(channel["id"]), clean(channel["name"]))
+            for channel in ordered
+            if channel["type"] in kinds
         )
 
 
@@ -394,9 +398,9 @@ def is_banned(settings: Settings, guild_id: int, user_id: int) -> bool:
     if status != 200:
         return True
     changes = [
-        one["action_type"]
-        for one in log.get("audit_log_entries", ())
-        if one["target_id"] == str(user_id) and one["action_type"] in (_BANNED, _UNBANNED)
+        entry["action_type"]
+        for entry in log.get("audit_log_entries", ())
+        if entry["target_id"] == str(user_id) and entry["action_type"] in (_BANNED, _UNBANNED)
     ]
     return changes[:1] == [_BANNED]  # the newest comes first
 

@@ -65,7 +65,7 @@ _MARKDOWN = re.compile(r"(\\[\\`*_~|\[\]()<>#.:-]|`[/!]?[a-z][a-z0-9_. ]*`)|[\\`
 def _literal(text: str) -> str:
     """On one line, without markdown and links. Escaped text, `arguments` and `/commands` stay as
     they are."""
-    literal = _MARKDOWN.sub(lambda one: one[1] or "\\" + one[0], " ".join(text.split()))
+    literal = _MARKDOWN.sub(lambda found: found[1] or "\\" + found[0], " ".join(text.split()))
     return escape_links(literal)
 
 
@@ -308,7 +308,9 @@ def require_permissions(
     if missing := missing_in(channel, me, needed):
         raise Refusal(
             _("I am not allowed to post in {channel}.").format(channel=channel.mention),
-            _("Give my role there: {needed}.").format(needed=permission_names(missing)),
+            _("Give my role these permissions there: {needed}.").format(
+                needed=permission_names(missing)
+            ),
         )
 
 

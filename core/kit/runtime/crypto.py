@@ -44,7 +44,7 @@ class Vault:
         try:
             return self._fernet.decrypt(sealed.encode()).decode()
         except InvalidToken:
-            raise SealBroken("sealed with a key that is not among ours") from None
+            raise SealBroken("encrypted with an unknown key") from None
 
 
 @cache
@@ -95,9 +95,9 @@ def _kept(file: Path, make: Callable[[], str]) -> str:
         return file.read_text().strip()
     except OSError as error:
         is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        remedy = "free some disk space" if is_full else "set DATA_DIR to a folder that is yours"
+        remedy = "free some disk space" if is_full else "set DATA_DIR to a folder that you own"
         raise StartError(
-            f"A key cannot be kept in {file.parent.resolve()} ({error.strerror}): {remedy}, or set "
+            f"Cannot store a key in {file.parent.resolve()} ({error.strerror}): {remedy}, or set "
             "FLASK_SECRET_KEY and TOKEN_ENCRYPTION_KEYS."
         ) from error
 

@@ -194,7 +194,7 @@ class BoundedConnection(extensions.connection):
             with socket.socket(fileno=os.dup(self.fileno())) as shared:
                 self.is_cut = True
                 shared.shutdown(socket.SHUT_RDWR)
-            _log.warning("A statement was past its deadline; its connection was cut")
+            _log.warning("Statement exceeded its deadline, its connection was closed")
 
 
 class _Bounded:

@@ -27,7 +27,7 @@ class EmbeddedPostgres:
         except OSError as error:
             raise StartError(
                 f"The folder {self._folder} cannot be used ({error.strerror}). "
-                "Please set DATA_DIR to a folder that belongs to you."
+                "Set DATA_DIR to a folder that you own."
             ) from error
         _drop_dead_owners(self._folder)
         try:

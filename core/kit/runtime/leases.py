@@ -150,7 +150,7 @@ class Leases:
                 try:
                     self._run(partial(_renew, given))
                 except Outage as outage:
-                    _log.info("A lease could not be renewed", name=name, reason=outage.reason)
+                    _log.info("Renewing a lease failed", name=name, reason=outage.reason)
 
 
 def new_holder() -> str:

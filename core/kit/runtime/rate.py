@@ -75,7 +75,10 @@ class RateLimit:
                 return ask(self._shared)
             except StorageError as error:
                 self._away_until = time.monotonic() + AWAY_SECONDS
-                _log.debug("Counting without Redis", reason=type(error.storage_error).__name__)
+                _log.debug(
+                    "Redis does not answer, counting in this process",
+                    reason=type(error.storage_error).__name__,
+                )
         return ask(self._here)
 
 
@@ -115,7 +118,7 @@ class Strangers:
             raise TooMany(429, _("Too many requests from your network."), 60)
         with self._condition:
             if not self._condition.wait_for(lambda: self._has_room(network), self.WAIT_SECONDS):
-                raise TooMany(503, _("Too many people are asking at the moment."), 5)
+                raise TooMany(503, _("The server is busy right now."), 5)
             self._now[network] += 1
         try:
             yield

@@ -134,7 +134,7 @@ class Rejected(Exception):
     service: ClassVar[str]
 
     def __init__(self, status: int, reason: str, code: str = "") -> None:
-        super().__init__(f"{self.service} said no ({status}): {reason}")
+        super().__init__(f"{self.service} answered {status}: {reason}")
         self.status = status
         self.reason = reason
         self.code = code
@@ -201,7 +201,10 @@ class Wire:
         if "status" in given or "statusCode" in given:
             names = ["message"]
         reasons = [given.get(name) for name in names]
-        reason = next((one for one in reasons if isinstance(one, str) and one), "no reason given")
+        reason = next(
+            (words for words in reasons if isinstance(words, str) and words),
+            "no reason given",
+        )
         code = given.get("error")
         return self._rejected(status, reason, code if isinstance(code, str) else "")
 

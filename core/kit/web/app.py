@@ -139,10 +139,12 @@ def _problem_details(found: Problem) -> Response:
 def problem_of_fields(error: ValidationError) -> Response:
     """The fields of a request to the API that do not fit."""
     fields = [
-        FieldProblem(field=".".join(map(str, one["loc"])), detail=one["msg"])
-        for one in error.errors(include_url=False, include_context=False, include_input=False)
+        FieldProblem(field=".".join(map(str, problem["loc"])), detail=problem["msg"])
+        for problem in error.errors(include_url=False, include_context=False, include_input=False)
     ]
-    detail = "; ".join(f"{one.field}: {one.detail}" if one.field else one.detail for one in fields)
+    detail = "; ".join(
+        f"{field.field}: {field.detail}" if field.field else field.detail for field in fields
+    )
     return _problem_details(Problem(**_title(422), detail=detail, errors=fields))
 
 
@@ -264,7 +266,7 @@ def _answer_errors(app: Flask) -> None:
 
     @app.errorhandler(Outage)
     def away(outage: Outage) -> Response:
-        _log.warning("A page could not be served", service=outage.service, reason=outage.reason)
+        _log.warning("Serving a page failed", service=outage.service, reason=outage.reason)
         response = problem(
             503,
             _("{who} is not answering.").format(who=outage.who),
@@ -284,16 +286,18 @@ def _answer_errors(app: Flask) -> None:
         return response
 
     @app.errorhandler(Exception)
-    def broke(_error: Exception) -> Response:
+    def failed(_error: Exception) -> Response:
         code = trouble_code()
-        _log.exception("A page broke", code=code)
-        return problem(500, _("Something went wrong on our side."), _("It has been noted."), code)
+        _log.exception("Unhandled error in a page", code=code)
+        return problem(
+            500, _("Something went wrong on our side."), _("The error was logged."), code
+        )
 
 
 def _explanation(error: HTTPException) -> tuple[str, str]:
     """What happened and what to do; for machines, the name of the status."""
     if _is_for_people() and error.code == 413:
-        return _("This is too large."), _("Send less at once.")
+        return _("This is too large."), _("Send less at a time.")
     if error.code != 404 or not _is_for_people():
         return error.name, ""
     return _("This page does not exist."), _(

@@ -204,7 +204,7 @@ class Page:
 
     def offers(self, view: str) -> bool:
         """Whether the person may use this view of the feature."""
-        routes = [one for one in self.pages.routes if one.name == view]
+        routes = [route for route in self.pages.routes if route.name == view]
         return self.groups is None or not any(route.admins_only for route in routes)
 
     @property
@@ -251,13 +251,13 @@ class Page:
         """Discord id -> name in the server, of a few members, for as many as Discord can tell; 0
         is somebody who was forgotten."""
         found = {0: _("a deleted member")}
-        for one in set(ids) - {0}:
+        for member_id in set(ids) - {0}:
             try:
-                member = self.discord.member(self.guild.id, one)
+                member = self.discord.member(self.guild.id, member_id)
             except Outage:
                 break
             if member is not None:
-                found[one] = member.name
+                found[member_id] = member.name
         return found
 
     def run(
@@ -332,7 +332,7 @@ class Page:
 
     def find_role(self, role_id: int) -> SeenRole:
         """A role as the bot and the person see it."""
-        role = next((one for one in self.guild.roles if one.id == role_id), None)
+        role = next((role for role in self.guild.roles if role.id == role_id), None)
         if role is None:
             return SeenRole("deleted")
         bot = self.bot

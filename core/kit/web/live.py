@@ -196,7 +196,7 @@ class LiveStreams:
                 stream.changed[topic] = self._changed_since(topic.guild_id, topic.since)
             if once:
                 return _as_stream(iter((_ONCE, *self._take(stream))))
-            same = [one for one in self._streams if one.session == session]
+            same = [stream for stream in self._streams if stream.session == session]
             for old in same[: max(0, len(same) - (maximum or self._per_session) + 1)]:
                 self._end(old)
             is_full = len(self._streams) >= self._most or self._stopping
@@ -250,7 +250,7 @@ class LiveStreams:
                 return
 
     def _drop_forbidden(self, stream: _Stream) -> Iterator[str]:
-        for topic in [one for one in stream.changed if not _still(one.is_allowed)]:
+        for topic in [topic for topic in stream.changed if not _still(topic.is_allowed)]:
             del stream.changed[topic]
             if topic.address:
                 yield _tag(topic) + GONE

@@ -308,7 +308,7 @@ class BufferingWorker(ThreadWorker):
         try:
             return next(connection.steps)
         except OSError as error:
-            self.log.debug("A client left before its answer: %s", error)
+            self.log.debug("Writing the response failed: %s", error)
         except Exception:
             self.log.exception("Error handling request")
         finally:
@@ -365,7 +365,7 @@ class BufferingWorker(ThreadWorker):
             return
         self._next_check = now + 0.5
         self._serve_webhooks()
-        for connection in [one for one in self._held if one.deadline <= now]:
+        for connection in [connection for connection in self._held if connection.deadline <= now]:
             if connection.state == "receiving":
                 self._decline(connection)
             else:

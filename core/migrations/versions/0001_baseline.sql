@@ -888,9 +888,9 @@ ALTER TABLE twitch_accounts ALTER COLUMN guild_id SET STATISTICS 0;
 CREATE TABLE twitch_connect_attempts (
 	guild_id BIGINT NOT NULL, 
 	role TEXT NOT NULL, 
+	streamer_id BIGINT, 
 	asked_by BIGINT NOT NULL, 
 	asked_by_name TEXT NOT NULL, 
-	streamer_id BIGINT, 
 	link_id TEXT NOT NULL, 
 	asked_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	state_hash TEXT, 

@@ -32,7 +32,7 @@ def exclude(work: Work, who: str, scope: Scope = "everything", reason: str = "")
         return exclude_seen(work, who, scope, reason).name
     name = _checked_name(who)
     if _is_name_excluded(work, fold(name), scope):
-        raise Refusal(_("{name} is excluded already.").format(name=name))
+        raise Refusal(_("{name} is already excluded.").format(name=name))
     store.set_name(work, name, scope, excluded=True)
     _audit(work, "people.exclude", name, scope, reason)
     return name
@@ -43,7 +43,7 @@ def exclude_seen(work: Work, who: str, scope: Scope, reason: str = "") -> Viewer
     already, or were not seen."""
     viewer = find_person(work, who)
     if not exclude_viewer(work, viewer.viewer_id, scope, reason=reason):
-        raise Refusal(_("{name} is excluded already.").format(name=viewer.name))
+        raise Refusal(_("{name} is already excluded.").format(name=viewer.name))
     for name in names_of(viewer):
         store.end_name(work, name, scope)
     return viewer
@@ -68,7 +68,7 @@ def _include(work: Work, viewer: Viewer | None, name: str, scope: Scope) -> None
     if scope != "everything" and _is_excluded_from_everything(work, viewer, fold(name)):
         raise Refusal(
             _("{name} is excluded from everything.").format(name=name),
-            _("`/exclude remove` ends that."),
+            _("End that with `/exclude remove`."),
         )
     was_listed = _is_name_excluded(work, fold(name), scope)
     ended = viewer is not None and include_viewer(work, viewer.viewer_id, scope)
@@ -107,8 +107,8 @@ def _is_name_excluded(work: Work, folded_name: str, scope: Scope) -> bool:
     if is_chat_bot(folded_name, CHAT_BOT_SCOPE):
         listed.setdefault(CHAT_BOT_SCOPE, True)
     return any(
-        excluded and (one in ("everything", scope) or scope == "everything")
-        for one, excluded in listed.items()
+        excluded and (listed_scope in ("everything", scope) or scope == "everything")
+        for listed_scope, excluded in listed.items()
     )
 
 
@@ -202,14 +202,15 @@ def list_excluded(work: Work, scope: Scope = "everything") -> Excluded:
         accounts = accounts.where(Exclusion.scope.in_(("everything", scope)))
         names = names.where(ExcludedName.scope.in_(("everything", scope)))
     found = sorted(
-        work.scalars(accounts), key=lambda one: (fold(one.viewer_name), one.scope, one.cause)
+        work.scalars(accounts),
+        key=lambda exclusion: (fold(exclusion.viewer_name), exclusion.scope, exclusion.cause),
     )
     listed = work.scalars(names).all()
-    known = {fold(one.viewer_name) for one in found} | {one.folded_name for one in listed}
+    known = {fold(entry.viewer_name) for entry in found} | {entry.folded_name for entry in listed}
     bots = [name for name in CHAT_BOTS if fold(name) not in known]
     return Excluded(
         found,
-        [one.name for one in listed if one.excluded]
+        [entry.name for entry in listed if entry.excluded]
         + (bots if scope in ("everything", CHAT_BOT_SCOPE) else []),
     )
 

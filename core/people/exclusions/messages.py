@@ -41,7 +41,7 @@ def excluded(name: str, scope: Scope) -> discord.Embed:
         ),
         "vips": (
             _("{name} can no longer redeem VIP"),
-            _("Who is VIP now stays so until it ends."),
+            _("A current VIP stays until it ends."),
             "/exclude remove",
         ),
     }[scope]
@@ -57,7 +57,7 @@ def included(name: str, scope: Scope) -> discord.Embed:
         "raffle": _("{name} can win again"),
         "vips": _("{name} can redeem VIP again"),
     }[scope]
-    body = _("Watchtime from before counts again; none was earned in the meantime.")
+    body = _("Earlier watchtime counts again. None was earned in the meantime.")
     return card(
         "✅ " + title.format(name=safe(name)),
         body if scope in ("everything", "watchtime") else "",
@@ -83,23 +83,25 @@ def listed(found: Excluded, scope: Scope) -> discord.Embed:
     return card("🚫 " + title, lines(rows, limit=3900))
 
 
-def _line(one: Exclusion, scope: Scope) -> str:
-    parts = [f"**{safe(one.viewer_name)}**"]
-    if scope == "everything" or one.scope != scope:
-        parts.append(scope_name(one.scope))
-    return " · ".join([*parts, _cause(one), *([safe(one.reason, 80)] if one.reason else [])])
+def _line(exclusion: Exclusion, scope: Scope) -> str:
+    parts = [f"**{safe(exclusion.viewer_name)}**"]
+    if scope == "everything" or exclusion.scope != scope:
+        parts.append(scope_name(exclusion.scope))
+    return " · ".join(
+        [*parts, _cause(exclusion), *([safe(exclusion.reason, 80)] if exclusion.reason else [])]
+    )
 
 
-def _cause(one: Exclusion) -> str:
-    if one.cause == "admin":
+def _cause(exclusion: Exclusion) -> str:
+    if exclusion.cause == "admin":
         return _("by {admin} {ago}").format(
-            admin=mention(one.excluded_by), ago=ago(one.excluded_at)
+            admin=mention(exclusion.excluded_by), ago=ago(exclusion.excluded_at)
         )
-    if one.cause == "name":
-        return _("a listed name, seen {ago}").format(ago=ago(one.excluded_at))
-    if one.cause == "discord_ban":
+    if exclusion.cause == "name":
+        return _("by name, seen {ago}").format(ago=ago(exclusion.excluded_at))
+    if exclusion.cause == "discord_ban":
         return _("banned on Discord")
-    until = " " + _("until {when}").format(when=ago(one.until)) if one.until else ""
+    until = " " + _("until {when}").format(when=ago(exclusion.until)) if exclusion.until else ""
     return _("banned on Kick") + until
 
 

@@ -112,13 +112,15 @@ def without_excluded(
         messages, guild_ids, viewer_ids, names, strict=True
     ):
         known = accounts[guild_id, viewer_id]
-        for one in [s for name in several for s in _take_listed(listed[guild_id, name], name)]:
-            if (one, None, True) not in known:
-                _exclude_account(tx, message, viewer_id, one)
-                known.append((one, None, True))
+        for listed_scope in [
+            s for name in several for s in _take_listed(listed[guild_id, name], name)
+        ]:
+            if (listed_scope, None, True) not in known:
+                _exclude_account(tx, message, viewer_id, listed_scope)
+                known.append((listed_scope, None, True))
         if not any(
-            one in ("everything", scope) and (until is None or until > message.at)
-            for one, until, _own in known
+            known_scope in ("everything", scope) and (until is None or until > message.at)
+            for known_scope, until, _own in known
         ):
             kept.append(message)
     return kept

@@ -125,8 +125,8 @@ def _open(work: Work, attempt: LinkAttempt) -> Link | None:
     again_at = free_again_at(work.scalars(theirs).all(), work.now)
     if again_at is not None:
         raise Refusal(
-            _("You have asked for several links just now."),
-            _("Use the last one, or ask again <t:{at}:R>.").format(
+            _("You just asked for several links."),
+            _("Use the latest one, or ask again <t:{at}:R>.").format(
                 at=int(again_at.timestamp()) + 1
             ),
         )
@@ -298,7 +298,7 @@ def link_account(work: Work, platform: str, person: Person, handle: str = "") ->
     if own is not None:
         raise Conflict(
             "other_account",
-            _("You have linked another {platform} account in this server: {name}.").format(
+            _("You already linked another {platform} account in this server: {name}.").format(
                 platform=PLATFORMS[platform].name, name=own.viewer_name
             ),
             _("In Discord, run /unlink first, then /link again."),
@@ -306,7 +306,7 @@ def link_account(work: Work, platform: str, person: Person, handle: str = "") ->
     if of_account is not None:
         raise Conflict(
             "account_taken",
-            _("This {platform} account is linked with somebody else in this server.").format(
+            _("This {platform} account is already linked to someone else in this server.").format(
                 platform=PLATFORMS[platform].name
             ),
             _(
@@ -351,7 +351,7 @@ def get_links(work: Work, text: str) -> Sequence[Link]:
     link = people.find_link_of_viewer(work, viewer.viewer_id)
     if link is None:
         raise Refusal(
-            _("{name} on {platform} is not linked with anybody.").format(
+            _("{name} on {platform} is not linked to anyone.").format(
                 name=viewer.name, platform=PLATFORMS[viewer.platform].name
             )
         )

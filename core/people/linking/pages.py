@@ -62,7 +62,7 @@ class _Views(OAuthPages[LinkAttempt]):
             server = name_of(work)
         platform = PLATFORMS[attempt.platform]
         values = {"link": link, "attempt": attempt, "platform": platform, "server": server}
-        done = _("{name} on {platform} is linked now.")
+        done = _("{name} on {platform} is now linked.")
         done = done.format(name=link.viewer_name, platform=platform.name)
         return end(attempt.link_id, done, "people/linked.html", **values)
 
@@ -77,6 +77,6 @@ class _Views(OAuthPages[LinkAttempt]):
             case Conflict():
                 return word(409, error.what, error.remedy, mark="🚫")
             case LinkedAlready():
-                hint = _("Run /link in Discord to see with which account, /unlink to end it.")
-                return word(409, _("This Discord account is linked already."), hint, mark="🔗")
+                hint = _("Run /link in Discord to see which account, or /unlink to unlink it.")
+                return word(409, _("This Discord account is already linked."), hint, mark="🔗")
         return None

@@ -40,8 +40,8 @@ class Platform:
 
 
 PLATFORMS = {
-    one.key: one
-    for one in (
+    platform.key: platform
+    for platform in (
         Platform(
             KICK,
             "Kick",
@@ -69,6 +69,10 @@ PLATFORMS = {
 def list_offered(work: Work, settings: Settings) -> list[Platform]:
     """The platforms of this server's channels; of a server without a channel, all of this
     installation. Kick if there is none."""
-    ready = [one for one in PLATFORMS.values() if one.is_configured(settings)]
-    ours = [one for one in ready if find_channel(work.tx, work.guild_id, one.key) is not None]
+    ready = [platform for platform in PLATFORMS.values() if platform.is_configured(settings)]
+    ours = [
+        platform
+        for platform in ready
+        if find_channel(work.tx, work.guild_id, platform.key) is not None
+    ]
     return ours or ready or [PLATFORMS[KICK]]

@@ -45,12 +45,12 @@ class LinkLogSettings(GuildSettings, feature="people"):
     """What an admin can set."""
 
     link_log: bool = switch(
-        "Whether everything that happens to links is posted in the link log's channel.",
+        "Post every link, failure, conflict and unlink in the link log's channel.",
         default=False,
         label="Post the link log",
     )
     link_log_channel: int = channel(
-        "The Discord channel of the link log; best one that only moderators see."
+        "The Discord channel of the link log. Choose one that only moderators can see."
     )
 
 
@@ -96,7 +96,7 @@ def log_link(
     }
     _post(work, LINK_KIND, f"{kind}:{discord_id}:{platform}:{name}:{reason}", payload)
     _log.info(
-        "A link changed, or could not be made",
+        "Link changed, or linking failed",
         kind=kind,
         reason=reason,
         member=discord_id,

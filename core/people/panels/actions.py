@@ -51,7 +51,7 @@ def request_panel(
         "channel_name": channel_name.lstrip("#"),
         "server": server,
         "privacy_url": f"{settings.public_url}/privacy",
-        "platforms": [one.key for one in list_offered(work, settings)],
+        "platforms": [platform.key for platform in list_offered(work, settings)],
         "actor": work.actor,
     }
     outbox.post_to_channel(work, channel_id, POST_KIND, f"{POST_KIND}:{key}", payload)
@@ -198,7 +198,7 @@ def check_health(tx: Connection, now: datetime) -> list[HealthItem]:
         HealthItem(
             _("Link panel in #{channel}").format(channel=row.channel_name),
             "warn",
-            row.trouble or _("It was deleted. `/setup_link_panel` posts a new one."),
+            row.trouble or _("It was deleted. Post a new one with `/setup_link_panel`."),
             guild_id=row.guild_id,
         )
         for row in found

@@ -97,7 +97,9 @@ async def panel_content(
     """What a panel shows now: whose accounts it offers to link, and what is sent."""
 
     def load(work: Work) -> tuple[list[str], str]:
-        return [one.key for one in list_offered(work, services.settings)], language_of(work)
+        return [platform.key for platform in list_offered(work, services.settings)], language_of(
+            work
+        )
 
     platforms, language = await services.run_as_bot(guild.id, load)
     url = f"{services.settings.public_url}/privacy"
@@ -159,9 +161,7 @@ class PanelReactions(commands.Cog):
                 if self._may(_ANSWERS, member, "answers"):
                     await self._give_link(member, panel)
         except (Outage, *NO_ANSWER) as error:
-            _log.info(
-                "Reaction could not be answered yet", reason=str(error), guild_id=member.guild.id
-            )
+            _log.info("Answering a reaction failed", reason=str(error), guild_id=member.guild.id)
             return
         finally:
             # Before the reaction is removed: one that is added from now on is a new request.
@@ -208,7 +208,7 @@ class PanelReactions(commands.Cog):
                 missing_in(channel, channel.guild.me, NEEDED) or ["manage_messages"],
             )
         except NO_ANSWER as error:
-            _log.info("Reaction could not be removed", reason=str(error), guild_id=member.guild.id)
+            _log.info("Removing a reaction failed", reason=str(error), guild_id=member.guild.id)
 
     # -- a panel is deleted ---------------------------------------------------------------------
 
@@ -261,7 +261,7 @@ class PanelReactions(commands.Cog):
                     async for member in check_panel(self._services, guild, panel):
                         await self._answer(member, panel)
         except Outage as outage:
-            _log.info("Panels could not be checked", reason=str(outage), guild_id=guild.id)
+            _log.info("Checking link panels failed", reason=str(outage), guild_id=guild.id)
 
 
 async def delete_withdrawn_panels(
@@ -276,7 +276,7 @@ async def delete_withdrawn_panels(
             except discord.NotFound:
                 pass
             except NO_ANSWER as error:
-                _log.info("Panel could not be deleted", reason=str(error), guild_id=guild.id)
+                _log.info("Deleting a link panel failed", reason=str(error), guild_id=guild.id)
                 continue
         await services.run_as_bot(guild.id, actions.delete_withdrawn, panel.message_id)
 
@@ -302,9 +302,9 @@ async def check_panel(
         await _set_gone(services, panel)
     except NO_ANSWER as error:
         if getattr(error, "code", None) == UNKNOWN_EMOJI:
-            trouble = _("{emoji} does not exist any more. Post it again with another emoji.")
+            trouble = _("{emoji} no longer exists. Post the panel again with another emoji.")
             await _set_trouble(services, panel, trouble.format(emoji=panel.emoji))
-        _log.info("Panel could not be checked", reason=str(error), guild_id=guild.id)
+        _log.info("Checking a link panel failed", reason=str(error), guild_id=guild.id)
 
 
 async def _redraw(
@@ -320,7 +320,7 @@ async def _redraw(
 async def _unanswered(
     guild: discord.Guild, panel: Panel, message: discord.Message
 ) -> AsyncIterator[discord.Member]:
-    ours = [one for one in message.reactions if is_with(panel, one.emoji)]
+    ours = [reaction for reaction in message.reactions if is_with(panel, reaction.emoji)]
     if not any(our.me for our in ours):
         await message.add_reaction(reaction_of(panel.emoji))
         if not message.pinned:
@@ -346,7 +346,7 @@ def is_with(panel: Panel, emoji: discord.PartialEmoji | discord.Emoji | str) -> 
 
 async def set_missing(services: Services, panel: Panel, missing: Sequence[str]) -> None:
     """Store which permissions the bot lacks in the panel's channel."""
-    trouble = _("I lack permissions. Give my role there: {needed}.")
+    trouble = _("I'm missing permissions. Give my role these permissions there: {needed}.")
     needed = permission_names(missing)
     await _set_trouble(services, panel, trouble.format(needed=needed) if missing else None)
 

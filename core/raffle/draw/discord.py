@@ -186,7 +186,7 @@ class Draws(commands.Cog):
 
     @raffle_exclude.command(name="add")
     @app_commands.describe(
-        viewer="A mention, or the name in chat", reason="Why; only moderators see it"
+        viewer="A mention, or the name in chat", reason="Why, for your own records"
     )
     async def add_exclusion(self, ctx: Context, viewer: str, *, reason: str = "") -> None:
         """Exclude someone from winning; they keep their tickets but aren't in the draw."""

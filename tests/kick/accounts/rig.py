@@ -19,7 +19,7 @@ from core.kick.accounts import actions, store
 from core.kick.accounts.connect import FLOW
 from core.kick.accounts.oauth import CALLBACK
 from core.kick.accounts.pages import pages
-from core.kick.accounts.records import Account, ConnectAttempt
+from core.kick.accounts.records import Account, KickConnectAttempt
 from core.kit.database.connection import Database
 from core.kit.database.records import MemberId
 from core.kit.runtime.bus import LocalBus
@@ -104,7 +104,7 @@ class Office:
 
     def link(self, guild_id: int = GUILD, asked_by: int = ADMIN) -> str:
         """What `/connect_kick` hands out."""
-        attempt = ConnectAttempt(
+        attempt = KickConnectAttempt(
             asked_by=MemberId(asked_by), asked_by_name="Tomas", asked_at=self.clock()
         )
         with self.services.work_in(guild_id, asked_by) as work:

@@ -326,7 +326,7 @@ def test_report_names_an_unusable_admin_channel(unconnected: Services, guild_id:
         act(tx, guild_id, note_trouble, 555, "forbidden", ["send_messages"], at=unconnected.clock())
     text = str(check_report("Kick", examine(unconnected, guild_id)).description)
     assert "kick.admin\\_channel** · warning · can't be used" in text
-    assert "I can't post in <#555>. Give my role there: Send Messages." in text
+    assert "I can't post in <#555>. Give my role these permissions there: Send Messages." in text
 
 
 async def test_report_shows_a_failed_chat_message(unconnected: Services, guild_id: int) -> None:

@@ -59,12 +59,12 @@ def excluded_in(work: Work, viewer_id: int) -> set[str]:
 
 
 def can_write(work: Work, *lines: ChatMessageSent, scope: Scope = "watchtime") -> list[str]:
-    return [one.sender.name for one in without_excluded(work.tx, lines, scope)]
+    return [line.sender.name for line in without_excluded(work.tx, lines, scope)]
 
 
 def accounts(work: Work, scope: Scope = "everything") -> list[tuple[str, str, str]]:
     found = actions.list_excluded(work, scope).accounts
-    return [(one.viewer_name, one.scope, one.cause) for one in found]
+    return [(row.viewer_name, row.scope, row.cause) for row in found]
 
 
 def published(work: Work) -> list[tuple[str, bool, int]]:
@@ -93,7 +93,7 @@ def test_exclusion_applies_to_its_scope_and_everything_to_all(
     assert actions.exclude(work, "@madcats", scope, "alt of a cheater") == "MadCats"
     assert excluded_in(work, viewer_id) == (set(SCOPES) if scope == "everything" else {scope})
     assert actions.list_excluded(work, scope).accounts[0].reason == "alt of a cheater"
-    with pytest.raises(Refusal, match="MadCats is excluded already"):
+    with pytest.raises(Refusal, match="MadCats is already excluded"):
         actions.exclude(work, "MadCats", scope)
     assert actions.include(work, "MadCats", scope) == "MadCats"
     assert excluded_in(work, viewer_id) == set()

@@ -58,7 +58,7 @@ def test_redirect_to_kick_requests_only_the_name(desk: Desk) -> None:
 def test_account_is_linked_and_member_notified(desk: Desk) -> None:
     page = desk.browser().round_trip(desk.ask(), "mia")
     assert page.status_code == 200
-    assert "Linked with MadCats" in words(page)
+    assert "Linked to MadCats" in words(page)
     link = desk.find()
     assert link is not None
     assert (link.platform, link.viewer_name, link.discord_id) == ("kick", "MadCats", MIA)
@@ -319,7 +319,7 @@ OUTCOMES: list[tuple[Outcome, int, str, str | None]] = [
     (_link_without_a_signature, 400, "was changed", None),
     (_nonsense_link, 400, "was changed", None),
     (_forgotten_link, 410, "no longer works", None),
-    (_linked_by_now, 409, "is linked already", None),
+    (_linked_by_now, 409, "is already linked", None),
     (_denied, 403, "You declined on Kick", "denied"),
     (_other_error, 400, "did not accept this sign-in", "not_accepted"),
     (_other_browser, 400, "started in another browser", "other_browser"),
@@ -339,7 +339,9 @@ OUTCOMES: list[tuple[Outcome, int, str, str | None]] = [
 
 
 @pytest.mark.parametrize(
-    ("outcome", "status", "says", "noted"), OUTCOMES, ids=[one.__name__[1:] for one, *_ in OUTCOMES]
+    ("outcome", "status", "says", "noted"),
+    OUTCOMES,
+    ids=[outcome.__name__[1:] for outcome, *_ in OUTCOMES],
 )
 def test_errors_show_a_readable_page_and_link_nothing(
     desk: Desk, outcome: Outcome, status: int, says: str, noted: str | None
@@ -396,7 +398,7 @@ def test_departure_before_expiry_can_return_after_it(desk: Desk) -> None:
 def test_every_failure_is_logged_once(desk: Desk) -> None:
     with capture_logs() as lines:
         _replayed(desk)
-    told = [line for line in lines if line["event"] == "A link changed, or could not be made"]
+    told = [line for line in lines if line["event"] == "Link changed, or linking failed"]
     assert [(line["kind"], line["reason"], line["member"]) for line in told] == [
         ("failed", "denied", MIA)
     ]
@@ -442,7 +444,7 @@ def test_account_linked_to_another_member_is_rejected_without_naming_them(desk: 
     page = desk.browser().round_trip(desk.ask(MIA), "mia")
     said = words(page)
     assert page.status_code == 409
-    assert "linked with somebody else in this server" in said
+    assert "linked to someone else in this server" in said
     assert "Sam" not in said
     assert desk.find(MIA) is None
     assert desk.outcomes() == ["linked", "account_taken"]

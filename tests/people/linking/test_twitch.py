@@ -57,7 +57,7 @@ def test_conflict_on_twitch_is_shown_and_logged(desk: Desk, twitch: TwitchDriver
     assert on_twitch(desk, twitch).status_code == 200
     page = on_twitch(desk, twitch, member=SAM)
     assert page.status_code == 409
-    assert "This Twitch account is linked with somebody else" in words(page)
+    assert "This Twitch account is already linked to someone else" in words(page)
     assert desk.find(SAM) is None
     logged = desk.rows("SELECT kind, platform, reason FROM people_link_log ORDER BY id")
     assert logged == [("linked", "twitch", None), ("failed", "twitch", "account_taken")]

@@ -52,10 +52,10 @@ class Guild:
     def put(self, message_id: int, channel_id: int = 10) -> list[int]:
         """Post a panel; the messages that are to be deleted."""
         former = self.do(actions.put_panel, panel(message_id, channel_id))
-        return [one.message_id for one in former]
+        return [panel.message_id for panel in former]
 
     def states(self) -> dict[int, str]:
-        return {one.message_id: one.state for one in self.do(actions.list_panels)}
+        return {panel.message_id: panel.state for panel in self.do(actions.list_panels)}
 
 
 @pytest.fixture
@@ -158,7 +158,7 @@ def test_new_panel_resolves_the_loss(tx: Connection, guild: Guild) -> None:
 
 def test_panel_problem_is_in_health_until_resolved(tx: Connection, guild: Guild) -> None:
     guild.put(1)
-    guild.do(actions.set_trouble, 1, "Give my role there: Manage Messages.")
+    guild.do(actions.set_trouble, 1, "Give my role these permissions there: Manage Messages.")
     assert "Manage Messages" in actions.check_health(tx, NOON)[0].reason
     guild.do(actions.set_trouble, 1, None)
     assert actions.check_health(tx, NOON) == []

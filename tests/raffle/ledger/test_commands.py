@@ -178,7 +178,7 @@ def test_buttons_below_raffleinfo(world: World) -> None:
 
 def test_only_moderators_see_tickets_of_others(ask: Asker) -> None:
     embed = ask("tickets", "leo", who="madcats")
-    assert "Looking up somebody else is for moderators." in embed["title"]
+    assert "Only moderators can look up other viewers." in embed["title"]
     assert ask("tickets", "leo", who="LIL_BEAN")["title"] == "🎟️ lil\\_bean"
     embed = ask("tickets", "nora", who="yuki_snow")
     assert words(embed)[:2] == [
@@ -314,7 +314,7 @@ def closed_channel(world: World) -> str:
     """The bot cannot post raffle news; returns what admins read about it."""
     with world.database.begin() as tx:
         act(tx, NORAS_CORNER_ID, note_trouble, 1, "forbidden", ["send_messages"], at=MIDDLE)
-    return "I can't post in <#1>. Give my role there: Send Messages."
+    return "I can't post in <#1>. Give my role these permissions there: Send Messages."
 
 
 def test_info_shows_admins_that_news_cannot_be_posted(ask: Asker, closed_channel: str) -> None:
@@ -353,7 +353,7 @@ def test_tickets_can_be_given_and_removed(ask: Asker, world: World) -> None:
     assert embed["title"] == "✅ MadCats now has 90 tickets"
     embed = ask("raffleremove", who="madcats", amount=91, reason="")
     assert embed["title"] == "⚠️ MadCats has 90 tickets."
-    assert ask("raffleremove", who="madcats", amount="90")["title"].endswith("has 0 tickets now")
+    assert ask("raffleremove", who="madcats", amount="90")["title"].endswith("now has 0 tickets")
     assert "has 1,200 tickets" in ask("rafflegive", who="madcats", amount="1.2k")["title"]
     ask("raffleremove", who="madcats", amount="1,200")
     refused = Asker(world.driver, typing=True)("rafflegive", who="madcats", amount=1_000_001)
@@ -429,7 +429,7 @@ def test_end_restart_and_cancel_ask_for_confirmation(ask: Asker, world: World) -
         assert question["embeds"][0]["title"] == title
         assert "115" in str(question["embeds"][0]["fields"])
         assert now() == ["open"], "nothing is changed before the click"
-        assert press(ask, question, "Cancel") == "✅ Everything stays as it is"
+        assert press(ask, question, "Cancel") == "✅ Cancelled. Nothing changed."
     asked_first, asked_second = ask.answer("rafflecancel"), ask.answer("raffleend")
     if ask.typing:
         assert "for moderators" in press(ask, asked_first, "Cancel raffle #1", "leo")

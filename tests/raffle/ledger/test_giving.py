@@ -76,7 +76,7 @@ def test_giving_needs_a_raffle_and_a_known_viewer(tx: Connection, guild_id: int)
     with pytest.raises(Refusal, match="No raffle is open"):
         change_tickets(tx, guild_id, "madcats", 5, "", "1", MIDDLE)
     period(tx, guild_id)
-    with pytest.raises(Refusal, match="not seen anybody called"):
+    with pytest.raises(Refusal, match="haven't seen anyone called"):
         change_tickets(tx, guild_id, "nobody", 5, "", "2", MIDDLE)
 
 
@@ -86,7 +86,7 @@ def test_viewers_of_another_server_are_unknown(
     period(tx, guild_id)
     period(tx, other_guild_id)
     viewer(tx, guild_id, MIA)
-    with pytest.raises(Refusal, match="not seen anybody called"):
+    with pytest.raises(Refusal, match="haven't seen anyone called"):
         change_tickets(tx, other_guild_id, "madcats", 5, "", "1", MIDDLE)
 
 
