@@ -98,7 +98,7 @@ def test_verifier_agrees_and_finds_every_change() -> None:
     refused(lambda b: b["results"][0].update(account="kick:99"), "replaced by another")
     refused(lambda b: b["results"].pop(), "missing")
     refused(lambda b: b.update(seed="00" * 32), "seed")
-    refused(lambda b: b.update(rule="another"), "another rule")
+    refused(lambda b: b.update(rule="another"), "different rule")
     refused(lambda b: b["beacon"].update(signature="ab" * 48), "beacon's number")
     row = good["snapshot"][8]
     longer = row.replace(f" {row.split(' ')[1]} ", " 7 ")

@@ -273,7 +273,7 @@ def test_fake_public_beacon_is_shown_as_a_different_beacon(
         bundle, checked = verified(tmp_path, address, "--online", "--seen", *seen)
         assert bundle["beacon"]["chain"].endswith(QUICKNET_HASH), "it was drawn with the forged one"
         assert checked.returncode == 2, checked.stdout
-        assert "ANOTHER BEACON" in checked.stdout
+        assert "NOT THE PUBLIC ONE" in checked.stdout
         assert "WITHOUT THE PUBLIC BEACON" in checked.stdout
         assert "All is as promised" not in checked.stdout
 

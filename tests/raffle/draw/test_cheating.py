@@ -108,7 +108,7 @@ def test_any_chain_but_quicknet_is_labeled_everywhere(
     assert {m.payload["with_beacon"] for m in posted(tx, guild_id, "raffle.winner")} == {False}
     said: list[str] = []
     verify(bundle(tx, guild_id, number, config), said.append)
-    assert any("ANOTHER BEACON" in line for line in said)
+    assert any("NOT THE PUBLIC ONE" in line for line in said)
 
 
 # -- in the database, before the draw -------------------------------------------------------------
