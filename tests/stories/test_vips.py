@@ -105,7 +105,10 @@ def test_moderator_extends_and_takes_away_with_the_buttons_of_the_log(
     redeemed = str(twitch.do("redeem", person="mia", title="VIP")["redemption_id"])
     assert _decided(twitch, redeemed) == "FULFILLED"
     post = stage.discord.wait_for("mods", lambda m: "MadCats is now a VIP" in title(m))
-    for label, answer in (("Extend", "MadCats is now a VIP"), ("Remove", "MadCats is no longer a VIP")):
+    for label, answer in (
+        ("Extend", "MadCats is now a VIP"),
+        ("Remove", "MadCats is no longer a VIP"),
+    ):
         pressed = stage.discord.click("nora", post["message_id"], custom_id_of(post, label))
         assert answer in answered(stage, pressed)["title"]
     until(lambda: "mia" not in _channel(twitch)["vips"], "VIP is taken away")

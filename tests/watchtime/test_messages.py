@@ -99,9 +99,7 @@ def test_card_without_watchtime_explains_how_it_fills() -> None:
         spoke_at=None,
         counted_until=None,
     )
-    assert text_of(never).startswith(
-        "No watchtime yet. Chat while the stream is live"
-    )
+    assert text_of(never).startswith("No watchtime yet. Chat while the stream is live")
 
 
 def test_progress_bar_shows_the_next_goal() -> None:
@@ -187,9 +185,7 @@ def test_longest_leaderboard_fits_in_an_embed() -> None:
 
 def test_empty_leaderboard_explains_how_it_fills() -> None:
     shown = rendered(board())
-    assert str(shown.description).startswith(
-        "No watchtime yet. Chat while the stream is live"
-    )
+    assert str(shown.description).startswith("No watchtime yet. Chat while the stream is live")
 
 
 OFF = WatchtimeSettings(enabled=False)
@@ -240,7 +236,7 @@ def test_unlinked_viewer_sees_how_to_link_and_what_counts() -> None:
     assert "account isn't linked yet" in str(shown.title)
     assert "Link it to see your watchtime" in str(shown.description)
     assert "🟢 Live on Kick" in str(shown.description)
-    assert "watchtime is off" in str(shown.description)
+    assert "Watchtime is off" in str(shown.description)
 
 
 def test_history_lists_streams_and_adjustments() -> None:
