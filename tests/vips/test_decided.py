@@ -143,7 +143,7 @@ def test_points_that_cannot_be_returned_are_told_to_all(scene: Scene) -> None:
     redeemed = scene.redeem()
     scene.hear(REDEEMED, scene.redeemed(redeemed) | {"status": "fulfilled"})
     scene.work(2)
-    assert "ask the streamer for your points back" in scene.chat()[-1]
+    assert "Ask the streamer for your points back" in scene.chat()[-1]
     assert "lost_points" in [post["what"] for post in scene.posts("vips.alert")]
     assert "lost" in scene.acts()
     assert scene.redemption(redeemed).state == "closed"

@@ -119,7 +119,7 @@ def test_rewards_are_created_edited_paused_deleted_and_created_again(
     admin: Visitor, site: Site
 ) -> None:
     page = f"{PAGE}/rewards"
-    assert "VIP will be on Twitch" in sent(admin, "rewards/create", page, **FORM)
+    assert "VIP will appear on Twitch" in sent(admin, "rewards/create", page, **FORM)
     assert "Another reward has that title." in sent(admin, "rewards/create", page, **FORM)
     assert "VIP saved." in sent(admin, "rewards/1/edit", page, **{**FORM, "cost": "600"})
     assert "600 points" in words(admin.get(page))
@@ -208,7 +208,7 @@ def test_programs_manage_vips(site: Site) -> None:
     assert [vip["name"] for vip in found["vips"]] == ["TomasTV", "MadCats"]
     ask("DELETE", f"/vip?number={made['number']}")
     assert len(ask("GET", "/vip")["vips"]) == 1
-    assert "is over" in ask("DELETE", f"/vip?number={made['number']}", 422)["detail"]
+    assert "has ended" in ask("DELETE", f"/vip?number={made['number']}", 422)["detail"]
 
 
 def test_programs_manage_rewards(site: Site) -> None:
@@ -262,4 +262,4 @@ def test_what_the_bot_did_is_in_the_audit_log(admin: Visitor, site: Site) -> Non
         )
         actions.start_session(work, viewer, MIA, 60, "bits")
     confirm(site)
-    assert "made MadCats VIP (bits, 1 h 00 min)" in words(admin.get(f"/g/{GUILD}/audit_log"))
+    assert "made MadCats a VIP (bits, 1 h 00 min)" in words(admin.get(f"/g/{GUILD}/audit_log"))

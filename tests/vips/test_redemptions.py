@@ -131,7 +131,7 @@ def test_who_cannot_be_vip_gets_the_points_back(
     scene.work()
     assert scene.status(redeemed) == "CANCELED"
     assert scene.redemption(redeemed).reason == reason
-    assert "channel points are back" in scene.chat()[-1]
+    assert "channel points were refunded" in scene.chat()[-1]
     assert scene.do(store.list_live) == []
 
 
