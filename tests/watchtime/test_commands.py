@@ -383,7 +383,7 @@ def test_removing_more_than_the_total_is_rejected(ask: Asker, world: World) -> N
     assert embed["title"] == "⚠️ viewer1 only has 25 min, so you can't remove more."
     assert world.count("mia") == timedelta(minutes=25)
     taken = ask("watchadjust", who="viewer1", minutes=-25, reason="all of it")
-    assert taken["title"] == "✏️ 25 min taken from viewer1"
+    assert taken["title"] == "✏️ Removed 25 min from viewer1"
     assert world.count("mia") == timedelta()
 
 

@@ -260,7 +260,7 @@ def test_adjustment_shows_amount_and_new_total() -> None:
     assert embed.title == r"✏️ Removed 30 min from \*mad\*cats"
     assert embed.description == "New total: 2 h 00 min. Reason: counted twice"
     given = messages.adjusted(replace(taken, amount=timedelta(minutes=90)))
-    assert given.title == r"✏️ 1 h 30 min given to \*mad\*cats"
+    assert given.title == r"✏️ Added 1 h 30 min to \*mad\*cats"
 
 
 def test_chat_reply_shows_total_and_rank() -> None:
