@@ -190,7 +190,7 @@ def test_reward_is_disabled_and_enabled(ask: Asker, database: Database) -> None:
     ask("add", role=REGULAR, minutes=600)
     assert f"Members keep <@&{REGULAR}>" in ask("disable", role=f"<@&{REGULAR}>")["description"]
     assert "⏸️" in ask("list")["description"]
-    assert "off already" in ask("disable", role="Regular")["title"]
+    assert "already off" in ask("disable", role="Regular")["title"]
     ask("enable", role="regular")
     assert stored(database) == [(REGULAR, 600, "on")]
     assert [line.split()[0] for line in audited(database)] == [
@@ -227,7 +227,7 @@ def test_mode_can_be_changed(ask: Asker) -> None:
     ask("add", role=REGULAR, minutes=600)
     assert "only their highest role" in ask("mode", mode="highest")["description"]
     assert fields(ask("status"))["Mode"] == "highest"
-    assert "Every role that is reached" in ask("mode", mode="stack")["description"]
+    assert "every role they reach" in ask("mode", mode="stack")["description"]
 
 
 def test_status_shows_counts_and_settings(ask: Asker) -> None:
