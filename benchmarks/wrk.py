@@ -11,7 +11,7 @@ from typing import Any
 from tests.prerequisites import Need, install
 
 CONNECTIONS = 32
-LONGEST_SECONDS = 120
+MAX_SECONDS = 120
 _SCRIPT = Path(__file__).with_name("send_each_once.lua")
 
 
@@ -62,7 +62,7 @@ def send_all(url: str, requests: Path) -> Round:
     process = subprocess.Popen(
         [
             *("wrk", "--threads", "1", "--connections", str(CONNECTIONS), "--timeout", "10s"),
-            *("--duration", f"{LONGEST_SECONDS}s", "--script", str(_SCRIPT)),
+            *("--duration", f"{MAX_SECONDS}s", "--script", str(_SCRIPT)),
             *(url, "--", str(requests)),
         ],
         stdout=subprocess.PIPE,

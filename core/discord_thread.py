@@ -34,10 +34,10 @@ from core.twitch.chat.transport import TwitchTransport
 
 REAL_DISCORD = str(Settings.model_fields["discord_api_url"].default)
 
-PATIENCE_SECONDS = 60
+DOWN_AFTER_SECONDS = 60
 """How long the bot may be disconnected before the health page reports it as down."""
 
-LONGEST_PAUSE_SECONDS = 60
+MAX_PAUSE_SECONDS = 60
 
 REACHABLE_SECONDS = 5.0
 """How often the servers that can use the bot are recorded."""
@@ -126,7 +126,7 @@ class DiscordThread:
             self._since = self._services.clock()
             return HealthItem("Discord bot", "ok", STANDING_BY)
         away = (self._services.clock() - self._since).total_seconds()
-        state: State = "warn" if away < PATIENCE_SECONDS else "down"
+        state: State = "warn" if away < DOWN_AFTER_SECONDS else "down"
         return HealthItem("Discord bot", state, self._trouble, away)
 
     def _call(self, callback: Callable[[], None]) -> None:
@@ -185,8 +185,8 @@ class DiscordThread:
                 trouble, minimum = _why_it_ended(error)
                 self._report_trouble(trouble)
             lived = (self._services.clock() - started).total_seconds()
-            attempts = max(1 if lived > PATIENCE_SECONDS else attempts + 1, minimum)
-            await asyncio.sleep(min(backoff(attempts).total_seconds(), LONGEST_PAUSE_SECONDS))
+            attempts = max(1 if lived > DOWN_AFTER_SECONDS else attempts + 1, minimum)
+            await asyncio.sleep(min(backoff(attempts).total_seconds(), MAX_PAUSE_SECONDS))
 
     async def _keep_reachable(self) -> None:
         """Record which servers can use the bot now, so that features know how long it was away."""
@@ -290,7 +290,7 @@ async def _end(*tasks: "asyncio.Task[None]") -> None:
 def _connected(bot: RegularsBot) -> bool:
     """Whether the gateway acknowledges heartbeats; if not, the latency keeps growing."""
     is_up = bot.is_ready() and not bot.is_closed()
-    return is_up and bot.ws.open and bot.latency < PATIENCE_SECONDS
+    return is_up and bot.ws.open and bot.latency < DOWN_AFTER_SECONDS
 
 
 async def point_discord_py_at(api_url: str) -> None:

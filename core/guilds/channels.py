@@ -15,7 +15,7 @@ from core.guilds.records import ChannelTrouble, TroubleReason
 from core.guilds.settings import ADMIN_CHANNEL
 from core.kit.database.connection import cache_of, cached
 from core.kit.database.work import ACROSS_GUILDS, Work, read_records
-from core.kit.discord.ui import TO_POST, permission_names
+from core.kit.discord.ui import POSTING_PERMISSIONS, permission_names
 from core.kit.guild_settings import GuildSetting
 from core.kit.health_item import HealthItem
 from core.kit.text.words import _
@@ -86,13 +86,16 @@ def _cached(work: Work) -> object:
     return "channel_troubles", work.guild_id
 
 
-def say_trouble(trouble: ChannelTrouble) -> str:
+def describe_trouble(trouble: ChannelTrouble) -> str:
     """What is wrong and what helps, in Discord's markup."""
     if trouble.reason == "deleted":
         return _("The channel for these posts was deleted. Choose another one.")
     return _(
         "I can't post in <#{channel_id}>. Give my role these permissions there: {needed}."
-    ).format(channel_id=trouble.channel_id, needed=permission_names(trouble.missing or TO_POST))
+    ).format(
+        channel_id=trouble.channel_id,
+        needed=permission_names(trouble.missing or POSTING_PERMISSIONS),
+    )
 
 
 def check_health(tx: Connection, now: datetime) -> list[HealthItem]:
@@ -102,7 +105,7 @@ def check_health(tx: Connection, now: datetime) -> list[HealthItem]:
         HealthItem(
             _("Posts in a channel"),
             "warn",
-            say_trouble(trouble),
+            describe_trouble(trouble),
             (now - trouble.since).total_seconds(),
             guild_id=trouble.guild_id,
         )
@@ -110,7 +113,7 @@ def check_health(tx: Connection, now: datetime) -> list[HealthItem]:
     ]
 
 
-def tell_admins(work: Work, kind: str, key: str, payload: dict[str, Any]) -> bool:
+def alert_admins(work: Work, kind: str, key: str, payload: dict[str, Any]) -> bool:
     """Alert a guild's admins once: in the admin channel or, if that cannot be used, by direct
     message to the guild's contact. False if it was sent before or there is nobody to send it to."""
     channel_id = setting(work.tx, work.guild_id, ADMIN_CHANNEL)

@@ -21,7 +21,7 @@ from core.kit.text.cleaning import fold
 from core.kit.text.words import _
 
 MAX_NAMES = 5
-MAX_COOLDOWN = 3600
+MAX_COOLDOWN_SECONDS = 3600
 _NAME = re.compile(r"\w{1,30}")
 
 OTHER_BOTS = {
@@ -120,10 +120,10 @@ def parse_cooldown(text: str) -> int:
     try:
         seconds = int(parse_length(text or "0", "s").total_seconds())
     except Refusal:
-        seconds = MAX_COOLDOWN + 1
-    if seconds > MAX_COOLDOWN:
+        seconds = MAX_COOLDOWN_SECONDS + 1
+    if seconds > MAX_COOLDOWN_SECONDS:
         raise Refusal(
-            _("The cooldown must be 0 to {maximum} seconds.").format(maximum=MAX_COOLDOWN)
+            _("The cooldown must be 0 to {maximum} seconds.").format(maximum=MAX_COOLDOWN_SECONDS)
         )
     return seconds
 

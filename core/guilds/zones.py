@@ -4,13 +4,13 @@ from difflib import get_close_matches
 from functools import cache
 from zoneinfo import available_timezones
 
-_OF_MACHINES = {"Factory", "localtime"}
+_NOT_PLACES = {"Factory", "localtime"}
 
 
 @cache
 def names() -> tuple[str, ...]:
     """Every time zone of the tables, in alphabetical order."""
-    return tuple(sorted(available_timezones() - _OF_MACHINES))
+    return tuple(sorted(available_timezones() - _NOT_PLACES))
 
 
 def find(text: str) -> str | None:

@@ -21,7 +21,7 @@ from core.kit.errors import Outage
 from core.kit.feature import Check
 from core.kit.health_item import HealthItem, State
 from core.kit.runtime.deadlines import HEALTH, use_budget
-from core.kit.runtime.leases import PREFIX, is_dead, words_for
+from core.kit.runtime.leases import PREFIX, holder_words, is_dead
 from core.kit.services import Services
 from core.kit.text.words import package_title
 from core.outbox import actions as outbox
@@ -113,7 +113,7 @@ def _check_leaders(tx: Connection, _now: datetime) -> list[HealthItem]:
     leases = select(Lease.name, Lease.holder, ended).where(Lease.name.startswith(PREFIX))
     held: list[str] = []
     for name, holder, since in tx.execute(leases.order_by(Lease.name)):
-        what, who = name.removeprefix(PREFIX), words_for(holder)
+        what, who = name.removeprefix(PREFIX), holder_words(holder)
         if since > timedelta():
             reason = f"No running process does this: {what}. The last one was {who}."
             return [HealthItem("Leaders", "warn", reason, since.total_seconds(), age_of="trouble")]

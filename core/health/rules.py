@@ -10,7 +10,7 @@ from core.kit.health_item import NOT_USED, STANDING_BY, HealthItem, State
 FRESH = timedelta(seconds=30)
 """A process whose heartbeat is older than this has crashed or is stuck."""
 
-TOLERATED = timedelta(seconds=30)
+TOLERATED_DIFFERENCE = timedelta(seconds=30)
 """By how much clocks may differ."""
 
 ONLY_IN_TROUBLE = ("Task ", "Settings", "Discord settings")
@@ -90,7 +90,7 @@ def compare_clocks(now: datetime, others: Mapping[str, datetime]) -> HealthItem:
     name = "Clock"
     if not others:
         return HealthItem(name, "ok", "Not compared with Kick's yet.")
-    off = {who: at - now for who, at in others.items() if abs(at - now) > TOLERATED}
+    off = {who: at - now for who, at in others.items() if abs(at - now) > TOLERATED_DIFFERENCE}
     if not off:
         return HealthItem(name, "ok", f"Agrees with {' and '.join(others)}.")
     reason = " and ".join(f"{_difference(ahead)} {who}'s" for who, ahead in off.items())

@@ -11,8 +11,8 @@ from core.kit.database.connection import Database
 from core.kit.errors import Outage
 
 MAX_WAITING = 20_000
-AT_ONCE = 200
-AGAIN_SECONDS = 2.0
+BATCH_SIZE = 200
+RETRY_SECONDS = 2.0
 
 _log = structlog.get_logger(__name__)
 
@@ -40,7 +40,7 @@ class InboxBuffer:
 
     async def empty(self) -> None:
         """Store everything that waits, as long as the database is there."""
-        maximum = AT_ONCE
+        maximum = BATCH_SIZE
         while self._waiting:
             batch = list(self._waiting)[:maximum]
             try:
@@ -50,7 +50,7 @@ class InboxBuffer:
                     "Storing deliveries failed, retrying: the database is down",
                     reason=outage.reason,
                 )
-                await asyncio.sleep(AGAIN_SECONDS)
+                await asyncio.sleep(RETRY_SECONDS)
                 continue
             except Exception:
                 if maximum > 1:

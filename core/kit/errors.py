@@ -84,11 +84,11 @@ def trouble_code() -> str:
     return "RG-" + "".join(secrets.choice(alphabet) for _ in range(6))
 
 
-LONGEST_BACKOFF_SECONDS = 600
+MAX_BACKOFF_SECONDS = 600
 
 
 def backoff(attempts: int) -> timedelta:
     """The pause before the next retry, after this many failures: about 1 s, 2 s, 4 s … 10 min, with
     jitter."""
-    seconds = min(2.0 ** min(max(attempts - 1, 0), 20), LONGEST_BACKOFF_SECONDS)
+    seconds = min(2.0 ** min(max(attempts - 1, 0), 20), MAX_BACKOFF_SECONDS)
     return timedelta(seconds=seconds * random.uniform(0.8, 1.2))

@@ -22,8 +22,8 @@ from core.kit.runtime.leases import Leader
 from core.kit.runtime.settings import Settings
 from core.kit.services import Services
 
-AT_ONCE = 8
-SOON_SECONDS = 15.0
+MAX_CONCURRENT = 8
+RETRY_SECONDS = 15.0
 """A task that failed is tried again after this long, if its interval is longer."""
 
 REST_FACTOR = 5
@@ -83,7 +83,7 @@ def slices(ids: Sequence[T], maximum: int) -> list[Sequence[T]]:
     return [ids[start : start + maximum] for start in range(0, len(ids), maximum)]
 
 
-DELETED_AT_ONCE = 1000
+ROWS_PER_STEP = 1000
 """Rows in one transaction, so that nothing waits long for a lock."""
 
 MAX_STEPS = 500
@@ -95,13 +95,13 @@ def delete_in_steps(services: Services, delete_some: Callable[..., int]) -> None
 
     def step() -> int:
         with services.database.begin() as tx:
-            return delete_some(tx, maximum=DELETED_AT_ONCE)
+            return delete_some(tx, maximum=ROWS_PER_STEP)
 
     total = 0
     for _ in range(MAX_STEPS):
         deleted = step()
         total += deleted
-        if deleted < DELETED_AT_ONCE:
+        if deleted < ROWS_PER_STEP:
             break
     if total:
         _log.info("Old rows were deleted", rows=total)
@@ -159,7 +159,7 @@ class TaskRunner:
         self._condition = threading.Condition()
         self._running = 0
         self._stopping = False
-        self._pool = ThreadPoolExecutor(AT_ONCE, "tasks")
+        self._pool = ThreadPoolExecutor(MAX_CONCURRENT, "tasks")
         self._thread = threading.Thread(target=self._schedule, name="tasks", daemon=True)
 
     def start(self) -> None:
@@ -207,7 +207,7 @@ class TaskRunner:
                 if self._stopping:
                     return
                 now = time.monotonic()
-                free = AT_ONCE - self._running
+                free = MAX_CONCURRENT - self._running
                 due = [
                     scheduled
                     for scheduled in self._tasks
@@ -292,7 +292,7 @@ class TaskRunner:
             scheduled.is_resting = is_idle and self._services.bus.trouble() is None
             pause = scheduled.every * (REST_FACTOR if scheduled.is_resting else 1)
             if trouble:
-                pause = min(pause, SOON_SECONDS)
+                pause = min(pause, RETRY_SECONDS)
             scheduled.due = max((scheduled.began or now) + pause, now)
             if not trouble:
                 self._newest = name, now

@@ -38,7 +38,7 @@ NO_ANSWER = (discord.HTTPException, discord.RateLimited, aiohttp.ClientError, OS
 ROLES_LAST_SECONDS = 30.0
 """How long the roles of a server are not asked for again."""
 
-LONGEST_SECONDS = 15.0
+TIMEOUT_SECONDS = 15.0
 """Timeout of one attempt."""
 
 
@@ -221,7 +221,7 @@ class DiscordTransport:
 
     async def _guarded(self, work: Coroutine[Any, Any, T]) -> T:
         try:
-            async with asyncio.timeout(LONGEST_SECONDS):
+            async with asyncio.timeout(TIMEOUT_SECONDS):
                 return await work
         except TimeoutError:
             raise _AnswerLost("Discord", "no answer in time") from None

@@ -11,7 +11,7 @@ Accent = Literal["green", "purple", "blue", "orange", "pink", "white"]
 Size = Literal["small", "medium", "large"]
 Corner = Literal["top_left", "top_right", "bottom_left", "bottom_right"]
 
-MAX_TITLE = 40
+MAX_TITLE_CHARACTERS = 40
 """Characters of a heading."""
 
 

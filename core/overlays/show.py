@@ -25,7 +25,7 @@ from core.kit.web.live import ANYTHING, GONE, Topic, streams_of
 from core.kit.web.live_pages import offer_topics
 from core.kit.web.overlays import Overlay
 from core.overlays import actions
-from core.overlays.rules import MAX_TITLE, OverlaySettings, css_classes
+from core.overlays.rules import MAX_TITLE_CHARACTERS, OverlaySettings, css_classes
 
 WRONG_KEYS = RateLimitItemPerMinute(30)
 """Per network. Keys cannot be guessed; this limits the load on log and database."""
@@ -169,7 +169,7 @@ class OverlayPages:
         with speak(language_of(work)):
             if title is None:
                 title = setting(work.tx, work.guild_id, title_setting(overlay))
-            shown = title.strip()[:MAX_TITLE] or overlay.title()
+            shown = title.strip()[:MAX_TITLE_CHARACTERS] or overlay.title()
             return render_template(overlay.template, **overlay.data(work), title=shown)
 
 

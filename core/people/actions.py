@@ -17,12 +17,12 @@ from core.people.names import own_name
 from core.people.records import GuildAccount, Viewer
 
 
-def meet_sender(tx: Connection, message: ChatMessageSent) -> ViewerId:
+def get_or_create_sender(tx: Connection, message: ChatMessageSent) -> ViewerId:
     """The viewer id of who wrote this line; asked once a transaction and line."""
-    return meet_senders(tx, [message])[0]
+    return get_or_create_senders(tx, [message])[0]
 
 
-def meet_senders(tx: Connection, messages: Sequence[ChatMessageSent]) -> list[ViewerId]:
+def get_or_create_senders(tx: Connection, messages: Sequence[ChatMessageSent]) -> list[ViewerId]:
     """The same for many lines at once."""
     cache, keys = cache_of(tx), [_sender_key(message) for message in messages]
     new = [message for message, key in zip(messages, keys, strict=True) if key not in cache]
@@ -41,13 +41,15 @@ def _sender_key(message: ChatMessageSent) -> tuple[str, int, str, str]:
     return ("people.sender", message.guild_id, message.platform, message.key)
 
 
-def meet_person(tx: Connection, guild_id: int, platform: str, person: Person, at: datetime) -> int:
+def get_or_create_person(
+    tx: Connection, guild_id: int, platform: str, person: Person, at: datetime
+) -> int:
     """The viewer id of whom an event names."""
     account = GuildAccount(guild_id, platform, person.user_id)
     return store.set_viewers(tx, [store.seen_as(account, person, at)])[account]
 
 
-def meet_people(tx: Connection, seen: Sequence[store.Seen]) -> dict[GuildAccount, int]:
+def get_or_create_people(tx: Connection, seen: Sequence[store.Seen]) -> dict[GuildAccount, int]:
     """The same for many."""
     return store.set_viewers(tx, seen) if seen else {}
 

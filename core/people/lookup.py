@@ -29,7 +29,7 @@ PLATFORMS = {"kick": "Kick", "twitch": "Twitch"}
 
 _MENTION = re.compile(r"<@!?([0-9]{1,19})>")
 _DISCORD_ID = re.compile(r"[0-9]{15,19}")
-_LARGEST_ID = 2**63 - 1
+_MAX_ID = 2**63 - 1
 
 Meant = Callable[[Work, Collection[int]], Collection[int]]
 """Of these viewer ids, those that a command can mean."""
@@ -205,7 +205,7 @@ def search(work: Work, text: str) -> list[tuple[Viewer, Link | None]]:
     if (discord_id := discord_id_in(name)) is not None:
         found = found.where(Link.discord_id == discord_id)
     elif name.startswith("#") and number.isdecimal():
-        found = found.where(Viewer.platform_user_id == min(int(number[:19]), _LARGEST_ID))
+        found = found.where(Viewer.platform_user_id == min(int(number[:19]), _MAX_ID))
     elif begins:
         former = select(FormerName.viewer_id).where(
             FormerName.folded_name.startswith(begins, autoescape=True)
@@ -300,9 +300,7 @@ def _list_by_id(
     found = select(Viewer).where(
         Viewer.guild_id == guild_id,
         Viewer.platform.in_([platform] if platform else list(PLATFORMS)),
-        among(
-            Viewer.platform_user_id, {user_id for user_id in ids.values() if user_id <= _LARGEST_ID}
-        ),
+        among(Viewer.platform_user_id, {user_id for user_id in ids.values() if user_id <= _MAX_ID}),
     )
     having: dict[int, list[Candidate]] = defaultdict(list)
     if ids:

@@ -17,7 +17,7 @@ from core.kit.runtime.crypto import SealBroken, Vault
 from core.people.store import list_accounts
 from core.privacy.records import DeletionRequest
 
-AGAIN_AFTER = timedelta(days=1)
+RETRY_AFTER = timedelta(days=1)
 
 _SUBJECT = TypeAdapter(Subject)
 
@@ -98,7 +98,7 @@ def sweep(work: Work, personals: Sequence[Personal], request_id: str, vault: Vau
     request = work.get(DeletionRequest, key, with_for_update=True)
     if request is None or request.sweep_at > work.now:
         return False
-    request.sweep_at = work.now + AGAIN_AFTER
+    request.sweep_at = work.now + RETRY_AFTER
     try:
         subject = _SUBJECT.validate_json(vault.open(request.subject))
     except SealBroken:  # the keys were changed, so we cannot know who it was

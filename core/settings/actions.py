@@ -13,7 +13,7 @@ from core.guilds import store as guild_store
 from core.guilds.records import AuditEntry, TroubleReason
 from core.kit.database.work import Work
 from core.kit.discord.paginator import nearest_page
-from core.kit.discord.ui import TO_POST
+from core.kit.discord.ui import POSTING_PERMISSIONS
 from core.kit.errors import Refusal
 from core.kit.feature import Undo
 from core.kit.rights import require_group
@@ -274,9 +274,9 @@ def _note(
     payload = {
         "channel_id": channel_id,
         "reason": reason,
-        "missing": list(missing or TO_POST),
+        "missing": list(missing or POSTING_PERMISSIONS),
         "settings": channels.list_used(work, known).get(channel_id, []),
     }
     # A channel that fails again and again is reported once a day.
     key = f"{CHANNEL_TROUBLE}:{channel_id}:{reason}:{work.now.date().isoformat()}"
-    channels.tell_admins(work, CHANNEL_TROUBLE, key, payload)
+    channels.alert_admins(work, CHANNEL_TROUBLE, key, payload)

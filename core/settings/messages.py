@@ -26,7 +26,7 @@ from core.kit.feature import AuditLine
 from core.kit.text.words import _, package_title, plural, translate
 from core.outbox.discord_transport import Rendered
 from core.settings.actions import Current, LogPage
-from core.settings.rules import LONGEST_TEXT, Declared, feature_of, viewer_of, what_fits
+from core.settings.rules import MAX_TEXT_CHARACTERS, Declared, feature_of, viewer_of, what_fits
 
 PER_PAGE = 8
 
@@ -60,11 +60,11 @@ def _mark(current: Current) -> str:
     return " · " + (_("environment") if current.variable else _("default"))
 
 
-IN_A_FIELD = 500
+MAX_FIELD_CHARACTERS = 500
 """Characters of a text that fit into an embed's field, even if every one has to be escaped."""
 
 
-def shown(declared: Declared, value: Any, limit: int = IN_A_FIELD) -> str:
+def shown(declared: Declared, value: Any, limit: int = MAX_FIELD_CHARACTERS) -> str:
     """A value as people read it: what was typed is bold, a mention is not."""
     text = setting_value(declared, value, limit)
     return text if text.startswith("<") else f"**{text}**"
@@ -73,8 +73,10 @@ def shown(declared: Declared, value: Any, limit: int = IN_A_FIELD) -> str:
 def one(current: Current, trouble: str) -> discord.Embed:
     declared = current.declared
     embed = card("⚙️ " + declared.key, declared.help)
-    if len(str(current.value)) > IN_A_FIELD:  # an admin may want to copy all of it
-        embed.description = f"{declared.help}\n\n{shown(declared, current.value, LONGEST_TEXT)}"
+    if len(str(current.value)) > MAX_FIELD_CHARACTERS:  # an admin may want to copy all of it
+        embed.description = (
+            f"{declared.help}\n\n{shown(declared, current.value, MAX_TEXT_CHARACTERS)}"
+        )
     embed.add_field(name=_("Now"), value=shown(declared, current.value))
     embed.add_field(name=_("Default"), value=shown(declared, declared.default))
     embed.add_field(name=_("Allowed values"), value=what_fits(declared), inline=False)

@@ -18,8 +18,8 @@ from core.settings.rules import (
     Declared,
     feature_of,
     get_declared,
+    invalid_value,
     is_nothing,
-    misfit,
     near_keys,
     parse_id,
 )
@@ -45,7 +45,7 @@ def _find_channel(guild: discord.Guild, declared: Declared, text: str) -> discor
             _("Type `#` and choose it, or use `none` to clear it."),
         )
     if not isinstance(found, discord.TextChannel):
-        raise misfit(declared)
+        raise invalid_value(declared)
     require_permissions(found, guild.me)
     return found
 
@@ -58,7 +58,7 @@ def _find_role(guild: discord.Guild, declared: Declared, text: str) -> discord.R
             _("Type `@` and choose it, or use `none` to clear it."),
         )
     if found.is_default():
-        raise misfit(declared)
+        raise invalid_value(declared)
     return found
 
 
@@ -110,7 +110,7 @@ def mention(guild: discord.Guild, text: str) -> str:
     return f"<#{found}>" if guild.get_channel(found) else discord_ui.mention(found)
 
 
-MOST = 25
+MAX_SUGGESTIONS = 25
 """Discord takes no more."""
 
 _LARGE_CITIES = (
@@ -129,7 +129,9 @@ def features_like(typed: str, known: Sequence[Declared]) -> Offered:
 
 def keys_like(typed: str, known: Sequence[Declared]) -> Offered:
     """Keys, with what they are for."""
-    keys = near_keys(typed, known, MOST) if typed else [declared.key for declared in known]
+    keys = (
+        near_keys(typed, known, MAX_SUGGESTIONS) if typed else [declared.key for declared in known]
+    )
     helps = {declared.key: declared.help for declared in known}
     return _offered((f"{key} · {helps[key]}", key) for key in keys)
 
@@ -144,7 +146,7 @@ def values_like(interaction: discord.Interaction, typed: str, known: Sequence[De
     if guild is None:
         return []
     if declared.of == "time_zone":
-        near = zones.near(typed, MOST) if typed.strip() else _LARGE_CITIES
+        near = zones.near(typed, MAX_SUGGESTIONS) if typed.strip() else _LARGE_CITIES
         return _offered((zone, zone) for zone in near)
     found = [*_values(guild, declared)]
     return _offered((n, v) for n, v in found if typed.casefold().lstrip("#@") in n.casefold())
@@ -166,4 +168,6 @@ def _values(guild: discord.Guild, declared: Declared) -> Iterable[tuple[str, str
 
 
 def _offered(found: Iterable[tuple[str, str]]) -> Offered:
-    return [Choice(name=shortened(name, 100), value=value) for name, value in found][:MOST]
+    return [Choice(name=shortened(name, 100), value=value) for name, value in found][
+        :MAX_SUGGESTIONS
+    ]

@@ -15,7 +15,7 @@ from core.kit.text.words import _
 
 Declared = GuildSetting[Any]
 
-LONGEST_TEXT = 1000
+MAX_TEXT_CHARACTERS = 1000
 
 _YES = {"on", "yes", "true", "1", "enable", "enabled", "y"}
 _NO = {"off", "no", "false", "0", "disable", "disabled", "n"}
@@ -91,9 +91,9 @@ def parse(declared: Declared, text: str) -> Any:
         try:
             return parse_whole(text)
         except Refusal:
-            raise misfit(declared) from None
+            raise invalid_value(declared) from None
     if declared.kind is not str:
-        raise misfit(declared)
+        raise invalid_value(declared)
     if declared.of == "time_zone":
         return zones.find(text) or text
     for choice in choices_of(declared):
@@ -102,8 +102,8 @@ def parse(declared: Declared, text: str) -> Any:
     if text in _EMPTY:
         return ""
     kept = clean_lines(text)
-    if not kept or len(kept) > LONGEST_TEXT:
-        raise misfit(declared)
+    if not kept or len(kept) > MAX_TEXT_CHARACTERS:
+        raise invalid_value(declared)
     return kept
 
 
@@ -118,7 +118,7 @@ def parse_id(text: str) -> int | None:
     return int(found[1] or found[2]) if found else None
 
 
-def misfit(declared: Declared) -> Refusal:
+def invalid_value(declared: Declared) -> Refusal:
     """The refusal of a value that does not fit, with what does."""
     return Refusal(
         _("Invalid value for this setting"),
@@ -146,7 +146,7 @@ def what_fits(declared: Declared) -> str:
         return words.format(minimum=declared.minimum, maximum=declared.maximum)
     if choices := choices_of(declared):
         return _("one of {choices}").format(choices=", ".join(f"`{word}`" for word in choices))
-    return _("text of up to {maximum} characters").format(maximum=LONGEST_TEXT)
+    return _("text of up to {maximum} characters").format(maximum=MAX_TEXT_CHARACTERS)
 
 
 def viewer_of(target: str) -> int:

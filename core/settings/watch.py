@@ -17,10 +17,10 @@ from core.kit.services import Services
 from core.settings import actions
 from core.settings.rules import Declared
 
-GATHERING_SECONDS = 0.3
+DEBOUNCE_SECONDS = 0.3
 """Moving one role changes all above it: such a burst of changes is handled once."""
 
-AGAIN_SECONDS = 60
+RETRY_SECONDS = 60
 """How often everything is checked, whatever was missed."""
 
 _log = structlog.get_logger(__name__)
@@ -79,14 +79,14 @@ class Watch(commands.Cog):
         if roles:
             self._roles_changed.add(guild_id)
         if guild_id not in self._pending:
-            self._pending[guild_id] = asyncio.create_task(self._gather(guild_id))
+            self._pending[guild_id] = asyncio.create_task(self._debounce(guild_id))
 
-    async def _gather(self, guild_id: int) -> None:
-        await asyncio.sleep(GATHERING_SECONDS)
+    async def _debounce(self, guild_id: int) -> None:
+        await asyncio.sleep(DEBOUNCE_SECONDS)
         self._pending.pop(guild_id, None)
         await self._check(guild_id)
 
-    @tasks.loop(seconds=AGAIN_SECONDS)
+    @tasks.loop(seconds=RETRY_SECONDS)
     async def _check_all(self) -> None:
         for guild_id in list(self._guilds):
             await self._check(guild_id)
@@ -103,7 +103,7 @@ class Watch(commands.Cog):
             seen = observe(guild, watched)
             await run(guild_id, actions.note_seen, self._known, seen)
             if roles_changed:
-                await run(guild_id, _tell_roles_changed)
+                await run(guild_id, _publish_roles_changed)
                 roles_changed = False
         except Outage as outage:
             _log.warning("Checking channels failed", reason=str(outage), guild_id=guild_id)
@@ -114,7 +114,7 @@ class Watch(commands.Cog):
             self._roles_changed.add(guild_id)
 
 
-def _tell_roles_changed(work: Work) -> None:
+def _publish_roles_changed(work: Work) -> None:
     key = work.now.isoformat()
     inbox.publish(work.tx, RolesChanged(key=key, guild_id=work.guild_id, at=work.now))
 

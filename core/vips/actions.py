@@ -68,7 +68,7 @@ def get_managed_channel(work: Work) -> int:
             _("The VIPs of this Twitch channel are managed by **{server}**.").format(
                 server=manager
             ),
-            _("That server was connected with the channel first."),
+            _("That server was connected to the channel first."),
         )
     return accounts.get_channel(work).channel_id
 
@@ -85,7 +85,7 @@ def find_other_manager(work: Work) -> str | None:
 
 def get_viewer_id(work: Work, person: Person) -> int:
     """The viewer id of a Twitch account, which is stored if it is new."""
-    return people.meet_person(work.tx, work.guild_id, PLATFORM, person, work.now)
+    return people.get_or_create_person(work.tx, work.guild_id, PLATFORM, person, work.now)
 
 
 def default_minutes(work: Work) -> int:

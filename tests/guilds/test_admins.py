@@ -4,7 +4,7 @@ from sqlalchemy import Connection, text
 
 from core.guilds import actions as guilds
 from core.guilds import store
-from core.guilds.channels import tell_admins
+from core.guilds.channels import alert_admins
 from core.guilds.feature import FEATURE
 from core.guilds.settings import ADMIN_CHANNEL
 from core.kit.database.personal import Subject
@@ -16,7 +16,7 @@ ADMIN = 77
 
 def told(tx: Connection, guild_id: int, key: str) -> dict[str, int] | None:
     """The target of what was said; None if nobody was told."""
-    if not act(tx, guild_id, tell_admins, "kick.no_events", key, {}):
+    if not act(tx, guild_id, alert_admins, "kick.no_events", key, {}):
         return None
     target: dict[str, int] = tx.execute(
         text("SELECT target FROM outbox_messages WHERE key = :key"), {"key": key}

@@ -205,7 +205,7 @@ async def test_unsure_change_is_simply_repeated(rig: Rig) -> None:
 
 
 async def test_timeout_is_an_outage(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(discord_transport, "LONGEST_SECONDS", 0.2)
+    monkeypatch.setattr(discord_transport, "TIMEOUT_SECONDS", 0.2)
     await rig.hands.fault(rest_slow_ms=400)
     with pytest.raises(Outage):
         await rig.transport.deliver(at_discord(REGULAR, "give", MIA))

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Connection, select
 
 from core.guilds.actions import change_setting
-from core.guilds.channels import say_trouble
+from core.guilds.channels import describe_trouble
 from core.guilds.feature import FEATURE as GUILDS
 from core.guilds.records import ChannelTrouble
 from core.guilds.settings import ADMIN_CHANNEL
@@ -115,7 +115,7 @@ def test_rejected_messages_are_sent_when_the_channel_works_again(
     assert states(tx, guild_id) == ["dead"]
     trouble = act(tx, guild_id, Work.find, ChannelTrouble, SLOTS)
     assert trouble is not None
-    assert "Send Messages" in say_trouble(trouble)
+    assert "Send Messages" in describe_trouble(trouble)
     assert len(told(tx, guild_id)) == 1
     seen(tx, guild_id, {SLOTS: None}, now)
     assert states(tx, guild_id) == ["waiting"]

@@ -62,7 +62,7 @@ class RedisServer:
             return False
 
 
-class Cable:
+class TcpProxy:
     """A TCP address in front of a PostgreSQL that listens on a socket file, which can be cut: both
     ends stay open and nothing gets through."""
 

@@ -48,7 +48,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from core.kit.errors import Outage, StartError
-from core.kit.runtime.crypto import Vault, passing_vault
+from core.kit.runtime.crypto import Vault, temporary_vault
 from core.kit.runtime.deadlines import (
     BUDGETS,
     BoundedConnection,
@@ -78,7 +78,7 @@ def _skip_guild_statistics(table: Table, connection: Connection, **_options: Any
         connection.execute(_NO_GUILD_STATISTICS.against(table))
 
 
-SPARE = 5
+SPARE_CONNECTIONS = 5
 """Connections beside all budgets, for what runs outside of `begin`."""
 
 APPLICATION_NAME = "regulars"
@@ -131,7 +131,7 @@ _CONNECT_ARGS = {
 # while it waits for a lock that the client has gone.
 _SET_UP = "SET jit = off; SET client_connection_check_interval = '2s'"
 
-OLDEST = 150_000
+MIN_VERSION = 150_000
 """Version 15 of PostgreSQL, as it counts them."""
 
 IDLE_SECONDS = 30.0
@@ -158,7 +158,7 @@ class Database:
         pool_size: int = 20,
         budgets: Iterable[Budget] = BUDGETS,
         key: Callable[[], str] = lambda: "",
-        vault: Callable[[], Vault] = passing_vault,
+        vault: Callable[[], Vault] = temporary_vault,
     ) -> None:
         self._notify = notify or (lambda _topic, **_data: None)
         self._key, self._vault = key, vault
@@ -166,7 +166,7 @@ class Database:
         # Each budget is a bound of its own, so the pool as a whole never is one.
         maximum = sum(slot.connections for slot in self._slots)
         given: dict[str, Any] = {
-            "max_overflow": max(maximum - pool_size, 0) + SPARE,
+            "max_overflow": max(maximum - pool_size, 0) + SPARE_CONNECTIONS,
             "pool_timeout": 2,
             "use_native_hstore": False,
             "connect_args": _CONNECT_ARGS,
@@ -262,10 +262,10 @@ class Database:
                 version = first.server_version
             if len(set(seen)) > 1 or seen[0][0] == seen[0][1]:
                 raise StartError(_POOLER)
-            if version < OLDEST:
+            if version < MIN_VERSION:
                 raise StartError(
                     f"The PostgreSQL of DATABASE_URL has version {version // 10_000}: use version "
-                    f"{OLDEST // 10_000} or newer."
+                    f"{MIN_VERSION // 10_000} or newer."
                 )
             self.engine.connect().close()
         except (psycopg2.Error, DBAPIError, PoolTimeout) as error:
@@ -368,7 +368,7 @@ def key_of(tx: Connection) -> str:
 
 def vault_in(tx: Connection) -> Vault:
     """The installation's vault, where nothing but the transaction is at hand."""
-    give: Callable[[], Vault] = tx.info.get(_VAULT, passing_vault)
+    give: Callable[[], Vault] = tx.info.get(_VAULT, temporary_vault)
     return give()
 
 

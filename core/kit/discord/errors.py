@@ -15,8 +15,8 @@ from discord.ext import commands
 from core.kit.discord.access import lacking_for
 from core.kit.discord.arguments import explained_argument
 from core.kit.discord.ui import (
-    CANNOT_DM,
-    TO_POST,
+    DMS_CLOSED,
+    POSTING_PERMISSIONS,
     card,
     permission_names,
     refusal_card,
@@ -27,7 +27,7 @@ from core.kit.text.words import _
 
 _log = structlog.get_logger(__name__)
 
-TOO_LATE = 10062
+INTERACTION_EXPIRED = 10062
 """Discord's error code for an expired interaction."""
 
 
@@ -40,7 +40,7 @@ _NEEDED: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("PUT|DELETE", r"/channels/\d+/(messages/)?pins", ("pin_messages",)),
     ("DELETE", r"/channels/\d+/messages/\d+$", ("manage_messages",)),
     ("GET", r"/channels/\d+/messages", ("view_channel", "read_message_history")),
-    ("POST|PATCH", r"/channels/\d+/messages", TO_POST),
+    ("POST|PATCH", r"/channels/\d+/messages", POSTING_PERMISSIONS),
     ("PUT|DELETE|PATCH", r"/guilds/\d+/members/\d+", ("manage_roles",)),
     ("GET|PUT|DELETE", r"/guilds/\d+/bans", ("ban_members",)),
 )
@@ -116,7 +116,7 @@ async def _reply(
     **context: str,
 ) -> None:
     guild_id = guild.id if guild else None
-    if isinstance(error, discord.NotFound) and error.code == TOO_LATE:
+    if isinstance(error, discord.NotFound) and error.code == INTERACTION_EXPIRED:
         _log.warning("Interaction expired before the reply", guild_id=guild_id)
         return
     try:
@@ -129,7 +129,7 @@ def explained(error: BaseException, guild: discord.Guild | None) -> BaseExceptio
     """Discord's refusals and failures as a Refusal or an Outage; other errors unchanged."""
     if not isinstance(error, discord.Forbidden):
         return _outage_of(error) or error
-    if error.code in CANNOT_DM:
+    if error.code in DMS_CLOSED:
         return Refusal(
             _("I can't send you direct messages."),
             _("Allow them in this server's privacy settings, then try again."),

@@ -273,7 +273,7 @@ def view_of(*items: discord.ui.Item[Any]) -> discord.ui.View:
     return view
 
 
-CANNOT_DM = (50007, 50278)
+DMS_CLOSED = (50007, 50278)
 """Discord's error codes for somebody whose direct messages are closed to us."""
 
 
@@ -282,27 +282,29 @@ async def sent_by_dm(person: discord.User | discord.Member, **message: Any) -> b
     try:
         await person.send(**message)
     except discord.Forbidden as error:
-        if error.code not in CANNOT_DM:
+        if error.code not in DMS_CLOSED:
             raise
         return False
     return True
 
 
-TO_POST = ("view_channel", "send_messages", "embed_links")
+POSTING_PERMISSIONS = ("view_channel", "send_messages", "embed_links")
 """What the bot needs in a channel where it posts."""
 
 
 def missing_in(
     channel: discord.abc.GuildChannel | discord.Thread,
     me: discord.Member | Any,
-    needed: Sequence[str] = TO_POST,
+    needed: Sequence[str] = POSTING_PERMISSIONS,
 ) -> list[str]:
     held = channel.permissions_for(me)
     return [name for name in needed if not getattr(held, name)]
 
 
 def require_permissions(
-    channel: discord.TextChannel, me: discord.Member | Any, needed: Sequence[str] = TO_POST
+    channel: discord.TextChannel,
+    me: discord.Member | Any,
+    needed: Sequence[str] = POSTING_PERMISSIONS,
 ) -> None:
     """Raises Refusal if the bot lacks permissions in a channel; it names them."""
     if missing := missing_in(channel, me, needed):

@@ -48,7 +48,7 @@ class Vault:
 
 
 @cache
-def passing_vault() -> Vault:
+def temporary_vault() -> Vault:
     """Its key ends with the process: for tests, and for tools that store nothing encrypted."""
     return Vault([Fernet.generate_key().decode()])
 

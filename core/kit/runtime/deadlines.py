@@ -84,7 +84,7 @@ class NoAnswerInTime(psycopg2.OperationalError):
     """A statement was past its deadline, and its connection was cut."""
 
 
-LOOK_SECONDS = 0.2
+CHECK_SECONDS = 0.2
 """How often deadlines are looked at."""
 
 PING_SECONDS = 1.0
@@ -115,7 +115,7 @@ class _Watchdog:
 
     def _run(self) -> None:
         while True:
-            time.sleep(LOOK_SECONDS)
+            time.sleep(CHECK_SECONDS)
             now = time.monotonic()
             for connection, deadline in self.busy.copy().items():
                 if deadline <= now and self.busy.get(connection) == deadline:

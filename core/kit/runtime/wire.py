@@ -33,10 +33,10 @@ lease."""
 
 USER_AGENT = "Regulars (self-hosted community bot)"
 
-LONGEST_WAIT = 3600.0
+MAX_WAIT_SECONDS = 3600.0
 """Seconds that we let a service send us away for, whatever it says."""
 
-ENDPOINT_PAUSE = 10.0
+ENDPOINT_PAUSE_SECONDS = 10.0
 """Seconds to wait where a service refuses by a limit that its headers do not show."""
 
 _GATEWAY_TIMEOUTS = (504, 524)
@@ -249,9 +249,9 @@ def _retry_after(response: requests.Response) -> float | None:
     headers = response.headers
     value = headers.get("Retry-After", "")
     if value.isdecimal():
-        return min(float(value), LONGEST_WAIT)
+        return min(float(value), MAX_WAIT_SECONDS)
     if response.status_code != 429 or not headers.get("Ratelimit-Reset", "").isdecimal():
         return None
     if headers.get("Ratelimit-Remaining", "0") != "0":
-        return ENDPOINT_PAUSE
-    return min(max(float(headers["Ratelimit-Reset"]) - time.time(), 1.0), LONGEST_WAIT)
+        return ENDPOINT_PAUSE_SECONDS
+    return min(max(float(headers["Ratelimit-Reset"]) - time.time(), 1.0), MAX_WAIT_SECONDS)

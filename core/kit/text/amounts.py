@@ -22,7 +22,7 @@ from typing import NamedTuple
 from core.kit.errors import Refusal
 from core.kit.text.words import _
 
-HIGHEST = Decimal(10) ** 12
+MAX_AMOUNT = Decimal(10) ** 12
 _UNITS = {"": 1, "k": 1_000, "m": 1_000_000}
 
 SYMBOLS: Mapping[str, str] = {
@@ -112,7 +112,7 @@ def split_amount(text: str, digits: int = 2) -> tuple[Decimal, str]:
         raise Refusal(_("I don't understand this amount."), _how_to_write())
     _require_certain(match["rest"], text)
     amount = number * _UNITS[match["unit"]]
-    if amount > HIGHEST:
+    if amount > MAX_AMOUNT:
         raise Refusal(_("This amount is too large."), _("At most a trillion, please."))
     if amount != round(amount, digits):
         raise Refusal(

@@ -19,7 +19,7 @@ from core.kit.text.cleaning import clean, clean_lines, fold
 from core.kit.text.spreadsheets import read_cell
 from core.kit.text.words import _
 
-MAX_UNPACKED = 30_000_000
+MAX_UNPACKED_BYTES = 30_000_000
 """Bytes of an `.xlsx` file without its compression."""
 MAX_COLUMNS = 50
 MAX_ROWS = 50_000
@@ -162,7 +162,7 @@ def _sheet(content: bytes) -> str:
 
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as packed:
-            if sum(file.file_size for file in packed.infolist()) > MAX_UNPACKED:
+            if sum(file.file_size for file in packed.infolist()) > MAX_UNPACKED_BYTES:
                 raise Refusal(_("The file is too large."), _("Save only the list, as CSV."))
         book = load_workbook(io.BytesIO(content), read_only=True, data_only=True)
         try:

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger(__name__)
 
-DISCORDS_PICTURES = "https://cdn.discordapp.com"
+DISCORD_PICTURES = "https://cdn.discordapp.com"
 WEBHOOKS = "/webhooks/"
 API = "/api/"
 OVERLAYS = "/overlay/"
@@ -52,7 +52,7 @@ UNLIMITED = ("/livez", "/health", "/static/", "/assets/")
 """What costs neither a connection of the database nor much else."""
 TOKEN = "token"
 """Key of the login's token in the signed cookie."""
-MAX_SENT = 3_000_000
+MAX_BODY_BYTES = 3_000_000
 """Bytes that a form, with its files, may have."""
 PICTURES = "REGULARS_PICTURES"
 """In an application's config: the address that its pages may show pictures from."""
@@ -328,7 +328,7 @@ class DeferredResponse(Response):
         yield from response(environ, start_response)
 
 
-def edge(app: Flask, pictures: str = DISCORDS_PICTURES, *, is_https: bool = False) -> None:
+def edge(app: Flask, pictures: str = DISCORD_PICTURES, *, is_https: bool = False) -> None:
     """Set up layout, language, error handlers and security headers.
 
     Args:
@@ -336,7 +336,7 @@ def edge(app: Flask, pictures: str = DISCORDS_PICTURES, *, is_https: bool = Fals
         is_https: browsers reach us over https, and have to stay there.
     """
     app.config[PICTURES] = pictures
-    app.config |= {"MAX_CONTENT_LENGTH": MAX_SENT, "MAX_FORM_MEMORY_SIZE": MAX_SENT}
+    app.config |= {"MAX_CONTENT_LENGTH": MAX_BODY_BYTES, "MAX_FORM_MEMORY_SIZE": MAX_BODY_BYTES}
     # Such redirects would repeat the Host header, which visitors choose.
     app.url_map.strict_slashes = app.url_map.merge_slashes = False
     app.session_interface = _Sessions()

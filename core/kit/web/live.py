@@ -29,7 +29,7 @@ MAX_STREAMS = 60
 """In one process; `OVERLAY_THREADS` in `core.kit.web.worker` are some more."""
 MAX_PER_SESSION = 3
 PING_SECONDS = 15.0
-LOOK_SECONDS = 1.0
+CHECK_SECONDS = 1.0
 """How often a stream looks whether its tab is still open."""
 
 POLL_SECONDS = 3
@@ -225,7 +225,7 @@ class LiveStreams:
         while True:
             with self._condition:
                 if not (stream.has_changed or stream.ended or self._stopping):
-                    self._condition.wait(LOOK_SECONDS)
+                    self._condition.wait(CHECK_SECONDS)
                 if stream.ended or self._stopping:
                     return
             if _has_left(peer):

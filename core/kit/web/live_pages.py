@@ -29,7 +29,7 @@ MAX_PER_OVERLAY = 20
 MAX_WRONG = 5
 """Addresses of one stream that lead nowhere; the rest is not looked up."""
 
-NOBODYS = 0
+NO_GUILD = 0
 
 TopicOf = Callable[[str], Topic | None]
 """`topic_of(address)` within a request: None, or an exception, if it must not be followed."""
@@ -66,7 +66,7 @@ def _follow(streams: LiveStreams) -> Response:
         since, _comma, address = wanted.partition(",")
         found = _topic(address, told_until or since)
         topics.append(found)
-        wrong += found.guild_id == NOBODYS
+        wrong += found.guild_id == NO_GUILD
         if wrong > MAX_WRONG:
             break
     mark = next((topic.mark for topic in topics if topic.mark), "")
@@ -83,7 +83,7 @@ def _topic(address: str, since: str) -> Topic:
     except (Outage, RateLimited):
         found, why = None, LATER
     if found is None:
-        return Topic(NOBODYS, lambda _changed: why, address, since="nowhere")
+        return Topic(NO_GUILD, lambda _changed: why, address, since="nowhere")
     return replace(found, address=address, since=since)
 
 

@@ -19,7 +19,7 @@ from core.people.lookup import Meant, NobodyFound, find_person, named_in, names_
 from core.people.records import Viewer
 from core.people.store import fold, select_accounts_of
 
-LONGEST_NAME = 64
+MAX_NAME_CHARACTERS = 64
 """More than any platform allows."""
 
 # -- by an admin ----------------------------------------------------------------------------------
@@ -91,7 +91,7 @@ def _find_seen(work: Work, who: str, meant: Meant | None) -> Viewer | None:
 
 def _checked_name(who: str) -> str:
     name = who.strip().removeprefix("@")
-    if not name or len(name) > LONGEST_NAME or len(name.split()) > 1:
+    if not name or len(name) > MAX_NAME_CHARACTERS or len(name.split()) > 1:
         raise Refusal(_("That is not a name."), _("Names have no spaces."))
     return name
 

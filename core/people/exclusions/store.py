@@ -93,7 +93,7 @@ def without_excluded(
     if not messages:
         return []
     guild_ids = [message.guild_id for message in messages]
-    viewer_ids = people.meet_senders(tx, messages)
+    viewer_ids = people.get_or_create_senders(tx, messages)
     names = [_names(message) for message in messages]
     accounts = defaultdict(list)
     listed: dict[tuple[int, str], dict[Scope, bool]] = defaultdict(dict)

@@ -31,7 +31,7 @@ from core.kit.tasks import for_each
 from core.kit.text.words import _
 from core.outbox import actions as outbox
 from core.people import store as people
-from core.people.actions import meet_person
+from core.people.actions import get_or_create_person
 from core.people.linking.platforms import PLATFORMS, Platform
 from core.people.linklog.actions import Reason, log_forgotten, log_link
 from core.people.lookup import LINKED, discord_id_in, find_person
@@ -45,10 +45,10 @@ STATE_LASTS = timedelta(minutes=10)
 """From leaving for the platform to coming back."""
 
 MAX_LINKS = 3
-WITHIN = timedelta(minutes=10)
+LINKS_PERIOD = timedelta(minutes=10)
 """A member gets at most `MAX_LINKS` links for a platform in this time."""
 
-GIVEN_UP_AFTER = timedelta(minutes=5)
+GIVE_UP_AFTER = timedelta(minutes=5)
 """An attempt that takes longer after coming back was interrupted: there are at most four calls to
 the platform, each with a timeout of eleven seconds."""
 
@@ -136,8 +136,8 @@ def _open(work: Work, attempt: LinkAttempt) -> Link | None:
 
 def free_again_at(asked_at: Sequence[datetime], now: datetime) -> datetime | None:
     """When the member may ask for another link; None if now."""
-    recent = sorted(at for at in asked_at if at > now - WITHIN)
-    return recent[-MAX_LINKS] + WITHIN if len(recent) >= MAX_LINKS else None
+    recent = sorted(at for at in asked_at if at > now - LINKS_PERIOD)
+    return recent[-MAX_LINKS] + LINKS_PERIOD if len(recent) >= MAX_LINKS else None
 
 
 def drop_attempts(work: Work, link_ids: Sequence[str]) -> None:
@@ -176,13 +176,13 @@ def finish_attempt(work: Work, link_id: str, person: Person) -> Link | Conflict:
         fail_attempt(work, link_id, conflict.reason, person.name)
         return conflict
     attempt.outcome = "linked"
-    _tell_member(
+    _notify_member(
         work, attempt, "people.linked", account=link.viewer_name, platform=attempt.platform
     )
     return link
 
 
-def _tell_member(work: Work, attempt: LinkAttempt, kind: str, **payload: str) -> None:
+def _notify_member(work: Work, attempt: LinkAttempt, kind: str, **payload: str) -> None:
     if attempt.by_dm:
         outbox.post_to_user(
             work,
@@ -265,7 +265,7 @@ def tidy(services: Services) -> None:
 def give_up(services: Services) -> None:
     """Fail the attempts during which the bot was stopped. The browser shows every other failure."""
     interrupted = select(LinkAttempt).where(
-        LinkAttempt.finished_at < services.clock() - GIVEN_UP_AFTER, LinkAttempt.outcome.is_(None)
+        LinkAttempt.finished_at < services.clock() - GIVE_UP_AFTER, LinkAttempt.outcome.is_(None)
     )
     with services.database.begin() as tx:
         found = read_records(tx, interrupted.execution_options(**ACROSS_GUILDS))
@@ -273,7 +273,7 @@ def give_up(services: Services) -> None:
     def give_up_one(attempt: LinkAttempt) -> None:
         with services.work_in(attempt.guild_id, attempt.discord_id) as work:
             if fail_attempt(work, attempt.link_id, "interrupted"):
-                _tell_member(work, attempt, "people.interrupted", platform=attempt.platform)
+                _notify_member(work, attempt, "people.interrupted", platform=attempt.platform)
 
     for_each(found, give_up_one)
 
@@ -314,7 +314,7 @@ def link_account(work: Work, platform: str, person: Person, handle: str = "") ->
                 "the server for help. Then run /link again."
             ),
         )
-    viewer_id = meet_person(work.tx, work.guild_id, platform, person, work.now)
+    viewer_id = get_or_create_person(work.tx, work.guild_id, platform, person, work.now)
     people.add_link(work.tx, work.guild_id, work.actor, platform, viewer_id, work.now, handle)
     link = people.find_link(work, work.actor, platform)
     assert link is not None, "it was added above"

@@ -26,7 +26,7 @@ TOPIC = "people.panels"
 POST_KIND = "people.requested_panel"
 """Of the outbox: a panel that was requested on the dashboard."""
 
-SHOWN_FOR = timedelta(days=1)
+SHOW_DELETED_FOR = timedelta(days=1)
 """How long the health page says that a panel was deleted."""
 
 _ALL = select(Panel).order_by(Panel.posted_at, Panel.message_id)
@@ -126,23 +126,23 @@ def delete_withdrawn(work: Work, message_id: int) -> bool:
     return True
 
 
-def notice_gone(work: Work, message_ids: Collection[int]) -> None:
+def record_gone(work: Work, message_ids: Collection[int]) -> None:
     """These messages are deleted. The link log shows panels that we did not delete ourselves."""
     if not work.exists(Panel.message_id.in_(message_ids)):
         return
     work.lock(Lock.PANELS)
     for panel in work.scalars(_ALL.where(Panel.message_id.in_(message_ids))).all():
-        _notice_gone(work, panel)
+        _record_gone(work, panel)
 
 
-def notice_channel_gone(work: Work, channel_id: int) -> None:
+def record_channel_gone(work: Work, channel_id: int) -> None:
     """The channel is deleted, and every panel with it."""
     work.lock(Lock.PANELS)
     for panel in work.scalars(_ALL.where(Panel.channel_id == channel_id)).all():
-        _notice_gone(work, panel)
+        _record_gone(work, panel)
 
 
-def _notice_gone(work: Work, panel: Panel) -> None:
+def _record_gone(work: Work, panel: Panel) -> None:
     if panel.state == "withdrawn":
         work.delete(panel)
     elif panel.state == "posted":
@@ -187,7 +187,7 @@ def check_health(tx: Connection, now: datetime) -> list[HealthItem]:
         posted.c.state == "posted",
     )
     in_trouble = (panels.c.state == "posted") & panels.c.trouble.is_not(None)
-    is_gone = (panels.c.state == "gone") & (panels.c.ended_at > now - SHOWN_FOR)
+    is_gone = (panels.c.state == "gone") & (panels.c.ended_at > now - SHOW_DELETED_FOR)
     wanted = select(panels.c.guild_id, panels.c.channel_name, panels.c.trouble).where(
         in_trouble | (is_gone & ~replaced.exists())
     )

@@ -43,7 +43,7 @@ UNKNOWN_EMOJI = 10014
 """Discord's error code."""
 
 CHECK_MINUTES = 10
-AT_ONCE = 8
+MAX_CONCURRENT = 8
 """People who are answered at the same time: many reactions must not take all database threads."""
 
 SHOWN_SECONDS = 30
@@ -115,7 +115,7 @@ class PanelReactions(commands.Cog):
         self._services = services
         self._limit = RateLimit(services.settings)
         self._busy: set[tuple[int, int]] = set()
-        self._places = asyncio.Semaphore(AT_ONCE)
+        self._places = asyncio.Semaphore(MAX_CONCURRENT)
         self._guilds: dict[int, discord.Guild] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -224,13 +224,13 @@ class PanelReactions(commands.Cog):
         if guild_id is None:
             return
         with suppress(Outage):  # the next check finds out
-            await self._services.run_as_bot(guild_id, actions.notice_gone, message_ids)
+            await self._services.run_as_bot(guild_id, actions.record_gone, message_ids)
 
     @commands.Cog.listener()
     async def on_guild_channel_delete(self, channel: discord.abc.GuildChannel) -> None:
         with suppress(Outage):
             await self._services.run_as_bot(
-                channel.guild.id, actions.notice_channel_gone, channel.id
+                channel.guild.id, actions.record_channel_gone, channel.id
             )
 
     # -- regular checks -------------------------------------------------------------------------
@@ -356,4 +356,4 @@ async def _set_trouble(services: Services, panel: Panel, trouble: str | None) ->
 
 
 async def _set_gone(services: Services, panel: Panel) -> None:
-    await services.run_as_bot(panel.guild_id, actions.notice_gone, [panel.message_id])
+    await services.run_as_bot(panel.guild_id, actions.record_gone, [panel.message_id])

@@ -112,9 +112,9 @@ def test_simultaneous_setups_leave_one_panel(database: Database, guild_id: int) 
 def test_deleted_panel_is_reported_once(tx: Connection, guild: Guild, other: Guild) -> None:
     guild.do(configure, link_log=True, link_log_channel=555)
     guild.put(1)
-    other.do(actions.notice_gone, {1})
+    other.do(actions.record_gone, {1})
     for _time in range(2):
-        guild.do(actions.notice_gone, {1, 2, 3})
+        guild.do(actions.record_gone, {1, 2, 3})
     assert told(tx, guild.id) == ["posted", "gone"]
     parts = actions.check_health(tx, NOON)
     assert [(part.guild_id, part.state) for part in parts] == [(guild.id, "warn")]
@@ -127,7 +127,7 @@ def test_panel_deletion_noticed_simultaneously_is_reported_once(
 ) -> None:
     def notice(_time: int) -> None:
         with database.begin() as tx:
-            Guild(tx, guild_id).do(actions.notice_gone, {1})
+            Guild(tx, guild_id).do(actions.record_gone, {1})
 
     with cleaned(database), ThreadPoolExecutor(8) as crowd:
         with database.begin() as tx:
@@ -142,7 +142,7 @@ def test_panel_withdrawn_by_us_is_not_reported_as_deleted(tx: Connection, guild:
     guild.do(configure, link_log=True, link_log_channel=555)
     guild.put(1)
     guild.do(actions.withdraw_panel, 10)
-    guild.do(actions.notice_gone, {1})
+    guild.do(actions.record_gone, {1})
     assert guild.states() == {}
     assert told(tx, guild.id) == ["posted", "withdrawn"]
     assert actions.check_health(tx, NOON) == []
@@ -150,7 +150,7 @@ def test_panel_withdrawn_by_us_is_not_reported_as_deleted(tx: Connection, guild:
 
 def test_new_panel_resolves_the_loss(tx: Connection, guild: Guild) -> None:
     guild.put(1)
-    guild.do(actions.notice_channel_gone, 10)
+    guild.do(actions.record_channel_gone, 10)
     assert len(actions.check_health(tx, NOON)) == 1
     guild.put(2)
     assert actions.check_health(tx, NOON) == []

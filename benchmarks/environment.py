@@ -23,7 +23,7 @@ _DURABLE = ("fsync", "synchronous_commit", "full_page_writes")
 
 
 @dataclass(frozen=True)
-class Ground:
+class Environment:
     """Where a run works.
 
     Attributes:
@@ -56,7 +56,7 @@ class Ground:
 
 
 @contextmanager
-def open_ground(folder: Path, *, quick: bool) -> Iterator[Ground]:
+def open_environment(folder: Path, *, quick: bool) -> Iterator[Environment]:
     """Start the server for the length of the block.
 
     Raises:
@@ -66,7 +66,7 @@ def open_ground(folder: Path, *, quick: bool) -> Iterator[Ground]:
     url = server.start()
     try:
         _check_durable(url)
-        yield Ground(folder, url, SigningKey(), quick)
+        yield Environment(folder, url, SigningKey(), quick)
     finally:
         server.stop()
 
