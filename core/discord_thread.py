@@ -1,4 +1,5 @@
-"""The connection to Discord: one client at a time, started again when it ends, and the sender."""
+"""The connection to Discord: one client at a time, restarted when it ends, and the outbox
+sender."""
 
 import asyncio
 import threading
@@ -45,10 +46,10 @@ REACHABLE_SECONDS = 5.0
 LOGIN_SECONDS = 60.0
 
 REQUEST_SECONDS = 20.0
-"""For one request to Discord and its whole answer."""
+"""Timeout of one request to Discord, including its whole response."""
 
 LEADER_POLL_SECONDS = 2.0
-"""How often a process asks who leads: the leader to stay it, the others to take over."""
+"""How often a process asks for leadership: the leader to keep it, the others to take over."""
 
 THREADS = 32
 """For database calls and slow requests, so that the event loop never waits."""
@@ -215,7 +216,7 @@ class DiscordThread:
         async with bot:
             async with asyncio.timeout(LOGIN_SECONDS):
                 await bot.login(token.get_secret_value())
-            # Everything that discord.py asks from now on; its own limit is five minutes.
+            # Applies to every request of discord.py from now on; its own limit is five minutes.
             bot.http._HTTPClient__session._timeout = aiohttp.ClientTimeout(total=REQUEST_SECONDS)  # type: ignore[attr-defined]
             await self._until_leader(is_leader=True)
             line = asyncio.create_task(bot.connect())
@@ -242,10 +243,10 @@ class DiscordThread:
 
 
 def _why_it_ended(error: Exception) -> tuple[str, int]:
-    """One sentence for the health page, and as how many failed attempts it counts at least. Errors
-    that are neither network nor Discord are logged."""
+    """One sentence for the health page, and the minimum number of failed attempts it counts as.
+    Errors that are neither network nor Discord are logged."""
     if isinstance(error, AttributeError) and isinstance(error.__context__, _UNREACHABLE):
-        # discord.py fails on its missing connection while it handles a refused handshake.
+        # While it handles a refused handshake, discord.py fails on its missing connection.
         error = error.__context__
     match error:
         case discord.LoginFailure():

@@ -38,7 +38,7 @@ def list_used(work: Work, declared: Iterable[GuildSetting[Any]]) -> dict[int, li
 def note_trouble(
     work: Work, channel_id: int, reason: TroubleReason, missing: Iterable[str]
 ) -> bool:
-    """Remember that the channel cannot be used; False if that was known."""
+    """Store that the channel cannot be used; False if that was already stored."""
     new = {"reason": reason, "missing": list(missing), "since": work.now}
     noted = work.execute(
         upsert(ChannelTrouble)
@@ -55,7 +55,7 @@ def note_trouble(
 
 
 def end_trouble(work: Work, channel_id: int) -> None:
-    """The channel works again: what could not be posted in the last day is retried."""
+    """The channel works again: retry what could not be posted in the last day."""
     if trouble := work.find(ChannelTrouble, channel_id):
         work.delete(trouble)
         cache_of(work.tx).pop(_cached(work), None)
@@ -63,7 +63,7 @@ def end_trouble(work: Work, channel_id: int) -> None:
 
 
 def forget_unused(work: Work, used: Iterable[int]) -> None:
-    """Forget the troubles of all other channels, because nothing is posted there any more."""
+    """Forget the problems of all other channels, because nothing is posted there anymore."""
     work.execute(delete(ChannelTrouble).where(ChannelTrouble.channel_id.not_in(list(used))))
     cache_of(work.tx).pop(_cached(work), None)
 
@@ -72,8 +72,8 @@ _OF_GUILD = select(ChannelTrouble).where(ChannelTrouble.guild_id == bindparam("g
 
 
 def find_trouble(work: Work, channel_id: int) -> ChannelTrouble | None:
-    """Why the bot cannot post in this channel; None as far as is known. A guild's troubles are read
-    once in a transaction."""
+    """Why the bot cannot post in this channel; None as far as is known. A guild's problems are read
+    once per transaction."""
 
     def read() -> dict[int, ChannelTrouble]:
         found = read_records(work.tx, _OF_GUILD.params(guild_id=work.guild_id))
@@ -87,7 +87,7 @@ def _cached(work: Work) -> object:
 
 
 def describe_trouble(trouble: ChannelTrouble) -> str:
-    """What is wrong and what helps, in Discord's markup."""
+    """What is wrong and how to fix it, in Discord's markup."""
     if trouble.reason == "deleted":
         return _("The channel for these posts was deleted. Choose another one.")
     return _(
@@ -115,7 +115,8 @@ def check_health(tx: Connection, now: datetime) -> list[HealthItem]:
 
 def alert_admins(work: Work, kind: str, key: str, payload: dict[str, Any]) -> bool:
     """Alert a guild's admins once: in the admin channel or, if that cannot be used, by direct
-    message to the guild's contact. False if it was sent before or there is nobody to send it to."""
+    message to the guild's contact. False if it was sent before or if there is nobody to send it
+    to."""
     channel_id = setting(work.tx, work.guild_id, ADMIN_CHANNEL)
     if channel_id and find_trouble(work, channel_id) is None:
         return outbox.post_to_channel(work, channel_id, kind, key, payload)

@@ -25,7 +25,7 @@ def find(text: str) -> str | None:
 
 
 def near(text: str, maximum: int = 3) -> list[str]:
-    """Zones that might be meant, the likeliest first."""
+    """Similar zones, the likeliest first."""
     wanted = _plain(text)
     parts = [name for name in names() if wanted and wanted in _plain(name)]
     parts.sort(key=lambda name: (not _city(name).startswith(wanted), name))

@@ -26,13 +26,13 @@ CHECK_SECONDS = 0.25
 """How often the status is compared with the last one: a change is stored at once."""
 
 RETRY_SECONDS = 1.0
-"""After a heartbeat that could not be stored."""
+"""Pause after a heartbeat that could not be stored."""
 
 KEEP = timedelta(minutes=10)
 """How long a process that stopped reporting is still shown."""
 
 KEEP_LEASES = timedelta(days=1)
-"""The same for what nobody does any more."""
+"""The same for work that no process does anymore."""
 
 _log = structlog.get_logger(__name__)
 

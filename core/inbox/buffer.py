@@ -18,8 +18,8 @@ _log = structlog.get_logger(__name__)
 
 
 class InboxBuffer:
-    """Used on one event loop. While the database is away deliveries wait here, and the oldest are
-    lost when there are too many."""
+    """Used on one event loop. While the database is down, deliveries wait here; if there are too
+    many, the oldest are dropped."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -39,7 +39,7 @@ class InboxBuffer:
             await self.empty()
 
     async def empty(self) -> None:
-        """Store everything that waits, as long as the database is there."""
+        """Store all waiting deliveries; during an outage, keep trying."""
         maximum = BATCH_SIZE
         while self._waiting:
             batch = list(self._waiting)[:maximum]
@@ -54,9 +54,9 @@ class InboxBuffer:
                 continue
             except Exception:
                 if maximum > 1:
-                    maximum = 1  # one that cannot be stored must not take the others with it
+                    maximum = 1  # a bad delivery must not make the others fail
                     continue
                 _log.exception("Storing a delivery failed", kind=batch[0].kind)
-            for delivery in batch:  # some may have been pushed out meanwhile
+            for delivery in batch:  # some may have been dropped in the meantime
                 if self._waiting and self._waiting[0] is delivery:
                     self._waiting.popleft()

@@ -97,7 +97,7 @@ def add_deliveries(tx: Connection, batch: Sequence[Delivery]) -> list[bool]:
 
 
 def _pop(added_keys: set[T], key: T) -> bool:
-    """Whether the set has the key, which is then removed."""
+    """Whether the set has the key; removes it."""
     if key not in added_keys:
         return False
     added_keys.remove(key)

@@ -43,21 +43,22 @@ CAREFUL_BATCH = 10
 """The first of a lane; after an outage, or again with savepoints."""
 
 BATCH_SECONDS = 1.0
-"""What a batch is meant to take."""
+"""Intended duration of a batch."""
 
 MAX_SECONDS = 5.0
 """A batch of several deliveries that takes longer is given up, so that no lane is held for long."""
 
 MAX_ATTEMPTS = 10
 UNSURE_CLOCK = timedelta(seconds=30)
-"""A slow answer makes another clock look that far behind."""
+"""A slow response makes another clock look up to this far behind."""
 
 QUIET_SECONDS = 60.0
 QUIET_FACTOR = 3
-"""Without work for a minute, the database is asked so much less often; notifications still wake."""
+"""After a minute without work, polls are this many times rarer; notifications still wake the
+worker."""
 
 SLOW_SECONDS = 10.0
-"""A batch takes milliseconds; one that takes longer is blocked."""
+"""A batch takes milliseconds; a longer one is blocked."""
 
 _log = structlog.get_logger(__name__)
 _handled = Counter("inbox_deliveries_handled", "Deliveries turned into events")
@@ -188,7 +189,7 @@ class Worker:
             return True
 
     def _handle_lane(self, tx: Connection, *, with_savepoints: bool) -> bool:
-        # A batch that failed is repeated at once; otherwise the other lanes come first.
+        # A failed batch is repeated at once; otherwise the other lanes come first.
         now = {"first": self._lane} if with_savepoints else {"last": self._lane}
         lane = store.claim_lane(tx, **now)
         if lane is None:
@@ -232,8 +233,8 @@ class Worker:
         self._sizes[self._lane] = max(1, min(size // 4, CAREFUL_BATCH))
 
     def _by_our_clock(self, event: Event) -> Event:
-        """A chat message with its time by our clock, because our own times decide whether it was
-        in time. Of a clock that is only seconds off nothing is known for sure."""
+        """A chat message with its time corrected to our clock, because deadlines use our clock.
+        Differences of a few seconds are not corrected: they may come from slow responses."""
         if not isinstance(event, ChatMessageSent):
             return event
         now, clock = self._clock(), self._remote_clocks.get(event.platform)

@@ -27,7 +27,7 @@ RETRY_SECONDS = 15.0
 """A task that failed is tried again after this long, if its interval is longer."""
 
 REST_FACTOR = 5
-"""By how much the interval of a task that had nothing to do is longer."""
+"""Factor of the interval after a task had nothing to do."""
 
 SLOW_SECONDS = 60.0
 """A task that runs, or is late, for longer is shown on the health page."""
@@ -79,7 +79,7 @@ def act_on_each(
 
 
 def slices(ids: Sequence[T], maximum: int) -> list[Sequence[T]]:
-    """In pieces that a service takes at a time."""
+    """Split into pieces of a size that a service accepts."""
     return [ids[start : start + maximum] for start in range(0, len(ids), maximum)]
 
 
@@ -109,7 +109,7 @@ def delete_in_steps(services: Services, delete_some: Callable[..., int]) -> None
 
 @dataclass(frozen=True)
 class Task:
-    """Scheduled work. Running it late, twice or never for a day must not change any result.
+    """Scheduled work. Running it late, twice or not at all for a day must not change any result.
 
     Attributes:
         name: feature first, such as `watchtime.credit`.
@@ -138,7 +138,7 @@ class _Scheduled:
     trouble: str = ""
 
     def lateness(self, now: float) -> str:
-        """What to tell of a task that does not keep its interval; "" while it does."""
+        """The problem of a task that does not keep its interval; "" while it does."""
         if self.is_running and self.began is not None and now - self.began > SLOW_SECONDS:
             return f"It has been running for {now - self.began:.0f} s."
         if not self.is_running and now - self.due > SLOW_SECONDS:
@@ -180,8 +180,8 @@ class TaskRunner:
         self._leader.release()
 
     def status(self) -> list[HealthItem]:
-        """For the health page: one item about all, and one for each task in trouble. A process that
-        stands by tells of its trouble only: it takes over when the other one's lease ends."""
+        """For the health page: one item for all tasks, and one for each failing task. A standby
+        process reports only problems: it takes over when the leader's lease ends."""
         now = time.monotonic()
         with self._condition:
             if self._trouble:
@@ -216,7 +216,7 @@ class TaskRunner:
                 if not due or not free:
                     self._condition.wait(self._until_next(now))
                     continue
-            # Whose threads are all busy does not ask, and loses the lease in the end.
+            # A process whose threads are all busy does not ask, and finally loses the lease.
             if not self._ask_to_lead():
                 with self._condition:
                     self._condition.wait(STANDBY_SECONDS)
@@ -277,7 +277,7 @@ class TaskRunner:
             trouble = f"{refusal.what} {refusal.remedy}".strip()
         except Outage as outage:
             trouble = str(outage)
-        except Exception:  # it has to run again after every bug
+        except Exception:  # it must run again after every bug
             code = trouble_code()
             _log.exception("A task raised an error", task=scheduled.task.name, code=code)
             trouble = f"It failed; search the log for {code}."
@@ -288,7 +288,7 @@ class TaskRunner:
         with self._condition:
             before, scheduled.trouble, scheduled.is_running = scheduled.trouble, trouble, False
             self._running -= 1
-            # Without the bus nobody would end the rest.
+            # Without the bus nothing would end the pause.
             scheduled.is_resting = is_idle and self._services.bus.trouble() is None
             pause = scheduled.every * (REST_FACTOR if scheduled.is_resting else 1)
             if trouble:

@@ -38,11 +38,11 @@ GIVE_UP_AFTER = timedelta(hours=24)
 
 QUIET_SECONDS = 60.0
 QUIET_FACTOR = 3
-"""With nothing to send for a minute, the database is asked so much less often; notifications still
-wake."""
+"""After a minute without messages, polls are this many times rarer; notifications still wake the
+sender."""
 
 UNSURE_SECONDS = 5.0
-"""Pause before a transport is asked whether a message was delivered."""
+"""Delay before the transport is asked whether a message was delivered."""
 
 _log = structlog.get_logger(__name__)
 _outcomes = Counter("outbox_messages", "Messages by outcome", ["service", "outcome"])

@@ -16,7 +16,7 @@ MAX_TITLE_CHARACTERS = 40
 
 
 class OverlaySettings(GuildSettings, feature="overlays"):
-    """What an admin can set."""
+    """Settings of a server."""
 
     theme: str = choice(
         "The style of overlays: dark or light cards, or only text with an outline.",

@@ -123,8 +123,8 @@ class OverlayPages:
             return actions.find_guild(tx, key, kind)
 
     def _guess(self, key: str, kind: str) -> int | None:
-        """Guesses are counted before they cost a connection, which is one of the strangers', so
-        that they cost open overlays nothing. Raises RateLimited."""
+        """Guessed keys are counted before they use a database connection, and use those for
+        strangers, so that open overlays are not affected. Raises RateLimited."""
         guess = WRONG_KEYS, "overlays", network_of(request.remote_addr)
         mark = hash_of(key)
         is_counted = mark not in (self._hashes.remembered or ())
@@ -165,7 +165,7 @@ class OverlayPages:
             return made[1]
 
     def render(self, work: Work, overlay: Overlay, title: str | None = None) -> str:
-        """The content, in the server's language; `title` overrides the server's."""
+        """The content, in the server's language; `title` overrides the server's heading."""
         with speak(language_of(work)):
             if title is None:
                 title = setting(work.tx, work.guild_id, title_setting(overlay))

@@ -1,4 +1,4 @@
-"""Meeting viewers and finding them again."""
+"""Storing and finding viewers."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -18,7 +18,7 @@ from core.people.records import GuildAccount, Viewer
 
 
 def get_or_create_sender(tx: Connection, message: ChatMessageSent) -> ViewerId:
-    """The viewer id of who wrote this line; asked once a transaction and line."""
+    """The viewer id of a line's sender; queried once per transaction and line."""
     return get_or_create_senders(tx, [message])[0]
 
 
@@ -44,7 +44,7 @@ def _sender_key(message: ChatMessageSent) -> tuple[str, int, str, str]:
 def get_or_create_person(
     tx: Connection, guild_id: int, platform: str, person: Person, at: datetime
 ) -> int:
-    """The viewer id of whom an event names."""
+    """The viewer id of a person in an event."""
     account = GuildAccount(guild_id, platform, person.user_id)
     return store.set_viewers(tx, [store.seen_as(account, person, at)])[account]
 
@@ -55,13 +55,13 @@ def get_or_create_people(tx: Connection, seen: Sequence[store.Seen]) -> dict[Gui
 
 
 def find_own(work: Work) -> Viewer | None:
-    """The account that represents the actor; None if they have linked none."""
+    """The account that represents the actor; None if they have not linked any."""
     link = store.find_link(work, work.actor)
     return store.get_viewer(work.tx, work.guild_id, link.viewer_id) if link else None
 
 
 def not_shown() -> Refusal:
-    """Others would read the answer."""
+    """The refusal to show somebody hidden in public."""
     return Refusal(
         _("Their name is not shown in public."),
         _("Moderators can see them on the dashboard, and in slash commands with a private reply."),
@@ -71,9 +71,9 @@ def not_shown() -> Refusal:
 def find_asked(
     work: Work, who: str | None, *, is_admin: bool, in_public: bool, remedy: str
 ) -> Viewer | None:
-    """Whom a question is about: one's own account (None if nothing is linked), or for an admin
-    anybody's, of whom an answer in public must be allowed to name them. Raises Refusal, with this
-    remedy if somebody who is no admin asks about others."""
+    """The account that a command is about: one's own (None if nothing is linked), or for admins
+    anybody's. Raises Refusal, also for a public reply about a hidden viewer, and with this remedy
+    if a member asks about others."""
     own = find_own(work)
     if who is None or discord_id_in(who) == work.actor:
         return own

@@ -12,7 +12,7 @@ MAX_RATE = 100_000
 
 
 class RaffleSettings(GuildSettings, feature="raffle"):
-    """What an admin can set."""
+    """Settings of a server."""
 
     enabled: bool = switch(
         "Whether a raffle opens automatically each month, from the 1st to the 1st in the server's "

@@ -28,7 +28,7 @@ Reason = Literal["reached", "linked", "unlinked", "below", "higher", "ended", "u
 
 
 class RoleSettings(GuildSettings, feature="roles"):
-    """What an admin can set."""
+    """Settings of a server."""
 
     mode: Mode = choice(
         "Whether a viewer keeps every role that is reached (stack) or only the one with the most "

@@ -1,4 +1,4 @@
-"""Channels and roles as values of settings, and what is suggested while somebody types."""
+"""Channels and roles as values of settings, and autocomplete."""
 
 from collections.abc import Iterable, Sequence
 from typing import TypeVar
@@ -28,8 +28,8 @@ Place = TypeVar("Place", bound=discord.Role | discord.abc.GuildChannel | discord
 
 
 def find_value(guild: discord.Guild, declared: Declared, text: str) -> int:
-    """The id that somebody means with `#general`, `@Regular`, an id or a name; 0 for none. Raises
-    Refusal if there is no such thing in this server, or it cannot be used."""
+    """Parse `#general`, `@Regular`, an id or a name into an id; 0 for none. Raises Refusal if it
+    does not exist in this server, or cannot be used."""
     if is_nothing(text):
         return 0
     if declared.of == "channel":
@@ -76,7 +76,7 @@ def _plain(name: str) -> str:
 
 
 def trouble(guild: discord.Guild, declared: Declared, value: int) -> str:
-    """Why a channel or role that was set cannot be used any more; "" when it can."""
+    """Why the configured channel or role can no longer be used; "" if it can."""
     if declared.of == "channel" and value:
         return _trouble_with_channel(guild, value)
     if declared.of == "role" and value:
@@ -101,7 +101,7 @@ def _trouble_with_role(guild: discord.Guild, role_id: int) -> str:
 
 
 def mention(guild: discord.Guild, text: str) -> str:
-    """The mention of what has this id: a role, a channel or else a person; "" where it is none."""
+    """The mention of this id: a role, a channel or else a person; "" if it is not an id."""
     found = parse_id(text)
     if found is None:
         return ""
@@ -128,7 +128,7 @@ def features_like(typed: str, known: Sequence[Declared]) -> Offered:
 
 
 def keys_like(typed: str, known: Sequence[Declared]) -> Offered:
-    """Keys, with what they are for."""
+    """Similar keys, with their help."""
     keys = (
         near_keys(typed, known, MAX_SUGGESTIONS) if typed else [declared.key for declared in known]
     )
@@ -137,7 +137,7 @@ def keys_like(typed: str, known: Sequence[Declared]) -> Offered:
 
 
 def values_like(interaction: discord.Interaction, typed: str, known: Sequence[Declared]) -> Offered:
-    """Values that fit the key which was chosen before."""
+    """Values for the key that was chosen before."""
     guild = interaction.guild
     try:
         declared = get_declared(str(interaction.namespace["key"] or ""), known)

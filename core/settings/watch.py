@@ -1,4 +1,4 @@
-"""Watches the channels that settings name, roles, and the bot's own permissions."""
+"""Watches the channels in settings, roles, and the bot's own permissions."""
 
 import asyncio
 from collections.abc import Sequence
@@ -18,16 +18,16 @@ from core.settings import actions
 from core.settings.rules import Declared
 
 DEBOUNCE_SECONDS = 0.3
-"""Moving one role changes all above it: such a burst of changes is handled once."""
+"""Moving a role changes all above it; such a burst of changes is handled once."""
 
 RETRY_SECONDS = 60
-"""How often everything is checked, whatever was missed."""
+"""How often everything is checked, in case events were missed."""
 
 _log = structlog.get_logger(__name__)
 
 
 class Watch(commands.Cog):
-    """Checks the channels that are set whenever something about them may have changed."""
+    """Checks configured channels whenever something about them may have changed."""
 
     def __init__(self, services: Services, known: Sequence[Declared]) -> None:
         self._services = services
@@ -47,7 +47,7 @@ class Watch(commands.Cog):
     @commands.Cog.listener("on_guild_available")
     @commands.Cog.listener("on_guild_join")
     async def meet(self, guild: discord.Guild) -> None:
-        """The bot knows this server from now on."""
+        """Called once the bot knows this server."""
         self._guilds[guild.id] = guild
         self._check_soon(guild.id)
 
@@ -120,7 +120,7 @@ def _publish_roles_changed(work: Work) -> None:
 
 
 def observe(guild: discord.Guild, channel_ids: Sequence[int]) -> actions.Seen:
-    """What keeps the bot from posting in these channels, as far as it can see."""
+    """Problems that keep the bot from posting in these channels."""
     seen: dict[int, tuple[TroubleReason, Sequence[str]] | None] = {}
     for channel_id in channel_ids:
         channel = guild.get_channel_or_thread(channel_id)

@@ -24,7 +24,7 @@ LIST_LASTS = timedelta(hours=1)
 
 
 class TierSettings(GuildSettings, feature="tiers"):
-    """What an admin can set."""
+    """Settings of a server."""
 
     lifetime_hours: int = number(
         "How long a subscription counts after it was last reported; 840 is a month and a few days.",

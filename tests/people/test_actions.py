@@ -1,4 +1,4 @@
-"""Meeting viewers and finding them again."""
+"""Storing and finding viewers."""
 
 from datetime import UTC, datetime, timedelta
 

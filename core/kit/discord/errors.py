@@ -1,5 +1,5 @@
-"""What goes wrong at Discord, and what members read about it: a missing permission is named, an
-outage is an outage, and a bug is logged with a code."""
+"""Errors of Discord as messages to members: missing permissions are named, outages are reported as
+such, and bugs are logged with a code."""
 
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -32,7 +32,7 @@ INTERACTION_EXPIRED = 10062
 
 
 MISSING_ACCESS = 50001
-"""Discord's code where the bot does not even see the channel."""
+"""Discord's error code for a channel that the bot cannot see."""
 
 _NEEDED: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("PUT", r"/messages/\d+/reactions/", ("add_reactions", "read_message_history")),
@@ -44,11 +44,12 @@ _NEEDED: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("PUT|DELETE|PATCH", r"/guilds/\d+/members/\d+", ("manage_roles",)),
     ("GET|PUT|DELETE", r"/guilds/\d+/bans", ("ban_members",)),
 )
-"""Method and path of a call -> what it needs: Discord's answer does not say."""
+"""Method and path of a call -> the permissions it needs, because Discord's response does not
+say."""
 
 
 def gone() -> Refusal:
-    """A button of an old post belongs to nothing any more."""
+    """The refusal for a button whose subject no longer exists."""
     return Refusal(
         _("This button is out of date."),
         _("What it was for no longer exists. Run the command again."),
@@ -68,8 +69,8 @@ def _outage_of(error: BaseException) -> Outage | None:
 
 
 def _lacking(error: discord.Forbidden, guild: discord.Guild | None) -> tuple[str, ...]:
-    """The permissions that the bot needed for what Discord refused, those it has left out; empty
-    where they are not known."""
+    """The permissions that the bot was missing when Discord refused; empty if they are not
+    known."""
     method = str(getattr(error.response, "method", ""))
     path = str(getattr(error.response, "url", "")).split("?")[0]
     needed: tuple[str, ...] = ()
@@ -193,7 +194,7 @@ def unwrapped(error: BaseException) -> BaseException:
 
 
 def _declined(ctx: commands.Context[Any], error: BaseException) -> BaseException:
-    """A Refusal for what discord.py declined; other errors unchanged."""
+    """discord.py's checks as a Refusal; other errors unchanged."""
     match error:
         case commands.CommandOnCooldown():
             again = discord.utils.utcnow().timestamp() + error.retry_after

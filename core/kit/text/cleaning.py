@@ -10,7 +10,8 @@ from collections.abc import Callable
 from typing import Any
 
 MAX_MARKS = 3
-"""Combining marks on one letter; no language needs more, except for liturgical texts."""
+"""Maximum number of combining marks on a letter; no language needs more, except in liturgical
+texts."""
 
 _EMOJI = (
     "[\u00a9\u00ae\u203c\u2049\u2122\u2139\u2194-\u21aa\u231a-\u2328\u23cf\u23e9-\u23fa\u24c2"
@@ -43,7 +44,7 @@ _BREAKS = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
 
 
 def clean(text: str) -> str:
-    """On one line, without what cannot be seen, and without repeated spaces."""
+    """On one line, without invisible characters and repeated spaces."""
     if text.isascii() and text.isprintable():
         return " ".join(text.split())
     return " ".join(part for part in re.split("[ \t\n]+", clean_lines(text)) if part)
@@ -64,7 +65,7 @@ def _plain_space(found: re.Match[str]) -> str:
 
 
 def _without_floods(text: str) -> str:
-    """Cut what is piled up on a letter, or on none."""
+    """Limit combining marks on a letter."""
     if text.isascii():
         return text
     kept: list[str] = []

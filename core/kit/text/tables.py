@@ -1,4 +1,4 @@
-"""Lists that people paste or upload: CSV in any of its forms, Excel's `.xlsx`, and JSON.
+"""Lists that people paste or upload: all kinds of CSV, Excel's `.xlsx`, and JSON.
 
 A column is recognised by its heading, in the languages and the exports of other bots that we know;
 without headings by what it holds, where that is certain.
@@ -87,7 +87,7 @@ class Table(NamedTuple):
 
 
 class ColumnsUnclear(Refusal):
-    """It is not certain which columns are meant.
+    """The columns are ambiguous.
 
     Attributes:
         table: with the columns that are certain.
@@ -158,7 +158,7 @@ def _unreadable() -> Refusal:
 def _sheet(content: bytes) -> str:
     """The sheet that is called like a list, else the first with a heading that is known, else the
     first with anything."""
-    from openpyxl import load_workbook  # it takes a while, and few need it
+    from openpyxl import load_workbook  # slow to import, and rarely needed
 
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as packed:
@@ -181,7 +181,7 @@ def _sheet(content: bytes) -> str:
             book.close()
     except Refusal:
         raise
-    except Exception as error:  # whatever a broken archive or another format makes it raise
+    except Exception as error:  # a broken archive or another format can raise anything
         raise _unreadable() from error
     filled = [sheet for sheet in sheets if any(any(row) for row in sheet)]
     known = [sheet for sheet in filled if any(_key(cell) in VIEWER.headings for cell in sheet[0])]

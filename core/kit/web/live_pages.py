@@ -27,7 +27,7 @@ MAX_PER_OVERLAY = 20
 """Streams that begin with the same overlay, of browsers without a login."""
 
 MAX_WRONG = 5
-"""Addresses of one stream that lead nowhere; the rest is not looked up."""
+"""Maximum number of wrong addresses in a stream; more are not looked up."""
 
 NO_GUILD = 0
 
@@ -38,7 +38,7 @@ _EXTENSION = "live_topics"
 
 
 def offer_topics(state: BlueprintSetupState, start: str, topic_of: TopicOf) -> None:
-    """Let pages follow addresses that begin so."""
+    """Let pages follow addresses with this prefix."""
     state.app.extensions.setdefault(_EXTENSION, {})[start] = topic_of
 
 
@@ -71,13 +71,13 @@ def _follow(streams: LiveStreams) -> Response:
             break
     mark = next((topic.mark for topic in topics if topic.mark), "")
     mine, maximum = (session[TOKEN], None) if TOKEN in session else (mark, MAX_PER_OVERLAY)
-    # Whoever may follow nothing holds no thread.
+    # Clients that may follow nothing get no thread.
     once = "once" in request.args or wrong == len(topics)
     return streams.follow(topics, hash_of(mine), maximum=maximum, once=once)
 
 
 def _topic(address: str, since: str) -> Topic:
-    """What may be followed; else a topic that says so at once."""
+    """The topic; or one that ends at once if it must not be followed."""
     try:
         found, why = _open(address), GONE
     except (Outage, RateLimited):

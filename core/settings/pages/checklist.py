@@ -1,4 +1,4 @@
-"""What the server itself needs: the bot's permissions, and a channel for alerts."""
+"""Setup steps of the server itself: the bot's permissions, and a channel for alerts."""
 
 from core.guilds.actions import setting
 from core.guilds.channels import describe_trouble, find_trouble
