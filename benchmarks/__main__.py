@@ -139,7 +139,7 @@ def _attempt(
 
 
 def table(results: Results) -> Table:
-    """The figures as people read them."""
+    """The figures as a table."""
     made = Table(title="Regulars: figures of this run", title_justify="left")
     for name, justify in (("figure", "left"), ("value", "right"), ("unit", "left")):
         made.add_column(name, justify=justify)  # type: ignore[arg-type]
@@ -165,13 +165,13 @@ def _with_unnamed(results: Results) -> list[Figure]:
 
 
 def written(value: float) -> str:
-    """Three digits that count, and no more."""
+    """Three significant digits."""
     return f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:.3g}"
 
 
 def main() -> int:
     options = arguments()
-    # The table is what is to be seen here.
+    # The table is the output here.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     names = [options.only] if options.only else list(BENCHMARKS)
     try:

@@ -88,7 +88,7 @@ def run(environment: Environment) -> Results:
             with streams(server.url, cookies):
                 with_streams.append(send_all(webhooks, next(files)))
         check_honest(database, [*alone, *with_board, *with_streams])
-    pairs = list(zip(alone, with_board, with_streams, strict=True))[1:]  # the first warms up
+    pairs = list(zip(alone, with_board, with_streams, strict=True))[1:]  # the first round warms up
     return {
         "leaderboard_asked_per_s": median(asked[1:]),
         "ingest_beside_leaderboard_ratio": median(

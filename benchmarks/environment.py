@@ -1,4 +1,4 @@
-"""What every benchmark stands on: one PostgreSQL server, durable as it is by default."""
+"""The environment of all benchmarks: one PostgreSQL server with its default durability."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,7 +24,7 @@ _DURABLE = ("fsync", "synchronous_commit", "full_page_writes")
 
 @dataclass(frozen=True)
 class Environment:
-    """Where a run works.
+    """The environment of a run.
 
     Attributes:
         folder: for logs and prepared requests.

@@ -91,7 +91,7 @@ def _receive(environment: Environment) -> Results:
             twitch.append(send_all(server.url + PATH, twitch_file))
         ingest.check_honest(database, kick)
         ingest.check_honest(database, twitch, "twitch.webhook")
-    turns = list(zip(kick, twitch, strict=True))[1:]  # the first warms up
+    turns = list(zip(kick, twitch, strict=True))[1:]  # the first round warms up
     return {
         "eventsub_per_s": median(theirs.per_s for _kick, theirs in turns),
         "eventsub_to_kick_ratio": median(theirs.per_s / ours.per_s for ours, theirs in turns),

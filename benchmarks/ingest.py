@@ -44,7 +44,7 @@ def run(environment: Environment) -> Results:
         until(lambda: product.health()[0], "the product's web server")
         taken = [_measure_once((plain, ours, product), file) for file in files]
         check_honest(database, [turn.product for turn in taken])
-    return _results(taken[1:])  # the first warms up
+    return _results(taken[1:])  # the first round warms up
 
 
 def prepare_rounds(environment: Environment, rounds: int, each: int) -> list[Path]:
@@ -92,7 +92,7 @@ def run_server(
 
 
 class Measurement(NamedTuple):
-    """What each server made of the same requests."""
+    """The results of both servers for the same requests."""
 
     plain: Round
     bare: Round

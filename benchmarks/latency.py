@@ -133,7 +133,7 @@ def _product(environment: Environment, port: int, settings: dict[str, str]) -> I
 
 
 class Run:
-    """Sends everything at its time, whatever the answers do.
+    """Sends everything at its time, regardless of the responses.
 
     Attributes:
         sent_at_ms: number of the call -> when it was sent, in ms since 1970.
@@ -183,7 +183,7 @@ async def _at(times: list[float], work: list[Coroutine[None, None, None]]) -> No
 
 
 def _peak_rss_mb(product: Product) -> float:
-    """The most that the one worker process ever held (Linux; elsewhere what it holds now)."""
+    """The peak memory of the worker process (Linux; elsewhere the current memory)."""
     worker = product.children()[0]
     with suppress(FileNotFoundError):
         for line in Path(f"/proc/{worker.pid}/status").read_text().splitlines():

@@ -64,7 +64,7 @@ def run(environment: Environment) -> Results:
         check_honest(database, [*alone, *beside])
     if not times:
         raise CannotRun("No overlay has shown a change.")
-    pairs = list(zip(alone, beside, strict=True))[1:]  # the first warms up
+    pairs = list(zip(alone, beside, strict=True))[1:]  # the first round warms up
     return {
         "overlay_p50_ms": median(times),
         "overlay_p99_ms": quantiles(times, n=100)[98],

@@ -24,7 +24,7 @@ def services(database: Database) -> Services:
 
 
 class Work:
-    """Timed work that fails when told to, and counts."""
+    """A task that counts its runs and fails on demand."""
 
     def __init__(self, name: str = "feature.work", every: float = 3600) -> None:
         self.task = Task(name, lambda _settings: every, self.run)

@@ -1,4 +1,5 @@
-"""Changes of members' roles: in order, harmless to repeat, and told to the feature that asked."""
+"""Changes of members' roles: in order, idempotent, and reported to the feature that requested
+them."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -92,7 +93,7 @@ async def test_attempted_change_cannot_be_withdrawn(post: Post) -> None:
 
 
 class Requester:
-    """Notes what it is told, and breaks if it is to."""
+    """Records receipts, and fails on demand."""
 
     def __init__(self) -> None:
         self.told: list[tuple[str, Receipt, datetime]] = []

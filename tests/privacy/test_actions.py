@@ -1,4 +1,4 @@
-"""Being told everything, being forgotten, and coming back."""
+"""Exporting all data, deleting it, and coming back."""
 
 import json
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Being forgotten while the stream goes on: whatever comes together, nobody becomes two."""
+"""Deleting data during a stream: concurrent events never create a second viewer."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor

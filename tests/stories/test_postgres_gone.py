@@ -1,4 +1,4 @@
-"""PostgreSQL is the truth: without it nothing is taken in or promised, and all comes back."""
+"""PostgreSQL outages: nothing is accepted or promised without it, and everything recovers."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor

@@ -126,7 +126,7 @@ class LinkingSite:
             "SELECT target, payload FROM outbox_messages WHERE kind = :kind ORDER BY id", kind=kind
         )
 
-    def told(self) -> list[tuple[str, int]]:
+    def published_events(self) -> list[tuple[str, int]]:
         """The events that the other features will hear: which, and whose."""
         return self.rows(
             "SELECT kind, (body->>'discord_id')::bigint FROM inbox_deliveries"

@@ -66,7 +66,7 @@ def test_account_is_linked_and_member_notified(linking_site: LinkingSite) -> Non
     assert (link.platform, link.viewer_name, link.discord_id) == ("kick", "MadCats", MIA)
     [(user_id,)] = linking_site.rows("SELECT platform_user_id FROM people_viewers")
     assert user_id == 4_100_003
-    assert linking_site.told() == [("AccountLinked", MIA)]
+    assert linking_site.published_events() == [("AccountLinked", MIA)]
     assert linking_site.direct_messages("people.linked") == [
         (
             {"user_id": MIA, "if_possible": True},
@@ -387,7 +387,7 @@ def test_link_can_be_followed_in_a_second_browser(linking_site: LinkingSite) -> 
     assert linking_site.find() is None
     assert computer.open(from_computer).status_code == 200
     assert phone.open(from_phone).status_code == 400
-    assert linking_site.told() == [("AccountLinked", MIA)]
+    assert linking_site.published_events() == [("AccountLinked", MIA)]
 
 
 def test_departure_before_expiry_can_return_after_it(linking_site: LinkingSite) -> None:
@@ -406,8 +406,10 @@ def test_departure_before_expiry_can_return_after_it(linking_site: LinkingSite) 
 def test_every_failure_is_logged_once(linking_site: LinkingSite) -> None:
     with capture_logs() as lines:
         _replayed(linking_site)
-    told = [line for line in lines if line["event"] == "Link changed, or linking failed"]
-    assert [(line["kind"], line["reason"], line["member"]) for line in told] == [
+    published_events = [
+        line for line in lines if line["event"] == "Link changed, or linking failed"
+    ]
+    assert [(line["kind"], line["reason"], line["member"]) for line in published_events] == [
         ("failed", "denied", MIA)
     ]
 
@@ -460,7 +462,7 @@ def test_account_linked_to_another_member_is_rejected_without_naming_them(
     assert "Sam" not in said
     assert linking_site.find(MIA) is None
     assert linking_site.outcomes() == ["linked", "account_taken"]
-    assert linking_site.told() == [("AccountLinked", SAM)]
+    assert linking_site.published_events() == [("AccountLinked", SAM)]
 
 
 def test_second_account_of_a_member_is_rejected(linking_site: LinkingSite) -> None:
@@ -479,4 +481,4 @@ def test_linking_the_same_accounts_again_is_no_conflict(linking_site: LinkingSit
     first = linking_site.link()
     assert browser.open(back).status_code == 200
     assert linking_site.find() == first
-    assert linking_site.told() == [("AccountLinked", MIA)]
+    assert linking_site.published_events() == [("AccountLinked", MIA)]

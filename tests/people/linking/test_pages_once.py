@@ -63,7 +63,7 @@ def test_of_many_simultaneous_departures_one_can_return(linking_site: LinkingSit
 def test_simultaneous_return_and_departure_use_the_link_once(
     linking_site: LinkingSite, round_: int
 ) -> None:
-    """Whichever comes first: never do both departures count."""
+    """Whichever comes first: the link is never used twice."""
     token = urlsplit(linking_site.ask()).path.rsplit("/", 1)[1]
     link = FLOWS["kick"].links.read(linking_site.services.settings, token, linking_site.clock())
     first, barrier = FLOWS["kick"].redirect_to_provider(linking_site.services, link)[1], Barrier(2)

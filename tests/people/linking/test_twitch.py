@@ -45,9 +45,14 @@ def test_both_accounts_of_a_member_are_one_person(
     with linking_site.services.database.begin() as tx:
         theirs = people.list_accounts_of(tx, GUILD, link.viewer_id)
     assert {their.viewer_id for their in theirs} == {kick.viewer_id, link.viewer_id}
-    assert [kind for kind, _who in linking_site.told()] == ["AccountLinked", "AccountLinked"]
-    told = [payload["platform"] for _to, payload in linking_site.direct_messages("people.linked")]
-    assert told == ["kick", "twitch"]
+    assert [kind for kind, _who in linking_site.published_events()] == [
+        "AccountLinked",
+        "AccountLinked",
+    ]
+    published_events = [
+        payload["platform"] for _to, payload in linking_site.direct_messages("people.linked")
+    ]
+    assert published_events == ["kick", "twitch"]
 
 
 def test_twitch_account_is_linked_without_one_on_kick(

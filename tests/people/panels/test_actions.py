@@ -1,4 +1,4 @@
-"""Panels in the database: one a channel, what becomes of them, and who is told."""
+"""Panels in the database: one per channel, their states, and notifications."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -68,7 +68,7 @@ def other(tx: Connection, other_guild_id: int) -> Guild:
     return Guild(tx, other_guild_id)
 
 
-def told(tx: Connection, guild_id: int) -> list[str]:
+def notified(tx: Connection, guild_id: int) -> list[str]:
     found = tx.execute(
         select(messages.c.payload)
         .where(messages.c.guild_id == guild_id, messages.c.kind == linklog.PANEL_KIND)
@@ -115,7 +115,7 @@ def test_deleted_panel_is_reported_once(tx: Connection, guild: Guild, other: Gui
     other.do(actions.record_gone, {1})
     for _time in range(2):
         guild.do(actions.record_gone, {1, 2, 3})
-    assert told(tx, guild.id) == ["posted", "gone"]
+    assert notified(tx, guild.id) == ["posted", "gone"]
     parts = actions.check_health(tx, NOON)
     assert [(part.guild_id, part.state) for part in parts] == [(guild.id, "warn")]
     assert "/setup_link_panel" in parts[0].reason
@@ -135,7 +135,7 @@ def test_panel_deletion_noticed_simultaneously_is_reported_once(
             Guild(tx, guild_id).put(1)
         list(crowd.map(notice, range(16)))
         with database.begin() as tx:
-            assert told(tx, guild_id) == ["posted", "gone"]
+            assert notified(tx, guild_id) == ["posted", "gone"]
 
 
 def test_panel_withdrawn_by_us_is_not_reported_as_deleted(tx: Connection, guild: Guild) -> None:
@@ -144,7 +144,7 @@ def test_panel_withdrawn_by_us_is_not_reported_as_deleted(tx: Connection, guild:
     guild.do(actions.withdraw_panel, 10)
     guild.do(actions.record_gone, {1})
     assert guild.states() == {}
-    assert told(tx, guild.id) == ["posted", "withdrawn"]
+    assert notified(tx, guild.id) == ["posted", "withdrawn"]
     assert actions.check_health(tx, NOON) == []
 
 
