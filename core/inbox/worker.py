@@ -200,15 +200,15 @@ class Worker:
         size = self._sizes.get(lane, self._first_size)
         waiting = store.list_waiting(tx, lane, size)
         batch: list[Delivery] = []
-        told: list[tuple[Event, int]] = []
+        arrived: list[tuple[Event, int]] = []
         for each in waiting:
             if batch and self._timer() - began > BATCH_SECONDS / 2:
                 break
-            told += [(self._by_our_clock(event), each.id) for event in translate(tx, each)]
+            arrived += [(self._by_our_clock(event), each.id) for event in translate(tx, each)]
             batch.append(each)
         until = began + MAX_SECONDS if len(batch) > 1 else float("inf")
         with handled_at(tx, self._clock()):
-            handle_all(tx, self._deduplicate(tx, told), partial(self._check_time, until))
+            handle_all(tx, self._deduplicate(tx, arrived), partial(self._check_time, until))
         store.set_done(tx, [delivery.id for delivery in batch], self._clock())
         _handled.inc(len(batch))
         self._resize(lane, len(batch), self._timer() - began, is_last=len(waiting) < size)
@@ -243,13 +243,13 @@ class Worker:
         at = event.at + ahead if abs(ahead) > UNSURE_CLOCK else event.at
         return replace(event, at=min(at, now))
 
-    def _deduplicate(self, tx: Connection, told: Sequence[tuple[Event, int]]) -> list[Event]:
+    def _deduplicate(self, tx: Connection, arrived: Sequence[tuple[Event, int]]) -> list[Event]:
         """The events that were not handled before, in order."""
-        news = store.add_events(tx, told)
-        kinds = (type(event).__name__ for event, _delivery in told)
+        news = store.add_events(tx, arrived)
+        kinds = (type(event).__name__ for event, _delivery in arrived)
         for (kind, new), count in Counted(zip(kinds, news, strict=True)).items():
             _events.labels(kind, "new" if new else "known").inc(count)
-        return [event for (event, _delivery), new in zip(told, news, strict=True) if new]
+        return [event for (event, _delivery), new in zip(arrived, news, strict=True) if new]
 
     def _translate(self, tx: Connection, delivery: Delivery) -> list[Event]:
         return self._translators[delivery.source](tx, delivery)

@@ -186,12 +186,14 @@ class TaskRunner:
         with self._condition:
             if self._trouble:
                 return [HealthItem("Tasks", "warn", self._trouble)]
-            told = {
+            troubles = {
                 scheduled.task.name: scheduled.trouble or scheduled.lateness(now)
                 for scheduled in self._tasks
             }
             leads, newest = self._leads, self._newest
-        bad = [HealthItem(f"Task {name}", "warn", why) for name, why in sorted(told.items()) if why]
+        bad = [
+            HealthItem(f"Task {name}", "warn", why) for name, why in sorted(troubles.items()) if why
+        ]
         if not leads:
             return bad
         reason = f"{len(told) - len(bad)} running on time."
