@@ -32,7 +32,7 @@ from core.kit.discord.ui import (
 from core.kit.services import Services
 
 SHOWN = 10
-"""Deliveries of the webhook log."""
+"""Deliveries shown by /webhooklog."""
 
 Context = commands.Context[commands.Bot]
 
@@ -61,14 +61,14 @@ class KickChecks(commands.Cog):
 
     @server_command("say", for_admins=True, rest_is_raw=True)
     @commands.cooldown(10, 60, commands.BucketType.guild)
-    @app_commands.describe(line="What to say in Kick's chat, at most 500 characters")
+    @app_commands.describe(line="Message for Kick chat, at most 500 characters")
     async def say(self, ctx: Context, *, line: str) -> None:
-        """Say a line in the streamer's Kick chat, as the bot."""
+        """Send a message to the streamer's Kick chat as the bot."""
         await say(ctx, CHAT, line)
 
     @server_command("webhooklog", for_admins=True)
     async def webhooklog(self, ctx: Context) -> None:
-        """Show Kick's last deliveries for this server, and what became of them."""
+        """Show the latest webhook deliveries from Kick and their results."""
         await answer(ctx, messages.webhook_log(*await run_action(ctx, _read_log)))
 
 
@@ -100,19 +100,19 @@ class KickAccounts(commands.Cog):
     @server_command("sync_kick", for_admins=True)
     @commands.cooldown(3, 60, commands.BucketType.guild)
     async def sync_kick(self, ctx: Context) -> None:
-        """Look up the channel's name, broadcaster id and chatroom id at Kick again."""
+        """Refresh the channel's name, broadcaster ID and chatroom ID from Kick."""
         found = await asyncio.to_thread(channels.sync, self._services, guild_id_of(ctx))
         await answer(ctx, messages.synced(found))
 
     @server_command("set_chatroom", for_admins=True)
     @app_commands.describe(
-        chatroom_id="The chatroom's number on Kick; 0 forgets it",
-        channel_id="The channel's number on Kick's website, for Kicks; 0 forgets it",
+        chatroom_id="Kick chatroom ID; 0 clears it",
+        channel_id="Channel ID from Kick's website, needed for Kicks; 0 clears it",
     )
     async def set_chatroom(
         self, ctx: Context, chatroom_id: int, channel_id: int | None = None
     ) -> None:
-        """Set the chatroom id by hand (only if /sync_kick cannot read it)."""
+        """Set the chatroom ID by hand (only if /sync_kick cannot read it)."""
         typed = await asyncio.to_thread(
             channels.type_numbers,
             self._services,
@@ -124,9 +124,11 @@ class KickAccounts(commands.Cog):
         await answer(ctx, messages.numbers(typed))
 
     @server_command("kick_primary", for_admins=True)
-    @app_commands.describe(server="Name or id of the server to hand over to; this server if empty")
+    @app_commands.describe(
+        server="Name or ID of the server that should answer; default: this server"
+    )
     async def kick_primary(self, ctx: Context, *, server: str | None = None) -> None:
-        """Choose which of several servers that follow the channel answers in its Kick chat."""
+        """Choose which server answers in Kick chat if several follow the channel."""
         if server is not None:
             result = await run_action(ctx, primary.hand_over, server)
         else:

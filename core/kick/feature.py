@@ -76,8 +76,8 @@ FEATURE = Feature(
             if before
             else _("chose the Kick channel {after}")
         ),
-        "kick.chatroom": N_("set the chatroom id to {after} (was {before})"),
-        "kick.site_channel": N_("set the channel id of the website to {after} (was {before})"),
+        "kick.chatroom": N_("set the chatroom ID to {after} (was {before})"),
+        "kick.site_channel": N_("set the website channel ID to {after} (was {before})"),
         "kick.connect": N_("connected the Kick account {target}"),
         "kick.disconnect": N_("disconnected the Kick account {target}"),
         "kick.primary": N_(

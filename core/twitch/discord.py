@@ -66,9 +66,9 @@ class Twitch(commands.Cog):
 
     @server_command("say_twitch", for_admins=True, rest_is_raw=True)
     @commands.cooldown(10, 60, commands.BucketType.guild)
-    @app_commands.describe(line="What to say in Twitch's chat, at most 500 characters")
+    @app_commands.describe(line="Message for Twitch chat, at most 500 characters")
     async def say_twitch(self, ctx: Context, *, line: str) -> None:
-        """Say a line in the streamer's Twitch chat, as the bot."""
+        """Send a message to the streamer's Twitch chat as the bot."""
         await say(ctx, CHAT, line)
 
 

@@ -1,4 +1,4 @@
-"""The connection with Twitch on the dashboard: accounts, every check, and the listener."""
+"""The connection with Twitch on the dashboard: accounts, checks, and the listener."""
 
 from flask import Response
 
@@ -36,7 +36,7 @@ def connection(page: Page) -> str:
     def load(work: Work) -> dict[str, object]:
         lines = health.examine(work, page.services)
         return {
-            "lines": [one for one in lines if one.name not in KINDS],
+            "lines": [line for line in lines if line.name not in KINDS],
             "events": [line for line in lines if line.name in KINDS],
             "channel": actions.find_channel(work),
             "held": leaving.describe(work),
@@ -76,7 +76,7 @@ def restart(page: Page) -> Response:
         note_change(work.tx, work.guild_id, "twitch")
 
     page.run(note)
-    return page.done(_("The listener starts again. In a few seconds this page shows how it went."))
+    return page.done(_("Restarting the listener. This page shows the result in a few seconds."))
 
 
 add_chat_test(PAGES, CHAT, shows=connection)
@@ -88,7 +88,7 @@ def setup(page: Page) -> list[SetupStep]:
     if settings.twitch_client_id is None:
         return []
 
-    url, hint = page.url_of(PAGES, connection), _("If you stream on Twitch as well.")
+    url, hint = page.url_of(PAGES, connection), _("Only if you also stream on Twitch.")
     step = account_step(page, actions.ACCOUNTS["streamer"], f"{url}#streamer-title", 50, hint)
     steps = [step]
     if not step.optional:

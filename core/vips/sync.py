@@ -19,7 +19,7 @@ from core.kit.runtime.wire import NoAnswer
 from core.kit.tasks import slices
 from core.twitch.accounts import actions as accounts
 from core.twitch.bodies import MANAGE_REDEMPTIONS
-from core.twitch.client import MAX_IN_A_QUESTION
+from core.twitch.client import MAX_IDS_PER_REQUEST
 from core.twitch.wire import TwitchRejected
 from core.vips import (
     actions,
@@ -229,7 +229,7 @@ class GuildSync(TwitchCalls):
 
         by_account = self._in_work(accounts)
         found: set[int] = set()
-        for some in slices(list(by_account), MAX_IN_A_QUESTION):
+        for some in slices(list(by_account), MAX_IDS_PER_REQUEST):
             found |= self._ask(self._list_subscribers, some)
         return {viewer_id for user_id, viewer_id in by_account.items() if user_id in found}
 
@@ -347,7 +347,7 @@ class GuildSync(TwitchCalls):
         """Those of these accounts who moderate; none if Twitch does not say, as only what is said
         about the end of a VIP depends on it."""
         found: set[int] = set()
-        for some in slices(user_ids, MAX_IN_A_QUESTION):
+        for some in slices(user_ids, MAX_IDS_PER_REQUEST):
             with suppress(TwitchRejected, Outage):
                 listed = self._ask(self._client.list_moderators, some)
                 found |= {one.user_id for one in listed}

@@ -18,7 +18,7 @@ from core.outbox.actions import ANSWER_EXPIRES, BULK_EXPIRES
 from core.outbox.chat import SECONDS_BETWEEN_LINES, SHARE_FOR_ANSWERS
 from core.outbox.sender import UNSURE_SECONDS
 from core.people.chats import EXPIRES
-from core.twitch.chat.transport import COMES_BACK
+from core.twitch.chat.transport import MAX_ECHO_DELAY
 from core.vips.rules import SWEEP_EVERY
 from tests.conventions.posting import posted_kinds
 from tests.conventions.test_documentation import ROOT
@@ -55,7 +55,7 @@ NUMBERS = (
     f"an answer after {ANSWER_EXPIRES.seconds // 60} minutes",
     f"a confirmation after {BULK_EXPIRES.seconds // 60} minute",
     f"on Kick after {UNSURE_SECONDS:.0f} seconds",
-    f"on Twitch after {COMES_BACK.seconds} seconds",
+    f"on Twitch after {MAX_ECHO_DELAY.seconds} seconds",
 )
 """Phrases with a number of the code."""
 

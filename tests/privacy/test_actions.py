@@ -57,7 +57,7 @@ def test_export_is_a_readable_file_with_everything(tx: Connection, guild_id: int
     assert told["watchtime_adjustments"][0]["reason"] == "x"
     assert [row["scope"] for row in told["people_exclusions"]] == ["slot_calls", "watchtime"]
     assert told["people_exclusions"][0]["excluded_at"]
-    assert told["what_kick_told"][0]["content"] == "my secret"
+    assert told["received_from_kick"][0]["content"] == "my secret"
     assert told["messages_to_you"][0]["content"] == {"account": NAME}
     assert told["gifts_and_subscriptions_seen"]
     assert told["not_handled_yet"]

@@ -264,8 +264,8 @@ def _count_sent(stage: Stage, platform: str) -> int:
 
 
 def wait_settled(stage: Stage, timeout: float = PATIENCE) -> None:
-    """Until nothing waits to be verified, handled or sent, and what is watched by now is credited.
-    A stream that goes on is never credited to its end: every look adds to it."""
+    """Until nothing waits to be verified, handled or sent, and what is watched by now is
+    credited. A stream that goes on is never credited to its end: every look adds to it."""
     waiting = (
         "SELECT (SELECT count(*) FROM inbox_deliveries WHERE state = 'waiting')"
         " + (SELECT count(*) FROM outbox_messages WHERE state IN ('waiting', 'sending'))"

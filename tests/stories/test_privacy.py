@@ -79,7 +79,7 @@ def test_mydata_is_sent_by_dm(stage: Stage) -> None:
     message = stage.discord.wait_for("dm:mia", lambda m: bool(m["attachments"]))
     sent = file_in(message)
     assert sent["linked_accounts"][0]["user_id_there"] == MIA_ON_KICK
-    assert any(event.get("content") == "hello from mia" for event in sent["what_kick_told"])
+    assert any(event.get("content") == "hello from mia" for event in sent["received_from_kick"])
 
 
 def test_mydata_with_closed_dms_is_sent_privately(stage: Stage) -> None:

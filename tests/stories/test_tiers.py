@@ -1,5 +1,5 @@
 """A heist with subscribers of all kinds, two StreamElements widgets and an editor open, a reload
-and a kill of the product in between, while Twitch's list of subscribers does not answer; then what
+and a kill of the product in between, while Twitch's subscriber list does not answer; then what
 was missed while the product was down is read from that list.
 
 The test cases of the original widget's guide are the first three members of the crew.
@@ -179,10 +179,10 @@ def test_what_was_missed_is_read_from_twitchs_list(stage: Stage) -> None:
     knows(stage, "Founder", "list", "none")
     shown = stage.asked("nora", "!tier No_Sub")
     assert shown["title"] == r"⭐ No\_Sub: Tier 3"
-    assert "Twitch's list of subscribers" in shown["description"]
+    assert "Twitch's subscriber list" in shown["description"]
     shown = stage.asked("nora", "!tier Founder")
     assert "No subscription" in shown["title"]
-    assert "there is something newer" in shown["description"]
+    assert "there is a newer one" in shown["description"]
 
 
 def test_troubleshooting_of_the_documentation(stage: Stage) -> None:
@@ -198,7 +198,7 @@ def test_troubleshooting_of_the_documentation(stage: Stage) -> None:
     assert "Subscriber" in stage.asked("tomas", "!tier kick:lil_bean")["title"]
     # Wrong tier: the command names each source, and why the right one is not used.
     shown = stage.asked("tomas", "!tier Gifted")["description"]
-    assert "Tier 3 by the StreamElements widget" in shown
+    assert "Tier 3 from the StreamElements widget" in shown
     # No tier just after subscribing: the event is lost, but Twitch's list knows.
     twitch.do("idle")
     twitch.fault(event__drop=1)

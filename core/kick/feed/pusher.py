@@ -28,8 +28,8 @@ from core.kick.feed.session import FrameHandler, Session, Timing
 
 WATCH_SECONDS = 0.5
 JOIN_SECONDS = 2.0
-RETIRED = range(4000, 4100)
-"""Pusher's codes for "not again in this way", such as 4001: the app key does not exist."""
+FATAL_CODES = range(4000, 4100)
+"""Pusher's codes for "do not retry unchanged", such as 4001: the app key does not exist."""
 
 
 class PusherSession(Session):
@@ -68,7 +68,7 @@ class PusherSession(Session):
     async def _close(self) -> None:
         if self._watchdog is not None:
             self._watchdog.cancel()
-        await asyncio.shield(asyncio.to_thread(self._hang_up))
+        await asyncio.shield(asyncio.to_thread(self._disconnect))
 
     async def _watch(self) -> None:
         """End the session when the connection is lost, or when the server does not answer a ping
@@ -103,7 +103,7 @@ class PusherSession(Session):
         # send_event() logs and swallows what goes wrong; the watchdog notices.
         self._connection.send_event(event, data)
 
-    def _hang_up(self) -> None:
+    def _disconnect(self) -> None:
         self._connection.needs_reconnect = False
         socket = self._connection.socket
         if socket is not None:
@@ -132,11 +132,11 @@ class PusherSession(Session):
         code = error.get("code")
         if isinstance(code, int):  # without a code one command failed, and the rest goes on
             reason = f"{error.get('message', '')} ({code})"
-            self._on_loop(self._end, reason, code in RETIRED)
+            self._on_loop(self._end, reason, code in FATAL_CODES)
             self._connection.socket.close()
 
     def _on_loop(self, work: Callable[..., None], *args: object) -> None:
-        with suppress(RuntimeError):  # the loop is closed: nobody listens any more
+        with suppress(RuntimeError):  # the loop is closed: the listener has stopped
             self._loop.call_soon_threadsafe(work, *args)
 
 

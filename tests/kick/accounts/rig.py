@@ -86,7 +86,7 @@ class Browser:
 
 
 @dataclass
-class Office:
+class Installation:
     """Our side.
 
     Attributes:
@@ -147,17 +147,17 @@ class Office:
             "SELECT target, payload FROM outbox_messages WHERE kind = :kind", kind=kind
         )
 
-    def with_settings(self, **values: Any) -> "Office":
+    def with_settings(self, **values: Any) -> "Installation":
         """The same with other settings, as after a restart."""
         changed = self.services.settings.model_copy(update=values)
         services = replace(self.services, settings=changed)
-        return Office(services, self.clock, self.kick, _app(services))
+        return Installation(services, self.clock, self.kick, _app(services))
 
 
-def open_office(
+def open_installation(
     database: Database, pretend: Sandbox, kick: KickDriver, folder: Path, **values: Any
-) -> Office:
-    """An office whose server follows Nora's channel."""
+) -> Installation:
+    """An installation whose server follows Nora's channel."""
     clock = Shifted()
     ours = settings(
         **{name.lower(): value for name, value in pretend.env.items()},
@@ -167,7 +167,7 @@ def open_office(
     )
     services = Services(ours, database, LocalBus(), clock)
     follow(database, GUILD, NORA, "noraplays")
-    return Office(services, clock, kick, _app(services))
+    return Installation(services, clock, kick, _app(services))
 
 
 def _app(services: Services) -> Flask:
@@ -198,9 +198,9 @@ __all__ = [
     "CALLBACK",
     "LINKS",
     "Browser",
-    "Office",
+    "Installation",
     "callback",
-    "open_office",
+    "open_installation",
     "query",
     "words",
 ]

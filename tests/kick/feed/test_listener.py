@@ -316,7 +316,7 @@ def test_wrong_chatroom_is_reported_once(
         until(lambda: ours.found(lambda s: s.chatroom_id == 123))
         ours.told(*(f"line {number}" for number in range(5)))
         ours.clock.forward(minutes=2)
-        until(lambda: "shows nothing of your chat" in state(clean))
+        until(lambda: "does not show your chat" in state(clean))
         with clean.begin() as tx:
             for _ in range(3):
                 report_wrong_chatrooms(tx, ours.clock())
