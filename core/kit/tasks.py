@@ -196,7 +196,7 @@ class TaskRunner:
         ]
         if not leads:
             return bad
-        reason = f"{len(told) - len(bad)} running on time."
+        reason = f"{len(troubles) - len(bad)} running on time."
         if newest is not None:
             reason += f" The last one, {newest[0]}, ended {now - newest[1]:.0f} s ago."
         return [*bad, HealthItem("Tasks", "ok", reason)]
