@@ -208,7 +208,7 @@ ELSEWHERE = {
     "roles.reached": "tests/roles/test_reconcile.py: hidden members get a direct message",
 }
 TO_ASKER = {
-    *("bonus_hunt.guessed", "bonus_hunt.rejected", "bonus_hunt.told"),
+    *("bonus_hunt.guessed", "bonus_hunt.rejected", "bonus_hunt.status"),
     *("heist.not_joined", "heist.not_started", "heist.odds", "heist.ready"),
     *("points.bought", "points.limit", "points.offers", "points.refused", "points.returned"),
     *("raffle.info", "raffle.tickets", "watchtime.reply", "vips.left"),

@@ -252,7 +252,7 @@ def test_more_than_the_most_are_told_to_try_again(
 
 def test_hunt_is_followed_from_start_to_end(site: Site) -> None:
     messages = stream(site, address(site, "hunt"))
-    assert "No bonus hunt yet" in next(messages)
+    assert "No bonus hunts yet" in next(messages)
 
     def then(action: Any, *values: Any, **more: Any) -> str:
         with site.services.work_in(GUILD) as work:

@@ -193,4 +193,4 @@ def test_board_of_hidden_viewers_does_not_say_that_nobody_has_a_ticket(
     with Work(tx, guild_id, actor=MIA, now=NOON) as work:
         set_hidden(work, True)
     board = do(tx, guild_id, AT, load_board, Query(10, 1, ""))
-    assert (board.rows, board.empty) == ([], "Everybody with tickets is hidden.")
+    assert (board.rows, board.empty) == ([], "Everyone with tickets is hidden.")

@@ -170,12 +170,12 @@ def test_page_warns_before_the_end_and_the_draw_without_a_prize(
     assert "No prize" not in words(admin.get(PAGE))
     with site.services.database.begin() as tx:
         set_period(tx, GUILD, 1, prize="")
-    assert "It can't be named after the end." in html.unescape(words(admin.get(PAGE)))
+    assert "It can't be set after the raffle ends." in html.unescape(words(admin.get(PAGE)))
     with site.services.database.begin() as tx:
         now = site.clock()
         dates = {"starts_at": now - timedelta(hours=2), "ends_at": now - timedelta(hours=1)}
         set_period(tx, GUILD, 1, **dates)
-    assert "so the posts about the winners name none" in words(admin.get(PAGE))
+    assert "so winner posts won't mention one" in words(admin.get(PAGE))
 
 
 def _choose_channel(site: Site, admin: Visitor) -> None:
@@ -206,10 +206,10 @@ def test_public_page_shows_prize_and_board(site: Site, admin: Visitor, raffle: P
 def test_what_next_is_only_asked_where_something_can_be_done(
     site: Site, admin: Visitor, raffle: Period
 ) -> None:
-    assert "What next?" in words(admin.get(PAGE))
+    assert "Next steps" in words(admin.get(PAGE))
     with site.services.database.begin() as tx:
         set_period(tx, GUILD, 1, state="drawn")
-    assert "What next?" not in words(admin.get(PAGE))
+    assert "Next steps" not in words(admin.get(PAGE))
 
 
 def test_dates_are_checked(site: Site, admin: Visitor) -> None:

@@ -26,7 +26,7 @@ def said(action: str, target: str, before: Any = None, after: Any = None) -> str
     [
         ("extended the VIP of MadCats by 1 day", "vips.extend", "viewer:5", None, 1440),
         ("extended all VIPs (3) by 1 h 30 min", "vips.extend_all", "3", None, 90),
-        ("paid 1 point of heist #4 again", "heist.pay_again", "#4", None, 1),
+        ("retried paying 1 point of heist #4", "heist.pay_again", "#4", None, 1),
         ("created the reward VIP for 500 points", "vips.reward_create", "VIP", None, 500),
         ("imported points for 1 viewer: 50 in total", "points.import", "", 1, 50),
         ("changed Regular from 10 h 00 min to 2 days", "roles.update", "Regular", 600, 2880),
@@ -40,7 +40,7 @@ def said(action: str, target: str, before: Any = None, after: Any = None) -> str
         ),
         ("counted held wagers of MadCats: $1,234.50", "wagers.release", "viewer:5", None, "1234.5"),
         (
-            "took back the last step of hunt #2 (guessing was opened)",
+            "undid the last step of hunt #2 (guessing opened)",
             "bonus_hunt.undo",
             "#2",
             None,
@@ -61,7 +61,7 @@ def said(action: str, target: str, before: Any = None, after: Any = None) -> str
             None,
         ),
         ("created the API token x (read and write)", "api_tokens.create", "x", None, "write"),
-        ("passed over 1 of raffle #3: banned", "raffle.pick", "#3.1", None, "banned"),
+        ("skipped winner 1 of raffle #3: banned", "raffle.pick", "#3.1", None, "banned"),
         ("unlinked the Kick account of MadCats", "wagers.unlink", "viewer:5", "kick", None),
         (
             "gave the overlay “Slot requests” a new address",

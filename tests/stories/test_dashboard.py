@@ -93,7 +93,7 @@ def test_requests_appear_while_the_page_is_open_and_are_closed_there(
         row = page.get_by_role("row", name="Book of Dead")
         expect(row).to_be_visible()
         row.get_by_role("button", name="Played").click()
-        expect(page.get_by_text("Book of Dead was played.")).to_be_visible()
+        expect(page.get_by_text("Marked Book of Dead as played.")).to_be_visible()
         expect(row).to_have_count(0)
     until(lambda: _footer_of_post(stage, "Played"), "the post in Discord")
 

@@ -222,7 +222,7 @@ def test_block_button_skips_all_calls_of_the_viewer(stage: Stage, channel: Chann
     post = called(stage, "spammer", f"{channel.title} House", channel)
     answer = stage.discord.click("nora", post["message_id"], button(post, "block"))
     closed(stage, post, "Skipped")
-    private_answer(stage, answer, "can no longer request slots")
+    private_answer(stage, answer, "from requesting slots")
 
     channel.say("spammer", f"!call Big {channel.title}")
     called(stage, "after-spammer", f"Den of {channel.title}", channel)

@@ -120,7 +120,7 @@ def test_heist_with_subscribers_of_all_kinds(stage: Stage, browser: Browser) -> 
         report(page, "Widget_Sub", "2000", _id="5f2")
     knows(stage, "Gifted", "widget", "3000")
     knows(stage, "Widget_Sub", "widget", "2000")
-    with elsewhere.expect_console_message(lambda line: "not seen in chat" in line.text):
+    with elsewhere.expect_console_message(lambda line: "been seen in chat" in line.text):
         report(elsewhere, "Tier_Three", "1000", providerId="77", _id="5f3")
     given = {"name": "Tier_Three", "source": "widget", "guild_id": VERAS_DEN_ID}
     assert stage.scalar(KNOWN, **given) is None
