@@ -286,7 +286,7 @@ def post_again(raffle: FrozenRaffle, pick: Pick) -> bool:
     return True
 
 
-def alert_admins(raffle: FrozenRaffle, pick: Pick) -> None:
+def alert_unreachable(raffle: FrozenRaffle, pick: Pick) -> None:
     """Neither the post nor a direct message reached the winner."""
     payload = raffle.config.about(raffle.period)
     payload |= {"name": pick.name, "channel_id": str(pick.channel_id)}
