@@ -142,8 +142,8 @@ def web(services: Services, features: Iterable[Feature]) -> Flask:
         for pages in feature.pages:
             app.register_blueprint(pages(services))
     if settings.oauth_base_url is not None:
-        # There is exactly one proxy; further forwarded addresses come from the client. Last, so
-        # that everything a feature puts around the application knows who asks, too.
+        # There is exactly one proxy; further forwarded addresses come from the client. It comes
+        # last, so that middleware of features sees the client's address, too.
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1)  # type: ignore[method-assign]
     return app
 
@@ -231,7 +231,7 @@ class BackgroundThreads:
         self._heartbeat = HeartbeatThread(services, self.status)
 
     def start(self) -> None:
-        # What is loaded by now stays: looking through all of it would stop every thread for 0.2 s.
+        # Objects loaded so far stay: collecting all of them would stop every thread for 0.2 s.
         gc.freeze()
         with self._services.database.begin() as tx:
             for guild_id, name in guild_store.list_names(tx).items():
@@ -275,7 +275,7 @@ class BackgroundThreads:
 
 @dataclass
 class Runtime:
-    """What the process needs while it runs; `close` stops what was started here."""
+    """What the process needs while it runs; `close` stops what this started."""
 
     settings: Settings
     database_url: str
@@ -409,7 +409,7 @@ class _GunicornLog(Logger):
 
 
 def welcome(runtime: Runtime) -> str:
-    """What is printed at startup."""
+    """The message printed at startup."""
     settings = runtime.settings
     here = f"http://localhost:{settings.port}"
     if runtime.sandbox is None:

@@ -34,9 +34,9 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 LEFT_OUT = {"migrations", "locale"}
-LONGEST = 900
+TIMEOUT_SECONDS = 900
 """Seconds. A change that makes the tests hang counts as noticed."""
-MOST = 300
+MAX_MUTANTS = 300
 """Tests that run for one change: code at the bottom is executed by nearly all."""
 Tests = dict[str, dict[str, list[str]]]
 """File -> line -> the tests that execute it."""
@@ -178,7 +178,7 @@ def tests_of(mutant: Mutant, recorded: dict[str, Tests]) -> list[str]:
             for test in tests
         }
         if found:
-            return list(found)[:MOST]
+            return list(found)[:MAX_MUTANTS]
     return [f"tests/{mutant.package}"]
 
 
@@ -188,7 +188,9 @@ def survives(mutant: Mutant, copy: Path, tests: list[str]) -> bool:
     original = target.read_text(encoding="utf-8")
     target.write_text(mutant.source, encoding="utf-8")
     try:
-        return _run(copy, LONGEST, "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests) == 0
+        return (
+            _run(copy, TIMEOUT_SECONDS, "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests) == 0
+        )
     except subprocess.TimeoutExpired:
         return False
     finally:

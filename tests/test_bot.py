@@ -1,4 +1,4 @@
-"""The Discord client: what it hears, what it says when something goes wrong, what it describes."""
+"""The Discord client: events, error messages and descriptions."""
 
 import asyncio
 import json

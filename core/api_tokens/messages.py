@@ -36,7 +36,7 @@ def created(name: str, token: str, scope: Scope) -> discord.Embed:
 
 
 def sent_by_dm() -> discord.Embed:
-    """The new token is in a direct message."""
+    """Says that the new token was sent by direct message."""
     return card("🔑 " + _("Check your DMs"), _("I sent you the new API token."), tone="success")
 
 

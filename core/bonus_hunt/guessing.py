@@ -28,7 +28,7 @@ invalid."""
 
 def guess_in_chat(work: Work, message: ChatMessageSent, argument: str) -> None:
     """Handle `!guess <amount>`. The moment of the message decides whether it is in time."""
-    (viewer_id,) = people.meet_senders(work.tx, [message])
+    (viewer_id,) = people.get_or_create_senders(work.tx, [message])
     if not without_excluded(work.tx, [message], "everything"):
         return
     hunt = work.scalar(select(Hunt).where(IN_PROGRESS))

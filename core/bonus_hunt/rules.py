@@ -26,7 +26,7 @@ _DIGITS = {
 
 
 class HuntSettings(GuildSettings, feature="bonus_hunt"):
-    """What an admin can set."""
+    """Settings of a server."""
 
     currency: str = text(
         "Default currency of new bonus hunts.",

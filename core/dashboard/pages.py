@@ -131,7 +131,7 @@ class Dashboard:
             return {"menu_for": self._menu}
 
     def _note_position(self) -> None:
-        # Before anything is read: no change may fall between the page and its stream.
+        # Taken before anything is read, so that no change falls between the page and its stream.
         g.live_position = self.streams.position()
 
     def _menu(self, page: Page) -> list[tuple[str, list[GuildPages]]]:

@@ -1,4 +1,4 @@
-"""What one can do with a guild, its settings and its permissions."""
+"""Actions on a guild, its settings and its permissions."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar, cast
@@ -148,7 +148,7 @@ def _require_right(work: Work, declared: GuildSetting[Any]) -> None:
 
 
 def _read_again(tx: Connection, guild_id: int, declared: GuildSetting[T]) -> T:
-    """The value, which nobody else can change until the transaction ends."""
+    """The value, locked against other changes until the transaction ends."""
     store.lock_settings(tx, guild_id)
     _drop_cache(tx, guild_id)
     return setting(tx, guild_id, declared)
@@ -205,7 +205,7 @@ _AUTOMATIC: list[Automatic] = []
 
 def gives_roles(find: Automatic) -> Automatic:
     """Declare which roles a feature gives to viewers, so that none of them is granted a command
-    group later. `require_for_viewers` checks the same when a feature is told to give a role."""
+    group later. `require_for_viewers` checks the same when an admin makes a feature give a role."""
     _AUTOMATIC.append(find)
     return find
 

@@ -1,4 +1,4 @@
-"""How a server has changed the commands of its stream's chat."""
+"""A server's changes to the commands of its stream's chat."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,7 +21,7 @@ from core.kit.text.cleaning import fold
 from core.kit.text.words import _
 
 MAX_NAMES = 5
-MAX_COOLDOWN = 3600
+MAX_COOLDOWN_SECONDS = 3600
 _NAME = re.compile(r"\w{1,30}")
 
 OTHER_BOTS = {
@@ -65,8 +65,8 @@ def key_of(name: str) -> str:
 
 
 def parse_names(text: str) -> tuple[str, ...]:
-    """The names that somebody has typed, with or without exclamation marks. Raises Refusal if there
-    is none, too many, or one cannot be typed as a command."""
+    """Parse typed names, with or without exclamation marks. Raises Refusal if there is none, too
+    many, or one cannot be typed as a command."""
     names = tuple(
         dict.fromkeys(fold(word.lstrip("!")) for word in re.split(r"[\s,]+", text) if word)
     )
@@ -81,8 +81,8 @@ def parse_names(text: str) -> tuple[str, ...]:
 def change_command(
     work: Work, known: Sequence[ChatCommand], command: ChatCommand, rules: ChatRules
 ) -> bool:
-    """Change how a command is used; False if it was so already. Raises Refusal if another command
-    has one of the names."""
+    """Change a command's rules; False if nothing changed. Raises Refusal if another command has one
+    of the names."""
     store.lock_settings(work.tx, work.guild_id)
     _drop_cache(work)
     before = rules_of(work.tx, work.guild_id, command)
@@ -116,14 +116,14 @@ def _stored(rules: ChatRules) -> dict[str, Any]:
 
 
 def parse_cooldown(text: str) -> int:
-    """The seconds that somebody has typed. Raises Refusal if that is no such number."""
+    """Parse typed seconds. Raises Refusal if they are not a number within bounds."""
     try:
         seconds = int(parse_length(text or "0", "s").total_seconds())
     except Refusal:
-        seconds = MAX_COOLDOWN + 1
-    if seconds > MAX_COOLDOWN:
+        seconds = MAX_COOLDOWN_SECONDS + 1
+    if seconds > MAX_COOLDOWN_SECONDS:
         raise Refusal(
-            _("The cooldown must be 0 to {maximum} seconds.").format(maximum=MAX_COOLDOWN)
+            _("The cooldown must be 0 to {maximum} seconds.").format(maximum=MAX_COOLDOWN_SECONDS)
         )
     return seconds
 

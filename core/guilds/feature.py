@@ -1,4 +1,4 @@
-"""What the guilds package declares."""
+"""Declaration of the guilds package."""
 
 from typing import Any
 

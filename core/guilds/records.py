@@ -129,7 +129,7 @@ class AuditEntry(GuildRecord, kw_only=True):
 
 
 class ChannelTrouble(GuildRecord, kw_only=True):
-    """A Discord channel that features post in and the bot cannot."""
+    """A Discord channel of a feature that the bot cannot post in."""
 
     __tablename__ = "guild_channel_troubles"
 

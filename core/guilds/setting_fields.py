@@ -69,7 +69,7 @@ def _choices(page: Page, declared: GuildSetting[Any], value: Any) -> list[tuple[
         return [(word, word.replace("_", " ")) for word in choices_of(declared)]
     choices = page.channel_choices() if declared.of == "channel" else page.role_choices()
     if value and str(value) not in dict(choices):
-        choices.append((str(value), f"{value} ?"))  # deleted, or not theirs to give
+        choices.append((str(value), f"{value} ?"))  # deleted, or above their own roles
     return choices
 
 

@@ -1,4 +1,4 @@
-"""What a server's admin can set about the server itself, and whether a value fits a setting."""
+"""Settings of the server itself, and checks whether a value is valid for a setting."""
 
 from typing import Any
 
@@ -31,12 +31,12 @@ SETTINGS = (LANGUAGE, TIME_ZONE)
 
 
 def choices_of(declared: GuildSetting[Any]) -> tuple[str, ...]:
-    """All that may be chosen, where that is a handful of words; else nothing."""
+    """The allowed words, if there are only a few; else nothing."""
     return languages() if declared.of == "language" else declared.choices
 
 
 def require_fitting(declared: GuildSetting[Any], value: Any) -> None:
-    """Raises Refusal, which says what fits, when a value does not."""
+    """Raises Refusal, which names the allowed values, if a value is invalid."""
     if isinstance(value, int) and not isinstance(value, bool):
         _require_bounds(declared, value)
     elif declared.of == "time_zone":

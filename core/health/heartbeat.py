@@ -16,7 +16,7 @@ from core.kit.database.lease_records import Lease
 from core.kit.errors import Outage
 from core.kit.health_item import HealthItem, State
 from core.kit.runtime.deadlines import HEALTH, use_budget
-from core.kit.runtime.leases import new_holder
+from core.kit.runtime.leases import new_holder_id
 from core.kit.services import Services
 from core.twitch.client import client_of as twitch_of
 
@@ -26,13 +26,13 @@ CHECK_SECONDS = 0.25
 """How often the status is compared with the last one: a change is stored at once."""
 
 RETRY_SECONDS = 1.0
-"""After a heartbeat that could not be stored."""
+"""Pause after a heartbeat that could not be stored."""
 
 KEEP = timedelta(minutes=10)
 """How long a process that stopped reporting is still shown."""
 
 KEEP_LEASES = timedelta(days=1)
-"""The same for what nobody does any more."""
+"""The same for work that no process does anymore."""
 
 _log = structlog.get_logger(__name__)
 
@@ -43,7 +43,7 @@ class HeartbeatThread:
     def __init__(self, services: Services, status: Callable[[], list[HealthItem]]) -> None:
         self._services = services
         self._status = status
-        self._process = new_holder()
+        self._process = new_holder_id()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 

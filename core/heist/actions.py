@@ -156,7 +156,7 @@ def start_in_chat(work: Work, message: ChatMessageSent, argument: str) -> None:
     if argument.casefold().split()[:1] == ["odds"]:
         reply_with_odds(work, message)
         return
-    (viewer_id,) = people.meet_senders(work.tx, [message])
+    (viewer_id,) = people.get_or_create_senders(work.tx, [message])
     settings = load_settings(work, HeistSettings)
     sender = message.sender
     is_moderator = sender.is_broadcaster or "moderator" in sender.badges

@@ -32,7 +32,7 @@ GRACE = timedelta(seconds=2)
 def join(work: Work, messages: Sequence[ChatMessageSent]) -> None:
     """Handle each `!join`, in order. The time of the message counts, not of its arrival; nothing is
     accepted after the lock."""
-    viewer_ids = people.meet_senders(work.tx, messages)
+    viewer_ids = people.get_or_create_senders(work.tx, messages)
     work.lock(Lock.HEIST)
     heist = find_running(work)
     allowed = set(without_excluded(work.tx, messages, "everything"))

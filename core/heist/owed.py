@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import select
 
 from core.guilds.actions import audit
-from core.guilds.channels import tell_admins
+from core.guilds.channels import alert_admins
 from core.heist.joining import GAME
 from core.heist.records import Heist, Player
 from core.kit.database.work import Lock, Work
@@ -29,7 +29,7 @@ def record_refused(work: Work, heist: Heist, moved: Moved | None) -> None:
         **providers.currency_of(work),
     }
     key = f"heist.owed:{moved.key}:{min(refused)}"
-    tell_admins(work, "heist.owed", key, payload)
+    alert_admins(work, "heist.owed", key, payload)
 
 
 def _list_owed(work: Work, number: int) -> Sequence[Player]:

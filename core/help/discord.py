@@ -84,7 +84,7 @@ class Help(commands.Cog):
         self, interaction: discord.Interaction, typed: str
     ) -> list[app_commands.Choice[str]]:
         bot = interaction.client
-        assert isinstance(bot, commands.Bot), "commands come to our own bot"
+        assert isinstance(bot, commands.Bot), "only our bot runs commands"
         allowed = await _allowed(interaction, bot)
         found = [*topics(allowed), *(f"/{command.qualified_name}" for command in allowed)]
         fitting = [name for name in found if typed.strip().casefold() in name.casefold()]
@@ -230,7 +230,7 @@ class TopicMenu(
     async def callback(self, interaction: discord.Interaction) -> None:
         async with handle_errors(interaction):
             bot = interaction.client
-            assert isinstance(bot, commands.Bot), "menus come back to our own bot"
+            assert isinstance(bot, commands.Bot), "only our bot handles menus"
             cog = bot.get_cog("Help")
             assert isinstance(cog, Help), "the menu is this cog's"
             embed, view = await cog.page(interaction, bot, self.item.values[0])

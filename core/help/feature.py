@@ -1,4 +1,4 @@
-"""The help feature, which is given the other features."""
+"""The help feature, which receives the other features."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any

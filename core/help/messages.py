@@ -11,7 +11,7 @@ from core.kit.text.words import _, package_title
 
 Described = Mapping[str, Any]
 
-MAX_IN_A_FIELD = 1024
+MAX_FIELD_CHARACTERS = 1024
 
 
 @dataclass
@@ -67,7 +67,7 @@ def _section(section: Section) -> str:
         rows.append(_("In the stream's chat:") + f" `{first['usage']}` {first['help']}")
         if others:
             rows.append(_("Also: {names}").format(names=_names(others, "usage")))
-    return ui.shortened("\n".join(rows), MAX_IN_A_FIELD)
+    return ui.shortened("\n".join(rows), MAX_FIELD_CHARACTERS)
 
 
 def _names(about: Iterable[Described], key: str) -> str:
@@ -102,9 +102,11 @@ def command(
         for name, what in arguments.items()
     ]
     if rows:
-        embed.add_field(name=_("Arguments"), value=ui.lines(rows, MAX_IN_A_FIELD), inline=False)
+        embed.add_field(
+            name=_("Arguments"), value=ui.lines(rows, MAX_FIELD_CHARACTERS), inline=False
+        )
     if subcommands:
-        value = ui.lines([_line(subcommand) for subcommand in subcommands], MAX_IN_A_FIELD)
+        value = ui.lines([_line(subcommand) for subcommand in subcommands], MAX_FIELD_CHARACTERS)
         embed.add_field(name=_("Subcommands"), value=value, inline=False)
     who = _("Everyone")
     if about["who"] != "everyone":

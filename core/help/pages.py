@@ -6,7 +6,7 @@ from typing import get_args
 from flask import Response, abort
 
 from core.guilds import chat_commands
-from core.guilds.chat_commands import MAX_COOLDOWN
+from core.guilds.chat_commands import MAX_COOLDOWN_SECONDS
 from core.kit.database.work import Work
 from core.kit.errors import Refusal
 from core.kit.feature import ChatCommand, ChatRules, ChatUsers
@@ -50,7 +50,7 @@ def chat_command_pages(features: Mapping[str, Sequence[ChatCommand]]) -> GuildPa
             for command in found
         ]
         return page.render(
-            "help/chat_commands.html", cards=cards, users=_users(), maximum=MAX_COOLDOWN
+            "help/chat_commands.html", cards=cards, users=_users(), maximum=MAX_COOLDOWN_SECONDS
         )
 
     @pages.post("<name>", shows=commands)

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select
 
 from core.guilds import store as guilds
 from core.guilds.actions import load_settings
-from core.guilds.channels import tell_admins
+from core.guilds.channels import alert_admins
 from core.guilds.records import SelfTest
 from core.guilds.store import Channel
 from core.inbox import store as inbox
@@ -134,7 +134,7 @@ def _begin(
     work.add(alert)
     _log.warning("No chat received from a live channel", guild_id=work.guild_id, evidence=evidence)
     payload = {"slug": channel.slug, "since": since.isoformat(), "evidence": evidence}
-    tell_admins(work, "kick.no_events", _key("no_events", alert), payload)
+    alert_admins(work, "kick.no_events", _key("no_events", alert), payload)
 
 
 def _end(work: Work, channel: Channel, alert: NoEventAlert, why: str) -> None:
@@ -142,7 +142,7 @@ def _end(work: Work, channel: Channel, alert: NoEventAlert, why: str) -> None:
     _log.info("Missing chat alert ended", guild_id=work.guild_id, why=why)
     payload = {"slug": channel.slug, "since": alert.since.isoformat(), "why": why}
     payload["at"] = work.now.isoformat()
-    tell_admins(work, "kick.no_events_over", _key("no_events_over", alert), payload)
+    alert_admins(work, "kick.no_events_over", _key("no_events_over", alert), payload)
 
 
 def _key(what: str, alert: NoEventAlert) -> str:
@@ -204,7 +204,7 @@ def report_wrong_chatrooms(tx: Connection, now: datetime) -> None:
         payload = {"slug": slugs.get(known.guild_id, ""), "chatroom_id": chatroom_id}
         with Work(tx, known.guild_id, now=now) as work:
             key = f"kick.wrong_chatroom:{chatroom_id}:{now.isoformat()}"
-            tell_admins(work, "kick.wrong_chatroom", key, payload)
+            alert_admins(work, "kick.wrong_chatroom", key, payload)
 
 
 TASKS = (Task("kick.alerts", every=lambda settings: settings.live_poll_seconds, run=check),)

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Row, select
 
 from core.guilds import store as guilds
 from core.guilds.actions import setting
-from core.guilds.channels import find_trouble, say_trouble
+from core.guilds.channels import describe_trouble, find_trouble
 from core.guilds.settings import ADMIN_CHANNEL
 from core.guilds.store import Channel
 from core.inbox.store import find_newest
@@ -264,5 +264,5 @@ def _admin_channel(work: Work) -> list[Line]:
     if trouble is None:
         return []
     instead = _("can't be used; alerts go to whoever connected Kick")
-    remedy = say_trouble(trouble)
+    remedy = describe_trouble(trouble)
     return [Line(ADMIN_CHANNEL.key, "warn", instead, trouble.since, remedy, _("since"))]

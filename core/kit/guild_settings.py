@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 Shape = Literal["", "channel", "role", "time_zone", "language"]
-"""What a setting's value means, where its type alone does not tell."""
+"""The meaning of a setting's value, where its type is not enough."""
 
 
 @dataclass(frozen=True)

@@ -22,12 +22,12 @@ from core.kit.runtime.leases import Leader
 from core.kit.runtime.settings import Settings
 from core.kit.services import Services
 
-AT_ONCE = 8
-SOON_SECONDS = 15.0
+MAX_CONCURRENT = 8
+RETRY_SECONDS = 15.0
 """A task that failed is tried again after this long, if its interval is longer."""
 
 REST_FACTOR = 5
-"""By how much the interval of a task that had nothing to do is longer."""
+"""Factor of the interval after a task had nothing to do."""
 
 SLOW_SECONDS = 60.0
 """A task that runs, or is late, for longer is shown on the health page."""
@@ -79,11 +79,11 @@ def act_on_each(
 
 
 def slices(ids: Sequence[T], maximum: int) -> list[Sequence[T]]:
-    """In pieces that a service takes at a time."""
+    """Split into pieces of a size that a service accepts."""
     return [ids[start : start + maximum] for start in range(0, len(ids), maximum)]
 
 
-DELETED_AT_ONCE = 1000
+ROWS_PER_STEP = 1000
 """Rows in one transaction, so that nothing waits long for a lock."""
 
 MAX_STEPS = 500
@@ -95,13 +95,13 @@ def delete_in_steps(services: Services, delete_some: Callable[..., int]) -> None
 
     def step() -> int:
         with services.database.begin() as tx:
-            return delete_some(tx, maximum=DELETED_AT_ONCE)
+            return delete_some(tx, maximum=ROWS_PER_STEP)
 
     total = 0
     for _ in range(MAX_STEPS):
         deleted = step()
         total += deleted
-        if deleted < DELETED_AT_ONCE:
+        if deleted < ROWS_PER_STEP:
             break
     if total:
         _log.info("Old rows were deleted", rows=total)
@@ -109,7 +109,7 @@ def delete_in_steps(services: Services, delete_some: Callable[..., int]) -> None
 
 @dataclass(frozen=True)
 class Task:
-    """Scheduled work. Running it late, twice or never for a day must not change any result.
+    """Scheduled work. Running it late, twice or not at all for a day must not change any result.
 
     Attributes:
         name: feature first, such as `watchtime.credit`.
@@ -138,7 +138,7 @@ class _Scheduled:
     trouble: str = ""
 
     def lateness(self, now: float) -> str:
-        """What to tell of a task that does not keep its interval; "" while it does."""
+        """The problem of a task that does not keep its interval; "" while it does."""
         if self.is_running and self.began is not None and now - self.began > SLOW_SECONDS:
             return f"It has been running for {now - self.began:.0f} s."
         if not self.is_running and now - self.due > SLOW_SECONDS:
@@ -159,7 +159,7 @@ class TaskRunner:
         self._condition = threading.Condition()
         self._running = 0
         self._stopping = False
-        self._pool = ThreadPoolExecutor(AT_ONCE, "tasks")
+        self._pool = ThreadPoolExecutor(MAX_CONCURRENT, "tasks")
         self._thread = threading.Thread(target=self._schedule, name="tasks", daemon=True)
 
     def start(self) -> None:
@@ -180,21 +180,23 @@ class TaskRunner:
         self._leader.release()
 
     def status(self) -> list[HealthItem]:
-        """For the health page: one item about all, and one for each task in trouble. A process that
-        stands by tells of its trouble only: it takes over when the other one's lease ends."""
+        """For the health page: one item for all tasks, and one for each failing task. A standby
+        process reports only problems: it takes over when the leader's lease ends."""
         now = time.monotonic()
         with self._condition:
             if self._trouble:
                 return [HealthItem("Tasks", "warn", self._trouble)]
-            told = {
+            troubles = {
                 scheduled.task.name: scheduled.trouble or scheduled.lateness(now)
                 for scheduled in self._tasks
             }
             leads, newest = self._leads, self._newest
-        bad = [HealthItem(f"Task {name}", "warn", why) for name, why in sorted(told.items()) if why]
+        bad = [
+            HealthItem(f"Task {name}", "warn", why) for name, why in sorted(troubles.items()) if why
+        ]
         if not leads:
             return bad
-        reason = f"{len(told) - len(bad)} running on time."
+        reason = f"{len(troubles) - len(bad)} running on time."
         if newest is not None:
             reason += f" The last one, {newest[0]}, ended {now - newest[1]:.0f} s ago."
         return [*bad, HealthItem("Tasks", "ok", reason)]
@@ -207,7 +209,7 @@ class TaskRunner:
                 if self._stopping:
                     return
                 now = time.monotonic()
-                free = AT_ONCE - self._running
+                free = MAX_CONCURRENT - self._running
                 due = [
                     scheduled
                     for scheduled in self._tasks
@@ -216,7 +218,7 @@ class TaskRunner:
                 if not due or not free:
                     self._condition.wait(self._until_next(now))
                     continue
-            # Whose threads are all busy does not ask, and loses the lease in the end.
+            # A process whose threads are all busy does not ask, and finally loses the lease.
             if not self._ask_to_lead():
                 with self._condition:
                     self._condition.wait(STANDBY_SECONDS)
@@ -277,7 +279,7 @@ class TaskRunner:
             trouble = f"{refusal.what} {refusal.remedy}".strip()
         except Outage as outage:
             trouble = str(outage)
-        except Exception:  # it has to run again after every bug
+        except Exception:  # it must run again after every bug
             code = trouble_code()
             _log.exception("A task raised an error", task=scheduled.task.name, code=code)
             trouble = f"It failed; search the log for {code}."
@@ -288,11 +290,11 @@ class TaskRunner:
         with self._condition:
             before, scheduled.trouble, scheduled.is_running = scheduled.trouble, trouble, False
             self._running -= 1
-            # Without the bus nobody would end the rest.
+            # Without the bus nothing would end the pause.
             scheduled.is_resting = is_idle and self._services.bus.trouble() is None
             pause = scheduled.every * (REST_FACTOR if scheduled.is_resting else 1)
             if trouble:
-                pause = min(pause, SOON_SECONDS)
+                pause = min(pause, RETRY_SECONDS)
             scheduled.due = max((scheduled.began or now) + pause, now)
             if not trouble:
                 self._newest = name, now

@@ -1,4 +1,4 @@
-"""Base of the transports to chats: waiting lines are joined, and sent at a limited rate."""
+"""Base of the chat transports: waiting lines are joined, and sent at a limited rate."""
 
 import asyncio
 import re
@@ -29,7 +29,8 @@ MAX_ANSWERS = 500
 """Answers considered for one line."""
 
 DIGEST_FROM = 4
-"""So many confirmations of one kind are said as one, such as "37 guesses are in"."""
+"""From this many confirmations of one kind on, they become one line, such as "37 guesses are
+in"."""
 
 SEPARATOR = " • "
 """Between joined lines; chats have no line breaks."""
@@ -39,7 +40,7 @@ SECONDS_BETWEEN_LINES = 1.0
 for moderators."""
 
 SHARE_FOR_ANSWERS = 0.5
-"""Of these lines, at most so many are answers, so that announcements are not held up by them."""
+"""Maximum share of answers, so that they do not delay announcements."""
 
 UNKNOWN_OUTCOME = "This line may have reached the chat, so it is not sent again."
 
@@ -47,7 +48,7 @@ Renderer = Callable[[Mapping[str, Any]], str]
 
 
 class Line(NamedTuple):
-    """What is sent; a reply if `reply_to` is the id of a message."""
+    """A line to send; a reply if `reply_to` is the id of a message."""
 
     text: str
     reply_to: str | None
@@ -55,12 +56,12 @@ class Line(NamedTuple):
 
     @property
     def as_plain(self) -> "Line":
-        """The same where the message that it replies to is gone: it names the person."""
+        """The same line without the reply, if the original message is gone: it names the person."""
         return Line(cut("".join(_address(self.viewer, self.text))), None)
 
 
 REPLY_REFUSED = (400, 404, 422)
-"""Statuses by which a platform may say that the message to reply to is gone."""
+"""Statuses of a platform if the message to reply to no longer exists."""
 
 
 def check_chat(work: Work, platform: str, unable: str | None, able: str) -> CheckLine:
@@ -150,7 +151,7 @@ class ChatTransport:
                 payloads = [message.payload, *(other.payload for other in same)]
                 return cut(renderer.many(payloads)), same
         lines = [self._line(message)]
-        with suppress(Exception):  # one that cannot be rendered fails alone, when it is its turn
+        with suppress(Exception):  # a message that cannot be rendered fails on its own later
             lines += map(self._line, followers)
         if not _is_answer(message):
             fitting = how_many_fit(lines)
@@ -176,8 +177,8 @@ class ChatTransport:
 
 
 def _address(viewer: str, text: str) -> tuple[str, str]:
-    """What comes before a line so that it mentions this person once, and the line: one that begins
-    with their name, such as "MadCats gave …", mentions them itself."""
+    """The mention to put before a line, and the line. A line that begins with the person's name,
+    such as "MadCats gave …", mentions them itself."""
     mention = f"@{viewer} "
     if not viewer or text.startswith(mention):
         return mention if viewer else "", text.removeprefix(mention)

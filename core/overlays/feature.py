@@ -1,4 +1,4 @@
-"""What the overlays package declares, given the other features."""
+"""The overlays feature, which receives the other features."""
 
 from collections.abc import Collection
 from heapq import nlargest

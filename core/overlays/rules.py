@@ -11,12 +11,12 @@ Accent = Literal["green", "purple", "blue", "orange", "pink", "white"]
 Size = Literal["small", "medium", "large"]
 Corner = Literal["top_left", "top_right", "bottom_left", "bottom_right"]
 
-MAX_TITLE = 40
+MAX_TITLE_CHARACTERS = 40
 """Characters of a heading."""
 
 
 class OverlaySettings(GuildSettings, feature="overlays"):
-    """What an admin can set."""
+    """Settings of a server."""
 
     theme: str = choice(
         "The style of overlays: dark or light cards, or only text with an outline.",

@@ -1,4 +1,4 @@
-"""What the people package declares."""
+"""Declaration of the people package."""
 
 from dataclasses import replace
 from typing import Any

@@ -1,9 +1,7 @@
-"""Whom a name means.
-
-A viewer is found by their name, by their login (the name in addresses), by `kick:name` or
-`twitch:name`, by the platform's user id (`kick:#123`), by a mention, an id or a unique name on
-Discord, and, if nobody else has it now, by a name that they had before. Where several people have
-one name, a command says whom it can only mean:
+"""Finding viewers by name. A viewer is found by their name, by their login (the name in addresses),
+by `kick:name` or `twitch:name`, by the platform's user id (`kick:#123`), by a mention, an id or a
+unique name on Discord, and, if nobody else has it now, by a name that they had before. Where
+several people have the same name, a command narrows down whom it can mean:
 
     viewer = find_person(work, typed, meant=named_in(Pick.viewer_id, Pick.state == "claimed"))
 """
@@ -29,14 +27,14 @@ PLATFORMS = {"kick": "Kick", "twitch": "Twitch"}
 
 _MENTION = re.compile(r"<@!?([0-9]{1,19})>")
 _DISCORD_ID = re.compile(r"[0-9]{15,19}")
-_LARGEST_ID = 2**63 - 1
+_MAX_ID = 2**63 - 1
 
 Meant = Callable[[Work, Collection[int]], Collection[int]]
-"""Of these viewer ids, those that a command can mean."""
+"""Narrows viewer ids down to those that a command can mean."""
 
 
 def named_in(viewer_id: InstrumentedAttribute[Any], *criteria: ColumnElement[bool]) -> Meant:
-    """Those whom a table names in this column."""
+    """The viewers in this column of a table."""
 
     def find(work: Work, viewer_ids: Collection[int]) -> Collection[int]:
         named = select(viewer_id).where(among(viewer_id, viewer_ids), *criteria)
@@ -46,12 +44,12 @@ def named_in(viewer_id: InstrumentedAttribute[Any], *criteria: ColumnElement[boo
 
 
 LINKED = named_in(Link.viewer_id)
-"""For what only linked accounts can have."""
+"""For commands that need a linked account."""
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """Somebody who may be meant.
+    """A viewer who may be meant.
 
     Attributes:
         reference: finds exactly this account, such as `kick:#123`.
@@ -110,7 +108,7 @@ class NobodyFound(Refusal):
 
 
 def find_person(work: Work, text: str, *, meant: Meant | None = None, platform: str = "") -> Viewer:
-    """The account that is meant; of a member with several accounts the one that represents them.
+    """The account that is meant; for a member with several accounts, the one that represents them.
 
     Args:
         meant: whom the command can only mean, for when several people have the name.
@@ -152,8 +150,8 @@ def _narrowed(
     meant: Meant | None,
     platform: str,
 ) -> dict[str, Sequence[Candidate]]:
-    """Of each name those on the platform, then those who are meant; each only where somebody is
-    left. All names are asked about at once."""
+    """Narrow the candidates of each name down to the platform, then to those who can be meant,
+    unless nobody would be left. One query for all names."""
     unclear = {
         name: [candidate for candidate in candidates if candidate.viewer.platform == platform]
         or candidates
@@ -183,7 +181,7 @@ def _with_members(work: Work, candidates: Sequence[Candidate]) -> list[Candidate
 
 
 def discord_id_in(text: str) -> int | None:
-    """Whom a mention or a bare Discord id means; None for any other text."""
+    """The Discord id in a mention or a bare id; None for any other text."""
     mention = _MENTION.fullmatch(text.strip())
     if mention is not None:
         return int(mention[1])
@@ -194,8 +192,8 @@ MAX_FOUND = 50
 
 
 def search(work: Work, text: str) -> list[tuple[Viewer, Link | None]]:
-    """Viewers of whom a name, also a former one, or the login begins so, or who have this id on
-    Discord or a platform, and their links; without a text the newest ones."""
+    """Viewers whose name, former name or login begins with the text, or who have this id on Discord
+    or a platform, with their links; without a text, the newest ones."""
     linked = (Link.guild_id == Viewer.guild_id) & (Link.viewer_id == Viewer.viewer_id)
     found = select(Viewer, Link).outerjoin(Link, linked)
     platform, name = split_platform(text)
@@ -205,7 +203,7 @@ def search(work: Work, text: str) -> list[tuple[Viewer, Link | None]]:
     if (discord_id := discord_id_in(name)) is not None:
         found = found.where(Link.discord_id == discord_id)
     elif name.startswith("#") and number.isdecimal():
-        found = found.where(Viewer.platform_user_id == min(int(number[:19]), _LARGEST_ID))
+        found = found.where(Viewer.platform_user_id == min(int(number[:19]), _MAX_ID))
     elif begins:
         former = select(FormerName.viewer_id).where(
             FormerName.folded_name.startswith(begins, autoescape=True)
@@ -224,7 +222,7 @@ def search(work: Work, text: str) -> list[tuple[Viewer, Link | None]]:
 
 
 def list_candidates(work: Work, typed: str) -> list[Candidate]:
-    """Everybody whom a name, a login, a platform's user id or a name on Discord may mean."""
+    """All viewers that match a name, a login, a platform's user id or a name on Discord."""
     platform, name = split_platform(typed)
     found = find_many(work.tx, work.guild_id, [name], platform)
     if found.get(fold(name)):
@@ -239,7 +237,7 @@ def list_candidates(work: Work, typed: str) -> list[Candidate]:
 
 
 def find_by_name(tx: Connection, guild_id: int, name: str) -> Viewer | None:
-    """Whoever was last seen with this name, or had it last; None if nobody did."""
+    """The viewer who was last seen with this name, or had it last; None if there is none."""
     platform, plain = split_platform(name)
     for find in (find_many, _list_former):
         if found := find(tx, guild_id, [plain], platform).get(fold(plain)):
@@ -300,9 +298,7 @@ def _list_by_id(
     found = select(Viewer).where(
         Viewer.guild_id == guild_id,
         Viewer.platform.in_([platform] if platform else list(PLATFORMS)),
-        among(
-            Viewer.platform_user_id, {user_id for user_id in ids.values() if user_id <= _LARGEST_ID}
-        ),
+        among(Viewer.platform_user_id, {user_id for user_id in ids.values() if user_id <= _MAX_ID}),
     )
     having: dict[int, list[Candidate]] = defaultdict(list)
     if ids:

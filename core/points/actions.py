@@ -209,7 +209,7 @@ def handle_points(work: Work, message: ChatMessageSent, argument: str) -> None:
         return
     if not settings.enabled or settings.provider != "own":
         return
-    viewer_id, who = people.meet_sender(work.tx, message), ""
+    viewer_id, who = people.get_or_create_sender(work.tx, message), ""
     if word:
         try:
             found = find_person(work, word, meant=store.HAS_POINTS, platform=message.platform)
@@ -227,7 +227,7 @@ def handle_points(work: Work, message: ChatMessageSent, argument: str) -> None:
 
 def _set_in_chat(work: Work, message: ChatMessageSent, what: str, typed: str) -> None:
     """Set or show a viewer's own limits; no linked account is needed."""
-    viewer_id = people.meet_sender(work.tx, message)
+    viewer_id = people.get_or_create_sender(work.tx, message)
     try:
         if what == "limit":
             set_limit_from_text(work, viewer_id, typed)
@@ -263,7 +263,7 @@ def handle_give(work: Work, message: ChatMessageSent, argument: str) -> None:
     settings = load_settings(work, PointsSettings)
     if not settings.enabled:
         return
-    giver = people.meet_sender(work.tx, message)
+    giver = people.get_or_create_sender(work.tx, message)
     name, _space, typed = argument.strip().partition(" ")
     try:
         if not typed:

@@ -63,7 +63,7 @@ def on_supports(work: Work, events: Sequence[Support]) -> None:
         if settings.earns and person is not None and amount > 0:
             account = GuildAccount(work.guild_id, event.platform, person.user_id)
             given.append((event, seen_as(account, person, event.at), amount))
-    viewers = people.meet_people(work.tx, [seen for _event, seen, _amount in given])
+    viewers = people.get_or_create_people(work.tx, [seen for _event, seen, _amount in given])
     excluded = store.list_excluded(work, viewers.values()) if viewers else set()
     zone = time_zone_of(work)
     by_day: dict[date, list[NewEntry]] = {}

@@ -31,7 +31,7 @@ def _rate(help: str, label: str, default: int) -> Any:
 
 
 class PointsSettings(GuildSettings, feature="points"):
-    """What an admin can set."""
+    """Settings of a server."""
 
     enabled: bool = switch(
         "Viewers can earn and spend points.",

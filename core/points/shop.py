@@ -175,7 +175,7 @@ class Shop:
         settings = load_settings(work, PointsSettings)
         if not settings.enabled:
             return
-        viewer_id = people.meet_sender(work.tx, message)
+        viewer_id = people.get_or_create_sender(work.tx, message)
         payload: dict[str, object] = dict(settings.currency)
         if not argument.strip():
             offers = [(priced.offer.words[0], priced.price) for priced in self.list_priced(work)]

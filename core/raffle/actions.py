@@ -10,7 +10,7 @@ from core.drand.client import chain_of
 from core.draws.secrets import commitment_to, new_secret
 from core.draws.snapshot import plan_for
 from core.guilds.actions import load_settings
-from core.guilds.channels import find_trouble, say_trouble
+from core.guilds.channels import describe_trouble, find_trouble
 from core.kit.database.work import Lock, Work
 from core.kit.errors import Refusal
 from core.kit.runtime.crypto import SealBroken, Vault, vault_of
@@ -153,7 +153,7 @@ def find_problem(work: Work) -> str:
     if not channel_id:
         return _("Choose a channel with `/settings set raffle.channel`.")
     trouble = find_trouble(work, channel_id)
-    return say_trouble(trouble) if trouble else ""
+    return describe_trouble(trouble) if trouble else ""
 
 
 def announce(work: Work, config: Config, opened: Period) -> None:

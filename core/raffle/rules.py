@@ -12,7 +12,7 @@ MAX_RATE = 100_000
 
 
 class RaffleSettings(GuildSettings, feature="raffle"):
-    """What an admin can set."""
+    """Settings of a server."""
 
     enabled: bool = switch(
         "Open a raffle automatically on the 1st of each month, in the server's "

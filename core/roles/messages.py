@@ -6,7 +6,7 @@ from typing import Any
 
 import discord
 
-from core.guilds.channels import say_trouble
+from core.guilds.channels import describe_trouble
 from core.kit import seen_roles
 from core.kit.discord.ui import ago, card, duration, lines, mention, safe, status_card
 from core.kit.seen_roles import Obstacle
@@ -96,7 +96,7 @@ def status(current: Status, every_seconds: int) -> discord.Embed:
         troubles.append(_("Choose a channel for congratulations: `/settings set roles.channel`"))
     elif current.settings.congratulate == "channel" and current.trouble:
         troubles.append(
-            _("Congratulations: {trouble}").format(trouble=say_trouble(current.trouble))
+            _("Congratulations: {trouble}").format(trouble=describe_trouble(current.trouble))
         )
     checks = _("All members are checked every {time}; new roles are assigned immediately.")
     on = sum(reward.state == "on" for reward in current.rewards)

@@ -13,7 +13,7 @@ import structlog
 from sqlalchemy import delete, select, update
 
 from core.guilds.actions import language_of, list_roles_with_groups, load_settings, name_of
-from core.guilds.channels import tell_admins
+from core.guilds.channels import alert_admins
 from core.kit.database.work import Lock, Work
 from core.kit.seen_roles import Obstacle
 from core.kit.text.words import _, plural, speak
@@ -362,7 +362,7 @@ def _stop(work: Work, reward: RoleReward, obstacle: Obstacle) -> None:
     reward.obstacle, reward.obstacle_since = obstacle, work.now
     withdraw(work, reward.role_id)
     if reward.state != "off":
-        tell_admins(
+        alert_admins(
             work,
             "roles.stopped",
             f"roles.stopped:{reward.role_id}:{work.now.date().isoformat()}",

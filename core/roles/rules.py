@@ -28,7 +28,7 @@ Reason = Literal["reached", "linked", "unlinked", "below", "higher", "ended", "u
 
 
 class RoleSettings(GuildSettings, feature="roles"):
-    """What an admin can set."""
+    """Settings of a server."""
 
     mode: Mode = choice(
         "Viewers keep every role they reach (stack) or only the highest one (highest).",

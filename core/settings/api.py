@@ -13,7 +13,7 @@ API = Api("settings")
 
 
 class LogQuery(Paging):
-    """Which entries are wanted."""
+    """Query of the audit log."""
 
     actor: SentId | None = Field(None, description="Discord id of who did it.")
     feature: str = Field("", max_length=40, description="Such as `raffle`.")

@@ -48,7 +48,7 @@ def settings_paginator(known: Sequence[Declared]) -> Paginator:
 
 
 class Settings(commands.Cog, name="settings"):
-    """What can be set about this server."""
+    """This server's settings."""
 
     def __init__(self, services: Services, known: Sequence[Declared], paginator: Paginator) -> None:
         self._environment = services.settings
@@ -65,7 +65,7 @@ class Settings(commands.Cog, name="settings"):
     @settings.command(name="show", extras=ANY_GROUP)
     @app_commands.describe(key="Which setting")
     async def show(self, ctx: Context, key: str) -> None:
-        """Show one setting: its value, what it takes, and where the value comes from."""
+        """Show one setting: its value, allowed values and source."""
         declared = get_declared(key, self._known)
         current = await run_action(ctx, actions.read, declared)
         trouble = places.trouble(guild_of(ctx), declared, current.value)
@@ -121,7 +121,7 @@ def _parse(ctx: Context, declared: Declared, text: str) -> object:
 class Permissions(commands.Cog, name="permissions"):
     """Who may use which commands."""
 
-    # Whoever was granted a group must not grant more: this group is for admins alone.
+    # Members who were granted a group must not grant more: this group is for admins only.
     @server_group("permissions", fallback="list", for_admins=True, extras=rights_of(guilds.grant))
     async def permissions(self, ctx: Context) -> None:
         """Show which roles may use which groups of commands."""
@@ -158,7 +158,7 @@ class Permissions(commands.Cog, name="permissions"):
     @revoke.autocomplete("group")
     async def _groups(self, interaction: discord.Interaction, typed: str) -> Choices:
         bot = interaction.client
-        assert isinstance(bot, commands.Bot), "commands come to our own bot"
+        assert isinstance(bot, commands.Bot), "only our bot runs commands"
         titles = {group: package_title(group) for group in grantable_groups(bot.walk_commands())}
         wanted = typed.strip().casefold()
         return [
@@ -169,8 +169,7 @@ class Permissions(commands.Cog, name="permissions"):
 
 
 def _group(bot: commands.Bot, typed: str) -> str:
-    """The group that somebody means, by key or title. Raises Refusal if there is none; those that
-    there are, are named."""
+    """Find a group by key or title. Raises Refusal, which lists the groups, if there is none."""
     known = grantable_groups(bot.walk_commands())
     wanted = "_".join(typed.split()).casefold()
     if wanted in known:

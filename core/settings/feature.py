@@ -1,4 +1,4 @@
-"""The settings feature, which is given the other features."""
+"""The settings feature, which receives the other features."""
 
 from collections.abc import Iterable
 from functools import partial

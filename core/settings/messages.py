@@ -26,7 +26,7 @@ from core.kit.feature import AuditLine
 from core.kit.text.words import _, package_title, plural, translate
 from core.outbox.discord_transport import Rendered
 from core.settings.actions import Current, LogPage
-from core.settings.rules import LONGEST_TEXT, Declared, feature_of, viewer_of, what_fits
+from core.settings.rules import MAX_TEXT_CHARACTERS, Declared, feature_of, viewer_of, what_fits
 
 PER_PAGE = 8
 
@@ -60,12 +60,12 @@ def _mark(current: Current) -> str:
     return " · " + (_("environment") if current.variable else _("default"))
 
 
-IN_A_FIELD = 500
+MAX_FIELD_CHARACTERS = 500
 """Characters of a text that fit into an embed's field, even if every one has to be escaped."""
 
 
-def shown(declared: Declared, value: Any, limit: int = IN_A_FIELD) -> str:
-    """A value as people read it: what was typed is bold, a mention is not."""
+def shown(declared: Declared, value: Any, limit: int = MAX_FIELD_CHARACTERS) -> str:
+    """A value as people read it: text is bold, mentions are not."""
     text = setting_value(declared, value, limit)
     return text if text.startswith("<") else f"**{text}**"
 
@@ -73,8 +73,10 @@ def shown(declared: Declared, value: Any, limit: int = IN_A_FIELD) -> str:
 def one(current: Current, trouble: str) -> discord.Embed:
     declared = current.declared
     embed = card("⚙️ " + declared.key, declared.help)
-    if len(str(current.value)) > IN_A_FIELD:  # an admin may want to copy all of it
-        embed.description = f"{declared.help}\n\n{shown(declared, current.value, LONGEST_TEXT)}"
+    if len(str(current.value)) > MAX_FIELD_CHARACTERS:  # an admin may want to copy it completely
+        embed.description = (
+            f"{declared.help}\n\n{shown(declared, current.value, MAX_TEXT_CHARACTERS)}"
+        )
     embed.add_field(name=_("Now"), value=shown(declared, current.value))
     embed.add_field(name=_("Default"), value=shown(declared, declared.default))
     embed.add_field(name=_("Allowed values"), value=what_fits(declared), inline=False)
@@ -133,7 +135,7 @@ def permissions(
 def granted(
     group: str, names: Sequence[str], role: discord.Role, bot: str, *, new: bool
 ) -> discord.Embed:
-    """A role may use a group from now on, and how its members get to see the slash commands."""
+    """A role was granted a group; explains how its members get to see the slash commands."""
     words = {"role": role.mention, "group": f"**{package_title(group)}**"}
     if new:
         title = "✅ " + _("Permission granted")
@@ -174,7 +176,7 @@ def revoked(group: str, role: discord.Role, *, had: bool) -> discord.Embed:
 # -- the audit log ------------------------------------------------------------------------------
 
 MAX_ENTRIES = 15
-"""More of the longest would not fit into an embed."""
+"""More entries of maximum length would not fit into an embed."""
 
 
 def audit_log(
@@ -193,7 +195,7 @@ def audit_log(
     title = "📜 " + _("Audit log")
     if not page.entries:
         return card(title, _("Nothing yet. What admins change will appear here."))
-    # What is escaped may become twice as long, and an entry may show four texts.
+    # Escaped text can be twice as long, and an entry can show four texts.
     limit = min(120, (4000 // per_page - 140) // 8)
 
     style = Style(
@@ -234,14 +236,14 @@ def sentence(
     lines: Mapping[str, AuditLine],
     style: Style,
 ) -> str:
-    """What somebody did, to be read after their name."""
+    """The sentence of an entry, to follow the actor's name."""
     if (declared := known.get(entry.action)) is not None:
         return _setting_changed(entry, declared, style)
     return _act(entry, viewers, lines.get(entry.action), style)
 
 
 def by_no_member(entry: AuditEntry) -> str:
-    """Who did it, if it was no member of the server."""
+    """The actor, if it was not a member of the server."""
     if entry.streamer_id is not None:
         return _("the streamer (signed in with Twitch)")
     return _("the bot")
@@ -269,7 +271,7 @@ def _act(
             raw |= {f"{name}_{key}": inner for key, inner in value.items()}
     fields |= {name: style.value(value) for name, value in raw.items()}
     fields |= {f"{name}_time": _minutes(value) for name, value in raw.items()}
-    if line is None:  # of a version that is newer, or older, than this one
+    if line is None:  # written by another version
         text = style.wording(_("did `{action}`: {target}, {before} → {after}"))
         return text.format(action=style.value(entry.action), **fields)
     text = translate(line) if isinstance(line, str) else line(entry.before, entry.after)
@@ -300,7 +302,7 @@ class _Fields(dict[str, str]):
 
 
 def _value(value: Any, mention: Mention, limit: int) -> str:
-    """A value that no setting explains."""
+    """A value without a declared setting."""
     if value is None or value == "":
         return "–"
     if isinstance(value, bool):

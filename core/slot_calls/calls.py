@@ -38,7 +38,7 @@ from core.slot_calls.store import IS_OPEN, OPEN_OR_RECENT, SIZE, list_open
 
 def call_slots(work: Work, messages: Sequence[ChatMessageSent]) -> None:
     """Handle each `!call <slot>`, in order. Handling the same message again does nothing."""
-    viewer_ids = people.meet_senders(work.tx, messages)
+    viewer_ids = people.get_or_create_senders(work.tx, messages)
     work.lock(Lock.SLOT_CALLS)
     queue = _Queue.load(work, messages, viewer_ids)
     drafts = []
@@ -217,7 +217,7 @@ class _Queue:
 def cancel_call(work: Work, message: ChatMessageSent, argument: str) -> None:
     """Withdraw the sender's newest open call, or replace it with another slot at the same
     position."""
-    (viewer_id,) = people.meet_senders(work.tx, [message])
+    (viewer_id,) = people.get_or_create_senders(work.tx, [message])
     work.lock(Lock.SLOT_CALLS)
     theirs = list(list_persons(work.tx, work.guild_id, [viewer_id]))
     mine = SlotCall.viewer_id.in_(theirs), SlotCall.called_at <= message.at
@@ -251,7 +251,7 @@ def cancel_call(work: Work, message: ChatMessageSent, argument: str) -> None:
 
 def reply_with_calls(work: Work, message: ChatMessageSent, _argument: str) -> None:
     """Handle `!mycalls` and `!position`: reply with the sender's open calls and their positions."""
-    (viewer_id,) = people.meet_senders(work.tx, [message])
+    (viewer_id,) = people.get_or_create_senders(work.tx, [message])
     theirs = list_persons(work.tx, work.guild_id, [viewer_id])
     mine = [
         {"slot": call.slot, "position": position}

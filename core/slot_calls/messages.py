@@ -8,7 +8,7 @@ import discord
 
 from core.bonus_hunt.records import Bonus
 from core.draws.words import decides_words
-from core.guilds.channels import say_trouble
+from core.guilds.channels import describe_trouble
 from core.kit.discord.ui import Tone, ago, card, lines, mention, safe, status_card
 from core.kit.runtime.clock import parse_instant
 from core.kit.text.amounts import show_amount
@@ -156,7 +156,9 @@ def next_step(current: Status) -> str:
     if not current.settings.channel:
         return _("Choose where requests appear: `/slotcalls channel`.")
     if current.trouble:
-        return say_trouble(current.trouble) + " " + _("Viewers cannot request slots until then.")
+        return (
+            describe_trouble(current.trouble) + " " + _("Viewers cannot request slots until then.")
+        )
     if current.primary is not None:
         return _(
             "Slot requests from chat go to **{server}**, the primary server of this Kick channel. "

@@ -8,7 +8,7 @@ from flask import Response, request
 from core.bonus_hunt.store import is_in_progress
 from core.drand.client import chain_of
 from core.guilds.actions import load_settings
-from core.guilds.channels import find_trouble, say_trouble
+from core.guilds.channels import describe_trouble, find_trouble
 from core.guilds.records import ChannelTrouble
 from core.guilds.setting_fields import add_settings, setting_fields
 from core.kit.database.work import Work
@@ -143,7 +143,7 @@ def setup(page: Page) -> list[SetupStep]:
     if not settings.channel:
         text = _("Requests from the stream's chat will appear there.")
     else:
-        text = say_trouble(trouble) if trouble else messages.how_to_call(settings, names)
+        text = describe_trouble(trouble) if trouble else messages.how_to_call(settings, names)
     return [
         SetupStep(
             _("Choose a channel for slot requests"),

@@ -38,7 +38,7 @@ FOR_ALL: frozenset[Reason] = frozenset({"off", "closed", "no_channel", "no_acces
 
 
 class SlotCallSettings(GuildSettings, feature="slot_calls"):
-    """What an admin can set."""
+    """Settings of a server."""
 
     enabled: bool = switch(
         "Viewers can request slots in the stream's chat.",

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, func, select
 
 from core.events import StreamElementsSettled
 from core.guilds.actions import audit
-from core.guilds.channels import tell_admins
+from core.guilds.channels import alert_admins
 from core.guilds.connections.accounts import AccountKind
 from core.inbox import actions as inbox
 from core.kit.database.records import PlatformUserId
@@ -228,7 +228,7 @@ def _alert(work: Work, operation: BulkOperation, kind: str, lines: Sequence[Bulk
             for line in lines[:MAX_VIEWERS_SHOWN]
         ],
     }
-    tell_admins(work, kind, f"{kind}:{operation.number}", payload)
+    alert_admins(work, kind, f"{kind}:{operation.number}", payload)
 
 
 def _publish(work: Work, operation: BulkOperation) -> None:

@@ -30,7 +30,7 @@ def connect(page: Page) -> Response:
     """Store a JWT token; it is never shown again."""
     guild_id, actor = page.guild.id, page.person.discord_id
     name = bulk.connect(page.services, guild_id, page.form.get("token", ""), actor)
-    done = _("{account} is connected with {server}.")
+    done = _("{account} is connected to {server}.")
     return page.done(done.format(account=name, server=page.guild.name))
 
 

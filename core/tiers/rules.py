@@ -24,7 +24,7 @@ LIST_FRESH_FOR = timedelta(hours=1)
 
 
 class TierSettings(GuildSettings, feature="tiers"):
-    """What an admin can set."""
+    """Settings of a server."""
 
     lifetime_hours: int = number(
         "How long a subscription counts after the last report. 840 hours are 35 days.",

@@ -85,7 +85,7 @@ def find_other_manager(work: Work) -> str | None:
 
 def get_viewer_id(work: Work, person: Person) -> int:
     """The viewer id of a Twitch account, which is stored if it is new."""
-    return people.meet_person(work.tx, work.guild_id, PLATFORM, person, work.now)
+    return people.get_or_create_person(work.tx, work.guild_id, PLATFORM, person, work.now)
 
 
 def default_minutes(work: Work) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import func, select
 
 from core.guilds.actions import audit, load_settings, name_of
-from core.guilds.channels import find_trouble, tell_admins
+from core.guilds.channels import alert_admins, find_trouble
 from core.kit.database.records import MemberId, ViewerId
 from core.kit.database.work import Lock, Work
 from core.kit.runtime.clock import utc_now
@@ -148,7 +148,7 @@ def announce_loss(work: Work, viewer_id: int, reason: str, reward: str, key: str
 def alert(work: Work, what: str, key: str, **payload: Any) -> None:
     """Notify the server's admins, once per key."""
     about = {"what": what, "server": name_of(work), **payload}
-    tell_admins(work, "vips.alert", f"vips.alert:{what}:{key}", about)
+    alert_admins(work, "vips.alert", f"vips.alert:{what}:{key}", about)
 
 
 def warn_due(work: Work) -> None:

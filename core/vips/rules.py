@@ -83,7 +83,7 @@ def _hours(
 
 
 class VipSettings(GuildSettings, feature="vips"):
-    """What an admin can set."""
+    """Settings of a server."""
 
     headings = {  # noqa: RUF012
         "default_hours": N_("Duration and messages"),

@@ -248,7 +248,7 @@ def give_due(work: Work) -> int:
 
 def reply_with_time_left(work: Work, message: ChatMessageSent, _argument: str) -> None:
     """Handle `!vip`."""
-    pair = actions.twitch_account(work, people.meet_sender(work.tx, message))
+    pair = actions.twitch_account(work, people.get_or_create_sender(work.tx, message))
     session = None if pair is None else store.find_live(work, pair[0])
     left, state = "", "none"
     if session is not None:

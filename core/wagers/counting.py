@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, func, or_, select, text, updat
 
 from core.events import WagerCounted
 from core.guilds.actions import audit, load_settings
-from core.guilds.channels import tell_admins
+from core.guilds.channels import alert_admins
 from core.inbox import actions as inbox
 from core.kit.affiliate import Standings, fold
 from core.kit.database.connection import among
@@ -208,7 +208,7 @@ def _tell_admins(
     ]
     payload = {"platform": TITLES[platform], "lines": lines, "more": len(odd) - len(lines)}
     key = f"wagers.odd:{platform}:{at.isoformat()}"
-    tell_admins(work, "wagers.odd", key, payload)
+    alert_admins(work, "wagers.odd", key, payload)
 
 
 # -- held amounts ---------------------------------------------------------------------------------

@@ -39,7 +39,7 @@ HeldReason = Literal["fast", "returned"]
 
 
 class WagerSettings(GuildSettings, feature="wagers"):
-    """What an admin can set."""
+    """Settings of a server."""
 
     shuffle_code: str = text(
         "Your Shuffle campaign code. Only accounts that signed up under it can be verified.",

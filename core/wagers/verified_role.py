@@ -8,7 +8,7 @@ from sqlalchemy import Connection, select
 
 from core.events import AccountLinked, AccountUnlinked, RolesChanged
 from core.guilds.actions import gives_roles, language_of, load_settings
-from core.guilds.channels import tell_admins
+from core.guilds.channels import alert_admins
 from core.kit.database.records import MemberId, RoleId
 from core.kit.database.work import Lock, Work
 from core.kit.text.words import _, speak
@@ -133,7 +133,7 @@ def _note_refused(work: Work, message: Outgoing, skipped: str, error: str | None
     account.role_id, account.role_holder, account.role_refused_at = None, None, work.now
     if skipped != "member":
         _log.warning("Assigning the verified role failed", guild_id=work.guild_id, reason=error)
-        tell_admins(
+        alert_admins(
             work,
             "wagers.role_refused",
             f"wagers.role_refused:{role_id}:{work.now.date().isoformat()}",

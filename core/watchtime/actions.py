@@ -64,7 +64,9 @@ def store_presence(tx: Connection, messages: Sequence[ChatMessageSent]) -> None:
             "spoke_at": message.at,
             **piece._asdict(),
         }
-        for message, viewer_id in zip(counted, people.meet_senders(tx, counted), strict=True)
+        for message, viewer_id in zip(
+            counted, people.get_or_create_senders(tx, counted), strict=True
+        )
         for piece in rules.presence_after(message.at, windows[message.guild_id])
     ]
     for guild_id in sorted({row["guild_id"] for row in present}):
@@ -293,7 +295,7 @@ def reply_with_watchtime(work: Work, message: ChatMessageSent, _argument: str) -
     current = load_settings(work, WatchtimeSettings)
     if not current.enabled or not without_excluded(work.tx, [message], "watchtime"):
         return
-    viewer_id = people.meet_sender(work.tx, message)
+    viewer_id = people.get_or_create_sender(work.tx, message)
     rank, watched = standings.get_place(work.tx, work.guild_id, viewer_id)
     payload = {
         "seconds": watched.total_seconds(),

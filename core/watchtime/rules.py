@@ -15,7 +15,7 @@ from core.kit.text.calendar import Stretch, day_around, midnight, month_around, 
 
 
 class WatchtimeSettings(GuildSettings, feature="watchtime"):
-    """What an admin can set."""
+    """Settings of a server."""
 
     enabled: bool = switch(
         "Chatting earns watchtime.",

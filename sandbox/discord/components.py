@@ -31,8 +31,8 @@ _MODAL_TOP = (ACTION_ROW, TEXT_DISPLAY, LABEL)
 
 MAX_ROWS = 5
 MAX_BUTTONS = 5
-MAX_V2 = 40
-MAX_V2_TEXT = 4_000
+MAX_V2_COMPONENTS = 40
+MAX_V2_CHARACTERS = 4_000
 
 Path = list[str | int]
 
@@ -99,12 +99,12 @@ def _check_v1(components: list[Json], errors: FormErrors) -> None:
 
 def _check_v2(components: list[Json], errors: FormErrors) -> None:
     everything = list(walk(components))
-    if len(everything) > MAX_V2:
-        message = f"The total number of components cannot exceed {MAX_V2}"
+    if len(everything) > MAX_V2_COMPONENTS:
+        message = f"The total number of components cannot exceed {MAX_V2_COMPONENTS}"
         errors.add(["components"], "COMPONENT_MAX_TOTAL_COMPONENTS_EXCEEDED", message)
     text = sum(len(str(c.get("content") or "")) for c in everything if c["type"] == TEXT_DISPLAY)
-    if text > MAX_V2_TEXT:
-        message = f"The displayable text size cannot exceed {MAX_V2_TEXT} characters."
+    if text > MAX_V2_CHARACTERS:
+        message = f"The displayable text size cannot exceed {MAX_V2_CHARACTERS} characters."
         errors.add(["components"], "COMPONENT_DISPLAYABLE_TEXT_SIZE_EXCEEDED", message)
 
 

@@ -9,7 +9,7 @@ from sandbox.discord.errors import FormErrors, Json
 
 MAX_EMBEDS = 10
 MAX_FIELDS = 25
-MAX_TOTAL = 6_000
+MAX_TOTAL_CHARACTERS = 6_000
 _TEXT_LIMITS = {"title": 256, "description": 4_096}
 _MEDIA = ("image", "thumbnail", "video")
 _SCHEMES = ("http", "https", "attachment")
@@ -26,11 +26,11 @@ def check(embeds: object, errors: FormErrors) -> list[Json]:
         errors.too_long(["embeds"], MAX_EMBEDS)
     for index, embed in enumerate(embeds):
         _check_one(embed, ["embeds", index], errors)
-    if sum(_length(embed) for embed in embeds) > MAX_TOTAL:
+    if sum(_length(embed) for embed in embeds) > MAX_TOTAL_CHARACTERS:
         errors.add(
             ["embeds"],
             "MAX_EMBED_SIZE_EXCEEDED",
-            f"Embed size exceeds maximum size of {MAX_TOTAL}",
+            f"Embed size exceeds maximum size of {MAX_TOTAL_CHARACTERS}",
         )
     return [_kept(embed) for embed in embeds]
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from sandbox.discord.state import FakeDiscord
 
 TOKEN_SECONDS = 15 * 60.0
-ATTACHMENT_LIMIT = 10 * 2**20
+MAX_ATTACHMENT_BYTES = 10 * 2**20
 MAX_CHOICES = 25
 
 
@@ -101,7 +101,7 @@ def _payload(
         "entitlement_sku_ids": [],
         "authorizing_integration_owners": {"0": str(interaction.guild_id or 0)},
         "context": 0 if interaction.guild_id is not None else 1,
-        "attachment_size_limit": ATTACHMENT_LIMIT,
+        "attachment_size_limit": MAX_ATTACHMENT_BYTES,
     }
     if message is not None:
         payload["message"] = message_payloads.message(discord, message)

@@ -20,7 +20,7 @@ from sandbox.discord.models import LOADING, Channel, Guild, Webhook
 if TYPE_CHECKING:
     from sandbox.discord.state import FakeDiscord
 
-EVERY_SECONDS = 1.0
+SAVE_INTERVAL_SECONDS = 1.0
 
 
 @dataclass
@@ -55,7 +55,7 @@ async def _write_after_changes(discord: FakeDiscord, path: Path) -> None:
         async for change in listener:
             if change["area"].startswith("discord.") and change["area"] != "discord.typing":
                 save(discord, path)
-                await asyncio.sleep(EVERY_SECONDS)
+                await asyncio.sleep(SAVE_INTERVAL_SECONDS)
     finally:
         listener.close()
 

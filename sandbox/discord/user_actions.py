@@ -189,7 +189,7 @@ async def wait_for_answer(
     `ack_seconds` after a bare acknowledgement, which needs no further answer."""
     loop = asyncio.get_running_loop()
     since, answer = loop.time(), interaction.answer
-    while not interaction.settled.is_set() and loop.time() - since < _patience(
+    while not interaction.settled.is_set() and loop.time() - since < _answer_timeout(
         discord, interaction, ack_seconds
     ):
         with contextlib.suppress(TimeoutError):
@@ -199,7 +199,7 @@ async def wait_for_answer(
     return answer_view(discord, interaction)
 
 
-def _patience(discord: FakeDiscord, interaction: Interaction, ack_seconds: float) -> float:
+def _answer_timeout(discord: FakeDiscord, interaction: Interaction, ack_seconds: float) -> float:
     if interaction.answer is None:
         return discord.faults.number("discord.interactions.deadline_ms") / 1000
     acknowledged = interaction.answer == interactions.Callback.DEFERRED_UPDATE

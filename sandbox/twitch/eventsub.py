@@ -21,7 +21,7 @@ from sandbox.faults import Faults
 from sandbox.twitch.models import EVENT_TYPES, REVOKED, Subscription
 
 PATH = "/twitch/ws"
-MAX_A_SESSION = 300
+MAX_PER_SESSION = 300
 GRACE_SECONDS = 30.0
 
 Json = dict[str, Any]

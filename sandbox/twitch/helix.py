@@ -12,7 +12,7 @@ from aiohttp import web
 
 from sandbox.twitch.answers import ApiError, body_of, page_of, parameters_of
 from sandbox.twitch.channel_points import ChannelPoints
-from sandbox.twitch.eventsub import MAX_A_SESSION, instant
+from sandbox.twitch.eventsub import MAX_PER_SESSION, instant
 from sandbox.twitch.models import (
     CLIENT_ID,
     EVENT_TYPES,
@@ -350,7 +350,7 @@ class _Helix:
             for subscription in self.twitch.eventsub.subscriptions.values()
             if subscription.session_id == session_id
         ]
-        if len(theirs) >= MAX_A_SESSION:
+        if len(theirs) >= MAX_PER_SESSION:
             raise ApiError(429, "number of websocket subscriptions limit exceeded")
         session.user_id = token.user_id
         made.session_id, made.user_id = session_id, token.user_id

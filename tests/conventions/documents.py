@@ -86,7 +86,7 @@ def as_set(declared: GuildSetting[Any]) -> str:
     return "none" if declared.of in ("channel", "role") else str(declared.default)
 
 
-def told(argument: str) -> list[dict[str, Any]]:
+def output_of(argument: str) -> list[dict[str, Any]]:
     """What `python bot.py <argument>` prints."""
     printed = io.StringIO()
     with redirect_stdout(printed):
@@ -166,7 +166,7 @@ def commands_page() -> str:
         "person sees it.",
     ]
     by_who = sorted(
-        told("--commands"), key=lambda command: (command["who"] != "everyone", command["who"])
+        output_of("--commands"), key=lambda command: (command["who"] != "everyone", command["who"])
     )
     for who, found in groupby(by_who, key=lambda command: command["who"]):
         parts += [
@@ -184,7 +184,7 @@ def commands_page() -> str:
                 (" ".join(f"also `!{name}`" for name in command["names"][1:]),),
                 command["help"],
             )
-            for command in told("--chat-commands")
+            for command in output_of("--chat-commands")
         ),
         "`python bot.py --commands` and `python bot.py --chat-commands` print the same as JSON.",
     ]

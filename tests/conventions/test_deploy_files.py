@@ -14,7 +14,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from core.kit.discord.rest import NEEDED
-from core.kit.discord.ui import TO_POST
+from core.kit.discord.ui import POSTING_PERMISSIONS
 from core.kit.runtime.settings import Settings, read_settings
 from core.kit.web.assets import ASSETS, ICONS, PACKAGES
 from core.people.panels.rules import NEEDED as NEEDED_FOR_PANELS
@@ -272,7 +272,7 @@ def test_invite_permissions_match_the_code_and_the_guide() -> None:
     asked = {"view_channel" if name == "read_messages" else name for name in asked}
     needed = {name for name, is_needed in NEEDED if is_needed}
     assert asked == {"view_channel" if name == "read_messages" else name for name in needed}
-    assert asked >= {*TO_POST, *NEEDED_FOR_PANELS, "attach_files", "manage_roles"}
+    assert asked >= {*POSTING_PERMISSIONS, *NEEDED_FOR_PANELS, "attach_files", "manage_roles"}
     sentence = re.search(r"these permissions and no more: (.*?) Do not give", GUIDE, re.DOTALL)
     assert sentence is not None
     told = " ".join(re.sub(r"\([^)]*\)", "", sentence[1]).split())

@@ -13,7 +13,13 @@ import pytest
 
 from core.features import LAYERS
 from core.kit.runtime.settings import Settings
-from tests.conventions.documents import DOCUMENTS, default_of, guild_settings, sentences_of, told
+from tests.conventions.documents import (
+    DOCUMENTS,
+    default_of,
+    guild_settings,
+    output_of,
+    sentences_of,
+)
 
 ROOT = Path(__file__).parents[2]
 
@@ -106,10 +112,10 @@ def test_every_guild_setting_is_documented() -> None:
 
 def test_every_command_is_documented() -> None:
     page = unwrapped("docs/commands.md")
-    for command in told("--commands"):
+    for command in output_of("--commands"):
         assert command["help"].endswith("."), command["name"]
         assert f"- `{command['slash']}` (" in page
-    for command in told("--chat-commands"):
+    for command in output_of("--chat-commands"):
         assert command["help"].endswith("."), command["names"]
         assert command["usage"].startswith(f"!{command['names'][0]}")
         assert all(f"`!{name}" in page for name in command["names"])
@@ -122,7 +128,7 @@ FOLDERS = {"data", "login", "me"}
 
 @pytest.mark.parametrize("guide", GUIDES)
 def test_guides_name_existing_commands_and_settings(guide: str) -> None:
-    known = {command["slash"][1:] for command in told("--commands")}
+    known = {command["slash"][1:] for command in output_of("--commands")}
     groups = {slash.split()[0] for slash in known if " " in slash}
     keys = {setting.key for setting in guild_settings()}
     mentions = re.findall(r"`/([a-z_]+)((?: [^`]*)?)`", (ROOT / guide).read_text())
@@ -139,7 +145,7 @@ def test_guides_name_existing_commands_and_settings(guide: str) -> None:
 
 
 def test_guide_lists_command_permissions_as_declared() -> None:
-    who = {command["slash"].split()[0]: command["who"] for command in told("--commands")}
+    who = {command["slash"].split()[0]: command["who"] for command in output_of("--commands")}
     page = (ROOT / "docs" / "deploy.md").read_text()
     for declared, heading in (("everyone", "Everyone"), ("Manage Server", "Manage Server")):
         line = re.search(rf"^- \*\*{heading}\*\*.*", page, re.MULTILINE)
@@ -151,7 +157,7 @@ def test_guide_lists_command_permissions_as_declared() -> None:
 def test_printed_commands_match_the_documentation_source() -> None:
     command = [sys.executable, "bot.py", "--commands"]
     printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    assert json.loads(printed.stdout) == told("--commands")
+    assert json.loads(printed.stdout) == output_of("--commands")
 
 
 # -- written by hand ----------------------------------------------------------------------------

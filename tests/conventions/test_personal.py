@@ -1,5 +1,5 @@
-"""Whoever asks is told everything and can be forgotten: every column and every key of our JSON
-declares whether it leads to a person, see `core/kit/database/personal.py`."""
+"""`/mydata` and `/forgetme` are complete: every column and every key of our JSON declares whether
+it identifies a person, see `core/kit/database/personal.py`."""
 
 import dataclasses
 from collections.abc import Iterator

@@ -113,7 +113,7 @@ class Site:
 
     def streamer(self, person: str = "nora") -> Visitor:
         """A browser in which a streamer has signed in with Twitch, after their channel was
-        connected with this server."""
+        connected to this server."""
         found = Visitor(self.app.test_client())
         assert found.sign_in_with_twitch(person).status_code == 302
         return found

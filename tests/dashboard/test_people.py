@@ -3,7 +3,7 @@
 import pytest
 
 from core.events import Person
-from core.people.actions import meet_person
+from core.people.actions import get_or_create_person
 from core.people.exclusions.actions import is_excluded
 from core.people.linking.actions import link_account
 from core.people.linklog.actions import log_link
@@ -22,7 +22,7 @@ def ids(site: Site) -> dict[str, int]:
     for guild_id, name in ((GUILD, "MadCats"), (GUILD, "Mad_Max"), (OTHER_GUILD, "MadVera")):
         with site.services.work_in(guild_id) as work:
             person = Person(user_id=len(found) + 1, name=name)
-            found[name] = meet_person(work.tx, guild_id, "kick", person, work.now)
+            found[name] = get_or_create_person(work.tx, guild_id, "kick", person, work.now)
             watchtime.adjust(work, name, 90, "test", name)
     return found
 

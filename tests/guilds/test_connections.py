@@ -114,7 +114,7 @@ def test_account_is_connected_ended_and_disconnected(admin: Admin, kind: Account
     with services.work_in(GUILD) as work:
         account = kind.find(work)
     assert account is not None
-    assert f"{account.name} is connected with Nora's Corner." in shown
+    assert f"{account.name} is connected to Nora's Corner." in shown
     assert admin.health(kind) == [("ok", f"Connected as {account.name}.")]
     assert f"Disconnect {account.name}? {kind.stops()}".replace("`", "") in shown.replace("`", "")
 

@@ -1,4 +1,4 @@
-"""Taking the pulse, whoever asks and whatever is away."""
+"""Health checks, also during outages."""
 
 from datetime import UTC, datetime
 

@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from core.guilds import store as guild_store
 from core.guilds.actions import change_setting
-from core.guilds.channels import tell_admins
+from core.guilds.channels import alert_admins
 from core.guilds.settings import ADMIN_CHANNEL
 from core.heist import actions
 from core.heist.feature import FEATURE
@@ -161,7 +161,7 @@ def owe(work: Work, key: str) -> None:
     player = work.scalars(select(Player)).one()
     player.owed = 100
     payload = {"number": player.heist, "count": 1, "points": 100, **currency_of(work)}
-    tell_admins(work, "heist.owed", f"heist.owed:{key}", payload)
+    alert_admins(work, "heist.owed", f"heist.owed:{key}", payload)
 
 
 def _buttons(message: Json) -> list[Json]:

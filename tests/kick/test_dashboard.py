@@ -58,7 +58,7 @@ def test_connecting_leads_back_to_the_page_where_it_began(site: Site) -> None:
         assert f'href="{PAGE}"' in refused.text
     back = follow(admin, link(), person="nora")
     assert (back.status_code, back.headers["Location"]) == (303, PAGE)
-    assert "NoraPlays is connected with Nora's Corner." in html.unescape(words(admin.get(PAGE)))
+    assert "NoraPlays is connected to Nora's Corner." in html.unescape(words(admin.get(PAGE)))
     own, elsewhere = link(), site.visitor()  # the streamer's browser has no dashboard
     shown = follow(elsewhere, own, person="nora")
     assert (shown.status_code, "close this page" in words(shown)) == (200, True)

@@ -24,7 +24,7 @@ def services(database: Database) -> Services:
 
 
 class Work:
-    """Timed work that fails when told to, and counts."""
+    """A task that counts its runs and fails on demand."""
 
     def __init__(self, name: str = "feature.work", every: float = 3600) -> None:
         self.task = Task(name, lambda _settings: every, self.run)
@@ -137,7 +137,7 @@ def test_tasks_that_wait_for_a_thread_are_shown(
     runner: Runners, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tasks, "SLOW_SECONDS", 0.05)
-    hanging = [Work(f"feature.{n}", every=60) for n in range(tasks.AT_ONCE)]
+    hanging = [Work(f"feature.{n}", every=60) for n in range(tasks.MAX_CONCURRENT)]
     for each in hanging:
         each.may_end.clear()
     late = Work("feature.late", every=0.01)
@@ -242,7 +242,7 @@ def test_bug_does_not_stop_the_schedule(runner: Runners) -> None:
 def test_failed_slow_task_is_retried_soon_then_keeps_its_interval(
     runner: Runners, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tasks, "SOON_SECONDS", 0.05)
+    monkeypatch.setattr(tasks, "RETRY_SECONDS", 0.05)
     work = Work(every=3600)
     work.fails_with = Outage("Kick")
     task_runner = runner(work)

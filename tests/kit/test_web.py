@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 
 from core.kit.errors import Outage, Refusal
 from core.kit.text import words
-from core.kit.web.app import MAX_SENT, DeferredResponse, edge, problem
+from core.kit.web.app import MAX_BODY_BYTES, DeferredResponse, edge, problem
 
 
 @pytest.fixture
@@ -251,7 +251,9 @@ def test_translated_template_escapes_its_arguments(client: FlaskClient) -> None:
 def test_form_that_is_too_large_is_refused_in_words(client: FlaskClient) -> None:
     answer = client.post("/echo/a", data={"field": "x" * 1_000_000})
     assert answer.json == ["a", None, "x" * 1_000_000]
-    answer = client.post("/echo/a", data={"field": "x" * MAX_SENT}, headers={"Accept": "text/html"})
+    answer = client.post(
+        "/echo/a", data={"field": "x" * MAX_BODY_BYTES}, headers={"Accept": "text/html"}
+    )
     assert (answer.status_code, "This is too large." in answer.text) == (413, True)
 
 

@@ -1,5 +1,5 @@
-"""Chat is no queue without sense of time: what helps only now goes first, what is too late is
-dropped, and many answers are few lines."""
+"""Priorities in chat: urgent lines go first, expired ones are dropped, and many replies become few
+lines."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

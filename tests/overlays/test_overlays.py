@@ -30,7 +30,7 @@ KINDS = ("requests", "leaderboard", "raffle", "hunt", "points", "heist", "events
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live, "PAUSE_SECONDS", 0)
-    monkeypatch.setattr(live, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(live, "CHECK_SECONDS", 0.05)
 
 
 def address(site: Site, kind: str = "requests", guild_id: int = GUILD) -> str:

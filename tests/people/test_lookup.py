@@ -1,4 +1,4 @@
-"""Whom a name means."""
+"""Finding viewers by name."""
 
 from datetime import UTC, datetime, timedelta
 

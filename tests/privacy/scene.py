@@ -76,7 +76,7 @@ def live(tx: Connection, guild_id: int, *, user_id: int = MADCATS, name: str = N
     act(tx, guild_id, change_setting, LinkLogSettings.declared["link_log"], True, actor=ADMIN)
     guilds.set_channel(tx, guilds.Channel(guild_id, "kick", KICK_CHANNEL, "noraplays"))
     said = line(guild_id, "!call Book of Dead", user_id=user_id, name=name)
-    viewer_id = people.meet_sender(tx, said)
+    viewer_id = people.get_or_create_sender(tx, said)
     SLOT_CALLS.chat_commands[0].run(tx, [said])
     cache_of(tx).clear()  # what follows happens in transactions of its own
     with Work(tx, guild_id, actor=ADMIN, now=NOON) as work:

@@ -96,7 +96,7 @@ TABLES = [
 def link(tx: Connection, guild_id: int) -> int:
     """Mia is linked; returns the viewer id."""
     guilds.set_channel(tx, guilds.Channel(guild_id, "kick", KICK_CHANNEL, "noraplays"))
-    viewer_id = people.meet_sender(tx, line(guild_id, "hello"))
+    viewer_id = people.get_or_create_sender(tx, line(guild_id, "hello"))
     viewers.add_link(tx, guild_id, MIA, "kick", viewer_id, NOON)
     return viewer_id
 

@@ -13,7 +13,7 @@ from core.kit.runtime.settings import Settings
 from core.kit.services import Services
 from core.privacy.feature import make_feature
 from core.privacy.pages import TEXTS, Block, blocks
-from tests.conventions.documents import personal_tables, told
+from tests.conventions.documents import output_of, personal_tables
 
 
 def client() -> FlaskClient:
@@ -32,7 +32,7 @@ def test_texts_are_served_without_a_database() -> None:
 
 
 def test_commands_named_in_the_texts_exist() -> None:
-    known = {command["slash"] for command in told("--commands")}
+    known = {command["slash"] for command in output_of("--commands")}
     for file in ("PRIVACY_POLICY.md", "TERMS_OF_SERVICE.md"):
         named = set(re.findall(r"`(/\w+)`", (TEXTS / file).read_text()))
         assert named

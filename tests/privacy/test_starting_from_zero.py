@@ -82,7 +82,7 @@ def test_points_of_all_accounts_are_gone_and_chatting_again_finds_none(
     post(tx, guild_id, "manual", twitch, ("paid", 4321))
     post(tx, other_guild_id, "manual", elsewhere, ("earned", 7))
     forget(tx, guild_id)
-    assert people.meet_sender(tx, line(guild_id, "hello again")) == kick
+    assert people.get_or_create_sender(tx, line(guild_id, "hello again")) == kick
     assert balances(tx, guild_id, kick, twitch) == {}
     assert do(tx, guild_id, AT, points_store.list_places, 10, 0) == []
     assert not any(do(tx, guild_id, AT, points_store.list_account_totals, "watchtime").values())
@@ -103,7 +103,7 @@ def test_what_was_before_stays_anonymous_when_somebody_comes_back(
     post(tx, guild_id, "manual", kick, ("earned", 900))
     give(tx, guild_id, number, kick, 4, "bonus:1")
     forget(tx, guild_id)
-    assert people.meet_sender(tx, line(guild_id, "hello again")) == kick
+    assert people.get_or_create_sender(tx, line(guild_id, "hello again")) == kick
     account(tx, guild_id)
 
     def entries() -> tuple[object, ...]:
@@ -143,7 +143,7 @@ def test_tickets_are_taken_and_linking_again_brings_none_back(
     assert get_balance(tx, guild_id, number, kick) == 35
     for _again in range(2):
         forget(tx, guild_id)
-        people.meet_sender(tx, line(guild_id, "hello again"))
+        people.get_or_create_sender(tx, line(guild_id, "hello again"))
         assert account(tx, guild_id) == kick
         credit(tx, period_of(tx, guild_id, number), AT)
         assert list_balances(tx, guild_id, number) == {}
@@ -177,7 +177,7 @@ def test_hidden_person_who_comes_back_stays_hidden_on_every_account(
         set_hidden(work, True)
     twitch = account(tx, guild_id, "twitch", TWITCH)
     forget(tx, guild_id)
-    people.meet_sender(tx, line(guild_id, "hello again"))
+    people.get_or_create_sender(tx, line(guild_id, "hello again"))
     viewers.set_viewer(tx, guild_id, "twitch", TWITCH, NAME, utc_now())
     unnamed = do(tx, guild_id, AT, public_names, [kick, twitch]).unnamed
     assert unnamed[kick] == "hidden"

@@ -11,7 +11,7 @@ from core.draws.picks import RULE
 from core.events import Person
 from core.guilds.actions import change_settings
 from core.kit.database.work import Work
-from core.people.actions import meet_person
+from core.people.actions import get_or_create_person
 from core.raffle import store as raffles
 from core.raffle.actions import config_of
 from core.raffle.ledger import actions as tickets
@@ -34,7 +34,7 @@ def raffle(site: Site) -> Period:
     """A raffle of this month, and a viewer who was seen."""
     with site.services.work_in(GUILD) as work:
         person = Person(user_id=7, name="MadCats")
-        meet_person(work.tx, GUILD, "kick", person, work.now)
+        get_or_create_person(work.tx, GUILD, "kick", person, work.now)
         return periods.start(work, config_of(site.services.settings), None, None)
 
 

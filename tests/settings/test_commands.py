@@ -9,7 +9,7 @@ from core.guilds import store as guilds
 from core.guilds.actions import setting
 from core.kit.database.connection import Database
 from core.kit.guild_settings import GuildSetting
-from core.settings.rules import LONGEST_TEXT
+from core.settings.rules import MAX_TEXT_CHARACTERS
 from sandbox.discord.driver import DiscordDriver
 from sandbox.discord.seed import NORAS_CORNER_ID, VERAS_DEN_ID, channel_id
 from tests.bot_rig import Asker
@@ -159,11 +159,11 @@ def test_environment_value_is_shown_with_its_variable(ask: Asker, database: Data
     assert fields["Source"] == "the variable `SLOT_CALLS_CHANNEL_ID`, until you set it here"
 
 
-@pytest.mark.parametrize("text", ["*" * LONGEST_TEXT, "🎰" * LONGEST_TEXT])
+@pytest.mark.parametrize("text", ["*" * MAX_TEXT_CHARACTERS, "🎰" * MAX_TEXT_CHARACTERS])
 def test_longest_text_is_shown_in_full(ask: Asker, text: str) -> None:
     ask.answer("set", key="game.greeting", value=text)
     embed = ask("show", key="game.greeting")
-    assert embed["description"].count(text[0]) == LONGEST_TEXT + (4 if text[0] == "*" else 0)
+    assert embed["description"].count(text[0]) == MAX_TEXT_CHARACTERS + (4 if text[0] == "*" else 0)
     assert ask("set", key="game.greeting", value="Hi")["title"] == "✅ Changed"
 
 

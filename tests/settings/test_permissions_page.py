@@ -6,7 +6,7 @@ from core.features import load_features
 from core.guilds import actions as guilds
 from core.kit.text.words import package_title
 from core.roles import actions as rewards
-from tests.conventions.documents import told
+from tests.conventions.documents import output_of
 from tests.dashboard.site import GUILD, Site, words
 
 PAGE = f"/g/{GUILD}/permissions"
@@ -19,10 +19,10 @@ def granted(site: Site) -> dict[str, list[int]]:
 
 def test_groups_and_commands_are_those_of_the_bot(site: Site) -> None:
     page = site.visitor("nora").get(PAGE)
-    groups = {command["group"] for command in told("--commands") if command["group"]}
+    groups = {command["group"] for command in output_of("--commands") if command["group"]}
     assert page.status_code == 200, words(page)
     assert set(re.findall(r'<h2 class="card-title" id="(\w+)-title"', page.text)) == groups
-    for command in told("--commands"):
+    for command in output_of("--commands"):
         if command["group"]:
             assert package_title(command["group"]) in words(page)
             assert f"/{command['name'].split()[0]}" in words(page)

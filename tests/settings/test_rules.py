@@ -10,7 +10,7 @@ from core.features import load_features
 from core.guilds.settings import require_fitting
 from core.kit.errors import Refusal
 from core.settings.rules import (
-    LONGEST_TEXT,
+    MAX_TEXT_CHARACTERS,
     get_declared,
     get_feature,
     is_nothing,
@@ -113,7 +113,7 @@ def test_feature_is_found_by_name() -> None:
         (GREETING, "a\0b\x07c\ud800d", "abcd"),
         (GREETING, "👨‍👩‍👧", "👨‍👩‍👧"),
         (GREETING, '""', ""),
-        (GREETING, "x" * LONGEST_TEXT, "x" * LONGEST_TEXT),
+        (GREETING, "x" * MAX_TEXT_CHARACTERS, "x" * MAX_TEXT_CHARACTERS),
     ],
 )
 def test_valid_text_is_parsed(declared: Any, text: str, value: object) -> None:
@@ -133,7 +133,7 @@ def test_valid_text_is_parsed(declared: Any, text: str, value: object) -> None:
         (LEAST, "", "a whole number of at least 1"),
         (COUNT, "9" * 16, "a whole number"),
         (GREETING, " ", "text of up to 1000 characters"),
-        (GREETING, "x" * (LONGEST_TEXT + 1), "text of up to 1000 characters"),
+        (GREETING, "x" * (MAX_TEXT_CHARACTERS + 1), "text of up to 1000 characters"),
     ],
 )
 def test_text_of_another_type_is_rejected_with_advice(declared: Any, text: str, fits: str) -> None:

@@ -365,7 +365,7 @@ def test_linked_viewers_only(guild: Guild) -> None:
     guild.do(actions.configure, linked_only=True)
     guild.call("Mental")
     assert guild.rejections() == ["not_linked"]
-    (viewer_id,) = people.meet_senders(guild.tx, [chat_message(guild.id)])
+    (viewer_id,) = people.get_or_create_senders(guild.tx, [chat_message(guild.id)])
     people_store.add_link(guild.tx, guild.id, 1, "kick", viewer_id, NOON)
     guild.call("Mental", seconds=60)
     assert guild.queue() == ["#1 Mental (MadCats)"]

@@ -133,7 +133,7 @@ def connect_twitch(
         seen = len(direct_messages(stage, admin, "Connect Twitch"))
         stage.discord.message(admin, "general", "!connect_twitch", guild=guild)
         link = url_in(next_direct_message(stage, admin, "Connect Twitch", seen))
-        assert f"{BY_HANDLE[channel].kick_name} is connected with" in agree(
+        assert f"{BY_HANDLE[channel].kick_name} is connected to" in agree(
             link, stage.twitch, channel
         )
     stage.twitch.wait_for(

@@ -43,7 +43,7 @@ class RedisServer:
             self._process = None
 
     def freeze(self) -> None:
-        """It takes connections from now on and never answers."""
+        """It accepts connections from now on, but never answers."""
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
 
@@ -62,7 +62,7 @@ class RedisServer:
             return False
 
 
-class Cable:
+class TcpProxy:
     """A TCP address in front of a PostgreSQL that listens on a socket file, which can be cut: both
     ends stay open and nothing gets through."""
 

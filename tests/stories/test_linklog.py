@@ -40,7 +40,7 @@ def ask(stage: Stage, command: str, **options: Any) -> Json:
 def panel(stage: Stage, channel: str) -> None:
     """Something that the log tells."""
     done = stage.discord.slash("nora", channel, "setup_link_panel")
-    assert "is posted" in done["response"]["embeds"][0]["title"]
+    assert "Link panel posted" in done["response"]["embeds"][0]["title"]
 
 
 def test_link_log_turns_on_logs_and_turns_off(stage: Stage) -> None:

@@ -1,4 +1,4 @@
-"""How it starts, how it declines to start, how it ends; and that its bot comes back by itself."""
+"""Starting, refusing to start, stopping; and the bot's recovery."""
 
 import errno
 import os

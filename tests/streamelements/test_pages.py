@@ -29,7 +29,7 @@ def test_connect_check_and_decide(site: Site, site_sandbox: Sandbox) -> None:
 
     assert "not a JWT" in send("connect", token="nonsense")
     token = sandbox.channel()["jwt"]
-    assert "NoraPlays is connected with Nora&#39;s Corner." in send("connect", token=token)
+    assert "NoraPlays is connected to Nora&#39;s Corner." in send("connect", token=token)
     assert token not in admin.get(PAGE).text
     assert "set up correctly" in send("check")
     with site.services.work_in(GUILD) as work:

@@ -12,7 +12,7 @@ from core.events import Person
 from core.guilds import store as guilds
 from core.guilds.store import Channel
 from core.kit.database.records import GuildId, MemberId, PlatformUserId, ViewerId
-from core.people.actions import meet_person
+from core.people.actions import get_or_create_person
 from core.twitch.accounts.actions import find_account
 from core.twitch.accounts.records import TwitchAccount
 from core.twitch.accounts.rules import SCOPES
@@ -47,7 +47,7 @@ def connect(site: Site, guild_id: int = GUILD) -> None:
                 connected_at=work.now,
             )
         )
-        viewer = meet_person(
+        viewer = get_or_create_person(
             work.tx, guild_id, "twitch", Person(user_id=TOMAS, name="TomasTV"), work.now
         )
         work.add(
@@ -257,7 +257,7 @@ def test_disconnecting_offers_to_end_or_to_keep_the_vips(admin: Visitor, site: S
 
 def test_what_the_bot_did_is_in_the_audit_log(admin: Visitor, site: Site) -> None:
     with site.services.work_in(GUILD) as work:  # the bot's own work
-        viewer = meet_person(
+        viewer = get_or_create_person(
             work.tx, GUILD, "twitch", Person(user_id=MIA, name="MadCats"), work.now
         )
         actions.start_session(work, viewer, MIA, 60, "bits")

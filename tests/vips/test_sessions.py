@@ -273,7 +273,7 @@ def test_raffle_winner_gets_vip(scene: Scene) -> None:
     scene.set(raffle_hours=24)
     viewer_id = scene.do(actions.get_viewer_id, MIA_ACCOUNT)
     on_kick = scene.do(
-        lambda work: people.meet_person(
+        lambda work: people.get_or_create_person(
             work.tx, GUILD, "kick", Person(user_id=9, name="KickOnly"), work.now
         )
     )

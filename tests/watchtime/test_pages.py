@@ -8,7 +8,7 @@ from sqlalchemy import select
 from core.events import Person
 from core.kit.database.records import MemberId
 from core.kit.errors import Refusal
-from core.people.actions import meet_person
+from core.people.actions import get_or_create_person
 from core.people.lookup import find_person
 from core.people.store import add_link, get_viewer
 from core.watchtime import actions, views
@@ -24,7 +24,7 @@ def three_viewers(site: Site) -> None:
     with site.services.work_in(GUILD) as work:
         for number, name in enumerate(("MadCats", "LeoLion", "<b>Yuki</b>"), 1):
             person = Person(user_id=number, name=name)
-            meet_person(work.tx, GUILD, "kick", person, work.now)
+            get_or_create_person(work.tx, GUILD, "kick", person, work.now)
             actions.adjust(work, name, number * 60, "to begin with", f"start:{number}")
 
 
@@ -136,7 +136,9 @@ def test_correction_on_a_viewers_page_is_about_that_viewer(site: Site, admin: Vi
     """However many have the name."""
     with site.services.work_in(GUILD) as work:
         ids = [
-            meet_person(work.tx, GUILD, "kick", Person(user_id=number, name="Twin"), work.now)
+            get_or_create_person(
+                work.tx, GUILD, "kick", Person(user_id=number, name="Twin"), work.now
+            )
             for number in (50, 51)
         ]
     for viewer_id in ids:

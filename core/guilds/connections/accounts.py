@@ -1,4 +1,4 @@
-"""Accounts at other services that are connected with a server, such as the streamer's on Kick: what
+"""Accounts at other services that are connected to a server, such as the streamer's on Kick: what
 all kinds do in the same way. A service declares its kinds as `AccountKind`."""
 
 from collections.abc import Callable, Iterable, Sequence
@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select
 
 from core.guilds import store
 from core.guilds.actions import audit, name_of
-from core.guilds.channels import tell_admins
+from core.guilds.channels import alert_admins
 from core.guilds.store import Channel
 from core.kit.database.personal import Subject
 from core.kit.database.work import ACROSS_GUILDS, Work, read_records
@@ -236,7 +236,7 @@ class AccountKind(Generic[A]):
             return False
         end_grant(account)
         key, about = self._key("guilds.reconnect", account), self._about(work, account)
-        tell_admins(work, "guilds.reconnect", key, about)
+        alert_admins(work, "guilds.reconnect", key, about)
         return True
 
     def _key(self, kind: str, account: A) -> str:

@@ -102,7 +102,7 @@ class Chat:
         """Send a line and wait until it comes back, at most half a minute.
 
         Args:
-            seconds: a clock that nobody sets.
+            seconds: a monotonic clock.
 
         Raises:
             Refusal: there is no channel, no account that can send, or a test was sent just now.

@@ -27,7 +27,7 @@ def tone_of(platform: str) -> Tone:
 
 def connected(kind: Kind, account: str, server: str, scopes: Iterable[str] = ()) -> discord.Embed:
     missing = kind.missing(scopes)
-    body = _("**{account}** on {service} is connected with **{server}**.").format(
+    body = _("**{account}** on {service} is connected to **{server}**.").format(
         account=safe(account), server=safe(server), service=kind.service
     )
     if missing:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, text
 
 from core.guilds import store as guilds
 from core.guilds.actions import audit
-from core.guilds.channels import tell_admins
+from core.guilds.channels import alert_admins
 from core.kick.accounts import actions, store
 from core.kick.accounts.rules import Follower, may_claim, primary_of
 from core.kick.bodies import PLATFORM
@@ -203,6 +203,6 @@ def _change(work: Work, found: Primary, before: Follower, after: Follower) -> Pr
                 cache_of(work.tx).pop(("kick.primary", known.broadcaster_user_id), None)
             audit(theirs, "kick.primary", found.slug, **names)
             if theirs.guild_id != work.guild_id:  # here the admin sees the answer
-                tell_admins(theirs, "kick.primary", key, {"slug": found.slug, **names})
+                alert_admins(theirs, "kick.primary", key, {"slug": found.slug, **names})
     _log.info("Primary server changed", channel=found.slug, guild_id=after.guild_id)
     return describe(work)

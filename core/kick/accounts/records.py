@@ -22,7 +22,7 @@ Source = Literal["site", "typed"]
 
 
 class Account(ConnectedAccount, kw_only=True):
-    """The streamer's account that is connected with a server."""
+    """The streamer's account that is connected to a server."""
 
     __tablename__ = "kick_accounts"
 

@@ -16,7 +16,7 @@ from core.kit.database.work import ACROSS_GUILDS, read_records
 
 
 def find_account(tx: Connection, guild_id: int) -> Account | None:
-    """The account that is connected with this server."""
+    """The account that is connected to this server."""
     return next(iter(read_records(tx, select(Account).where(Account.guild_id == guild_id))), None)
 
 

@@ -184,7 +184,7 @@ def pair(
 def neighbourhood(
     instants: Iterable[datetime], around: datetime, window: timedelta
 ) -> tuple[datetime, datetime]:
-    """First and last of the timestamps that are connected with `around` by gaps no wider than the
+    """First and last of the timestamps that are connected to `around` by gaps no wider than the
     window: nothing outside can be paired with anything inside."""
     ordered = sorted({*instants, around})
     first = last = ordered.index(around)

@@ -6,7 +6,7 @@ from datetime import datetime
 import structlog
 from sqlalchemy import Connection, delete, func, select
 
-from core.guilds.channels import tell_admins
+from core.guilds.channels import alert_admins
 from core.kick.intake import store as intake
 from core.kick.review import actions, credit, messages
 from core.kick.review.records import KnownGift, RecentSupport, ReviewItem
@@ -49,7 +49,7 @@ def queue_missed(services: Services) -> None:
             if new:
                 _log.info("Missed events queued", count=len(new), guild_id=guild_id)
                 key = f"kick.missed:{new[0][0].number}:{work.now}"
-                tell_admins(work, "kick.missed", key, messages.payload(new))
+                alert_admins(work, "kick.missed", key, messages.payload(new))
 
     for_each(_waiting(services), queue)
 

@@ -168,7 +168,7 @@ def _contents(record: type[GuildRecord]) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Mention:
-    """The rows of a record in whose content somebody is named or numbered."""
+    """The rows of a record whose content contains somebody's name or id."""
 
     record: type[GuildRecord]
 
@@ -196,7 +196,7 @@ class _Mention:
 
 
 def _on_platforms(subject: Subject) -> Subject:
-    """Members are stored by id. A name like theirs on Discord is somebody else, or another word."""
+    """Members are stored by id. The same name on Discord may be somebody else, or just a word."""
     return replace(subject, discord_names=())
 
 

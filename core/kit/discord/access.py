@@ -1,9 +1,9 @@
 """Who may use which commands and buttons.
 
 A command that needs a permission belongs to the group of its package (`core.raffle` is `raffle`),
-and so do the buttons of that package. Members with the permission may use it, and so may
-members with a role that was granted the group with `/permissions`. Each use is checked, so that
-removing a role or a grant works at once, also for buttons of old posts.
+and so do the buttons of that package. Members with the permission may use it, and members with a
+role that was granted the group with `/permissions`. Each use is checked, so that removing a role or
+a grant works at once, also for buttons of old posts.
 """
 
 from collections import defaultdict
@@ -33,18 +33,16 @@ Source = discord.Interaction | commands.Context[Any]
 
 
 def rights_of(action: Action) -> dict[str, Any]:
-    """`extras` of a command that needs the rights of this action, and of its whole group of
-    subcommands."""
+    """`extras` of a command that needs the rights of this action; they cover its subcommands."""
     return {"admins_only": is_for_admins(action)}
 
 
 ANY_GROUP = {"any_group": True}
-"""`extras` of a command for whoever was granted any group: its action says which one it takes."""
+"""`extras` of a command for members who were granted any group: its action checks which one."""
 
 
 def any_of(*groups: str) -> dict[str, Any]:
-    """`extras` of a command for whoever was granted one of these groups, because its action can be
-    taken elsewhere with another one."""
+    """`extras` of a command for members who were granted one of these groups."""
     return {"groups": groups}
 
 
@@ -92,14 +90,14 @@ async def granted_groups(source: Source) -> frozenset[str]:
 
 
 async def may_manage(source: Source, module: str) -> bool:
-    """Whether this person may do what admins do with this module's package."""
+    """Whether this person has admin rights in this module's package."""
     if source.guild is not None and source.permissions.manage_guild:
         return True
     return group_of(module) in await granted_groups(source)
 
 
 async def missing_for(source: Source, command: Command) -> list[str]:
-    """The permissions that this person lacks for a command; none where its group is granted."""
+    """The permissions that this person is missing for a command; none if its group is granted."""
     missing = missing_permissions(command, source.permissions)
     if not missing or not is_grantable(command):
         return missing
@@ -121,7 +119,7 @@ async def is_admin(
 
 
 def for_moderators(needed: str, module: str) -> Refusal:
-    """That a command needs this permission, or the command group of this module."""
+    """The refusal of a command that needs this permission, or this module's command group."""
     return Refusal(
         _("This is for moderators"),
         _(
@@ -132,7 +130,7 @@ def for_moderators(needed: str, module: str) -> Refusal:
 
 
 def lacking_for(command: Command, missing: Iterable[str]) -> Refusal:
-    """The same for a command and the permissions that somebody lacks for it."""
+    """The same for a command, with the permissions that somebody is missing."""
     needed = permission_names(missing)
     if is_grantable(command):
         return for_moderators(needed, command.callback.__module__)
@@ -151,7 +149,7 @@ async def may_use(ctx: commands.Context[Any]) -> bool:
             raise commands.NoPrivateMessage
         return True
     if missing_permissions(ctx.command, ctx.permissions):
-        await acknowledge(ctx)  # the database is asked before the command runs
+        await acknowledge(ctx)  # the database is queried before the command runs
         try:
             missing = await missing_for(ctx, ctx.command)
         except Outage as outage:

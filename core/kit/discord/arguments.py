@@ -1,4 +1,4 @@
-"""How a command is used, and what is wrong with the arguments that it was given."""
+"""Usage of commands, and errors in their arguments."""
 
 import re
 from difflib import get_close_matches
@@ -27,7 +27,7 @@ def usage(command: Command | None) -> str:
 
 
 def descriptions(command: Command) -> dict[str, str]:
-    """Argument -> what it is for, as Discord shows it."""
+    """Argument -> its description, as Discord shows it."""
     app_command: Any = getattr(command, "app_command", None)
     if isinstance(app_command, app_commands.Group):
         app_command = app_command.get_command(str(getattr(command, "fallback", "")))
@@ -42,7 +42,7 @@ def descriptions(command: Command) -> dict[str, str]:
 
 
 class Subcommands(dict[str, Command]):
-    """The subcommands of a group, found whatever their case; discord.py ignores it for the first
+    """The subcommands of a group, found regardless of case; discord.py ignores case for the first
     word only."""
 
     def get(self, name: str, default: Any = None) -> Any:
@@ -50,8 +50,8 @@ class Subcommands(dict[str, Command]):
 
 
 def set_up_typing(bot: commands.Bot) -> None:
-    """Make typed commands as exact as slash commands: case never matters, and what is left over
-    of a line is an error and not ignored."""
+    """Make typed commands as strict as slash commands: case never matters, and surplus text is an
+    error."""
     for command in bot.walk_commands():
         if isinstance(command, commands.Group):
             command.all_commands = Subcommands(command.all_commands)
@@ -60,7 +60,7 @@ def set_up_typing(bot: commands.Bot) -> None:
 
 
 def skip_fallback(ctx: Context) -> None:
-    """Let `!slotcalls status` be `!slotcalls`, as it is `/slotcalls status`."""
+    """Let `!slotcalls status` run `!slotcalls`, like `/slotcalls status`."""
     fallback = getattr(ctx.command, "fallback", None)
     passed = None if ctx.interaction else ctx.subcommand_passed
     if passed is not None and passed.casefold() == fallback:
@@ -154,7 +154,7 @@ class Phrase(commands.Converter[str]):
 
 
 class NoNumber(commands.BadArgument):
-    """The argument is no whole number, or not for certain."""
+    """The argument is not a whole number, or is ambiguous."""
 
     def __init__(self, what: str, remedy: str) -> None:
         super().__init__(what)
@@ -209,7 +209,7 @@ Number = commands.Range[int, 1, 999_999_999]
 
 
 def explained_argument(ctx: Context, error: BaseException) -> Refusal:
-    """Which argument is missing or does not fit, why, and how the command is used."""
+    """The argument that is missing or invalid, the reason, and the command's usage."""
     command = ctx.command
     surplus = isinstance(error, commands.TooManyArguments)
     if surplus and isinstance(command, commands.Group) and ctx.subcommand_passed:
@@ -253,7 +253,7 @@ def _quoted_form(ctx: Context) -> str:
 
 
 def _argument(ctx: Context, error: BaseException) -> tuple[str, str]:
-    """Which argument it is about, and what was given for it."""
+    """The argument that the error is about, and its value."""
     parameter = getattr(error, "param", None) or ctx.current_parameter
     given = getattr(error, "argument", None) or ctx.current_argument or ""
     if isinstance(error, app_commands.TransformerError):
@@ -262,7 +262,7 @@ def _argument(ctx: Context, error: BaseException) -> tuple[str, str]:
 
 
 def _wrong(error: BaseException, ctx: Context, name: str, given: str) -> tuple[str, str]:
-    """What is wrong, and a hint or ""."""
+    """The error, and a hint or ""."""
     shown = safe(given, 40)
     match error:
         case commands.MissingRequiredArgument() | commands.MissingRequiredAttachment():
@@ -295,7 +295,7 @@ def _wrong(error: BaseException, ctx: Context, name: str, given: str) -> tuple[s
 
 
 def _surplus(ctx: Context) -> str:
-    """What is left of the line. discord.py skips an optional argument that does not fit."""
+    """The error for surplus text. discord.py skips an optional argument whose value is invalid."""
     rest = safe(ctx.view.buffer[ctx.view.index :].strip(), 40)
     parameters = ctx.command.clean_params if ctx.command else {}
     optional = [f"`{name}`" for name, parameter in parameters.items() if not parameter.required]

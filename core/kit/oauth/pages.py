@@ -115,7 +115,7 @@ def end(link_id: str, done: str, template: str, **values: Any) -> Response:
 
 def end_connecting(link_id: str, platform: str, connected: Connected) -> Response:
     """The same, after connecting the account of a server's channel."""
-    done = _("{account} is connected with {server}.")
+    done = _("{account} is connected to {server}.")
     missing = _("Some permissions on {platform} are missing: {missing}.")
     message = done.format(account=connected.account, server=connected.server)
     if connected.missing:

@@ -60,7 +60,7 @@ class Tokens:
 
 @dataclass(frozen=True, slots=True)
 class Connected:
-    """The names of a server, of the account it is connected with, and of the permissions that were
+    """The names of a server, of the account it is connected to, and of the permissions that were
     not granted."""
 
     server: str
@@ -110,7 +110,7 @@ def read_tokens(
 
 
 class ServiceAccount(GuildRecord, kw_only=True):
-    """Base of a table of accounts at a service that are connected with a server. Its columns with
+    """Base of a table of accounts at a service that are connected to a server. Its columns with
     `info=SECRET` are the tokens, encrypted, and empty in the state `reconnect`."""
 
     __abstract__ = True

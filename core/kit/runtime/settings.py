@@ -174,8 +174,8 @@ class Settings(BaseSettings):
     @field_validator("*", mode="before")
     @classmethod
     def _tidy(cls, value: object, info: ValidationInfo) -> object:
-        """Without spaces and quotes around it, which some programs keep. Raises ValueError for what
-        can be no setting."""
+        """Strip surrounding spaces and quotes, which some programs keep. Raises ValueError for
+        invalid values."""
         if not isinstance(value, str):
             return value
         value = value.strip()
@@ -350,7 +350,7 @@ class Settings(BaseSettings):
         return self.oauth_base_url or f"http://localhost:{self.port}"
 
     def problems(self) -> list[str]:
-        """What is valid, but will not work, one sentence each."""
+        """Settings that are valid but will not work, one sentence each."""
         found = []
         if self.oauth_base_url is not None:
             url = urlsplit(self.oauth_base_url)
@@ -392,7 +392,7 @@ def read_settings(**overrides: object) -> Settings:
 
 
 def _of_env_file() -> dict[str, str]:
-    """What `.env` says of settings that the environment leaves out."""
+    """Settings in `.env` that are not in the environment."""
     file = Path(".env")
     if not file.is_file():
         return {}
@@ -421,7 +421,7 @@ _IDS = {
 
 
 def _sentence(error: dict[str, Any]) -> str:
-    """What a setting must be. What was given is not repeated: it may be a secret."""
+    """What a setting must be. The given value is not repeated, because it may be a secret."""
     name, known = str(error["loc"][0]).upper(), _MUST_BE.get(error["type"])
     for suffix, must_be in _IDS.items():
         if name.endswith(suffix):

@@ -22,7 +22,7 @@ from typing import NamedTuple
 from core.kit.errors import Refusal
 from core.kit.text.words import _
 
-HIGHEST = Decimal(10) ** 12
+MAX_AMOUNT = Decimal(10) ** 12
 _UNITS = {"": 1, "k": 1_000, "m": 1_000_000}
 
 SYMBOLS: Mapping[str, str] = {
@@ -36,7 +36,7 @@ SYMBOLS: Mapping[str, str] = {
     **dict.fromkeys(("dollar", "dollars", "bucks"), "USD"),
     **dict.fromkeys(("pound", "pounds", "quid"), "GBP"),
 }
-"""What people write for a currency, folded -> its code."""
+"""Names and symbols of currencies, folded -> code."""
 _SEVERAL = ("kr", "kr.", "krone", "kroner", "kronor")
 """The names of more than one currency."""
 
@@ -87,13 +87,13 @@ class Share(NamedTuple):
 
 
 def parse_amount(text: str, digits: int = 2) -> Decimal:
-    """The amount that somebody means, and writes nothing else.
+    """Parse a text that is an amount and nothing else.
 
     Args:
         digits: how many decimals the currency has.
 
     Raises:
-        Refusal: it is no amount or not for certain, negative, huge, or has too many decimals.
+        Refusal: it is not an amount, ambiguous, negative, huge, or has too many decimals.
     """
     amount, rest = split_amount(text, digits)
     if rest:
@@ -112,7 +112,7 @@ def split_amount(text: str, digits: int = 2) -> tuple[Decimal, str]:
         raise Refusal(_("I don't understand this amount."), _how_to_write())
     _require_certain(match["rest"], text)
     amount = number * _UNITS[match["unit"]]
-    if amount > HIGHEST:
+    if amount > MAX_AMOUNT:
         raise Refusal(_("This amount is too large."), _("At most a trillion, please."))
     if amount != round(amount, digits):
         raise Refusal(
@@ -196,7 +196,7 @@ def _require_certain(rest: str | None, text: str) -> None:
 
 
 def _read(number: str, unit: str, digits: int, text: str) -> Decimal | None:
-    """None if its marks are at odd places. Raises Refusal if it can mean two numbers."""
+    """None if its separators are misplaced. Raises Refusal if it is ambiguous."""
     grouped, plain = _GROUPED.fullmatch(number), _PLAIN.fullmatch(number)
     if grouped and plain:
         if unit:

@@ -1,4 +1,4 @@
-"""Lists that people paste or upload: CSV in any of its forms, Excel's `.xlsx`, and JSON.
+"""Lists that people paste or upload: all kinds of CSV, Excel's `.xlsx`, and JSON.
 
 A column is recognised by its heading, in the languages and the exports of other bots that we know;
 without headings by what it holds, where that is certain.
@@ -19,7 +19,7 @@ from core.kit.text.cleaning import clean, clean_lines, fold
 from core.kit.text.spreadsheets import read_cell
 from core.kit.text.words import _
 
-MAX_UNPACKED = 30_000_000
+MAX_UNPACKED_BYTES = 30_000_000
 """Bytes of an `.xlsx` file without its compression."""
 MAX_COLUMNS = 50
 MAX_ROWS = 50_000
@@ -87,7 +87,7 @@ class Table(NamedTuple):
 
 
 class ColumnsUnclear(Refusal):
-    """It is not certain which columns are meant.
+    """The columns are ambiguous.
 
     Attributes:
         table: with the columns that are certain.
@@ -158,11 +158,11 @@ def _unreadable() -> Refusal:
 def _sheet(content: bytes) -> str:
     """The sheet that is called like a list, else the first with a heading that is known, else the
     first with anything."""
-    from openpyxl import load_workbook  # it takes a while, and few need it
+    from openpyxl import load_workbook  # slow to import, and rarely needed
 
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as packed:
-            if sum(file.file_size for file in packed.infolist()) > MAX_UNPACKED:
+            if sum(file.file_size for file in packed.infolist()) > MAX_UNPACKED_BYTES:
                 raise Refusal(_("The file is too large."), _("Save only the list, as CSV."))
         book = load_workbook(io.BytesIO(content), read_only=True, data_only=True)
         try:
@@ -181,7 +181,7 @@ def _sheet(content: bytes) -> str:
             book.close()
     except Refusal:
         raise
-    except Exception as error:  # whatever a broken archive or another format makes it raise
+    except Exception as error:  # a broken archive or another format can raise anything
         raise _unreadable() from error
     filled = [sheet for sheet in sheets if any(any(row) for row in sheet)]
     known = [sheet for sheet in filled if any(_key(cell) in VIEWER.headings for cell in sheet[0])]

@@ -1,4 +1,4 @@
-"""Translations of what people read, from English (gettext, catalogues by Babel).
+"""Translations of messages, from English (gettext, catalogues by Babel).
 
 Use `_("...")` where a sentence is made, inside `speak(language)`. Templates use `{% trans %}`.
 """

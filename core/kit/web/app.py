@@ -1,5 +1,5 @@
-"""What all web pages share: layout, language, error handlers and security headers. Errors are
-JSON for machines and a page for people."""
+"""Shared by all web pages: layout, language, error handlers and security headers. Errors are JSON
+for machines and a page for people."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping
@@ -44,15 +44,15 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger(__name__)
 
-DISCORDS_PICTURES = "https://cdn.discordapp.com"
+DISCORD_PICTURES = "https://cdn.discordapp.com"
 WEBHOOKS = "/webhooks/"
 API = "/api/"
 OVERLAYS = "/overlay/"
 UNLIMITED = ("/livez", "/health", "/static/", "/assets/")
-"""What costs neither a connection of the database nor much else."""
+"""Paths that need neither a database connection nor much else."""
 TOKEN = "token"
 """Key of the login's token in the signed cookie."""
-MAX_SENT = 3_000_000
+MAX_BODY_BYTES = 3_000_000
 """Bytes that a form, with its files, may have."""
 PICTURES = "REGULARS_PICTURES"
 """In an application's config: the address that its pages may show pictures from."""
@@ -94,7 +94,7 @@ def problem(status: int, what: str, remedy: str = "", code: str = "") -> Respons
 
 
 class FieldProblem(BaseModel):
-    """What is wrong with one field."""
+    """An error of one field."""
 
     field: str
     detail: str
@@ -328,7 +328,7 @@ class DeferredResponse(Response):
         yield from response(environ, start_response)
 
 
-def edge(app: Flask, pictures: str = DISCORDS_PICTURES, *, is_https: bool = False) -> None:
+def edge(app: Flask, pictures: str = DISCORD_PICTURES, *, is_https: bool = False) -> None:
     """Set up layout, language, error handlers and security headers.
 
     Args:
@@ -336,8 +336,8 @@ def edge(app: Flask, pictures: str = DISCORDS_PICTURES, *, is_https: bool = Fals
         is_https: browsers reach us over https, and have to stay there.
     """
     app.config[PICTURES] = pictures
-    app.config |= {"MAX_CONTENT_LENGTH": MAX_SENT, "MAX_FORM_MEMORY_SIZE": MAX_SENT}
-    # Such redirects would repeat the Host header, which visitors choose.
+    app.config |= {"MAX_CONTENT_LENGTH": MAX_BODY_BYTES, "MAX_FORM_MEMORY_SIZE": MAX_BODY_BYTES}
+    # Such redirects would repeat the Host header, which visitors control.
     app.url_map.strict_slashes = app.url_map.merge_slashes = False
     app.session_interface = _Sessions()
     app.request_class = _Request
@@ -361,7 +361,7 @@ def edge(app: Flask, pictures: str = DISCORDS_PICTURES, *, is_https: bool = Fals
     @app.after_request
     def harden(response: Response) -> Response:
         if request.environ["PATH_INFO"].startswith(WEBHOOKS):
-            return response  # no browser asks there, and it is a part of every webhook's cost
+            return response  # browsers do not use them, and it would slow down webhooks
         for name, value in _headers(pictures).items():
             response.headers.setdefault(name, value)
         if is_https:

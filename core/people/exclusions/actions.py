@@ -19,8 +19,8 @@ from core.people.lookup import Meant, NobodyFound, find_person, named_in, names_
 from core.people.records import Viewer
 from core.people.store import fold, select_accounts_of
 
-LONGEST_NAME = 64
-"""More than any platform allows."""
+MAX_NAME_CHARACTERS = 64
+"""Longer than any platform allows."""
 
 # -- by an admin ----------------------------------------------------------------------------------
 
@@ -91,13 +91,13 @@ def _find_seen(work: Work, who: str, meant: Meant | None) -> Viewer | None:
 
 def _checked_name(who: str) -> str:
     name = who.strip().removeprefix("@")
-    if not name or len(name) > LONGEST_NAME or len(name.split()) > 1:
+    if not name or len(name) > MAX_NAME_CHARACTERS or len(name.split()) > 1:
         raise Refusal(_("That is not a name."), _("Names have no spaces."))
     return name
 
 
 def _is_name_excluded(work: Work, folded_name: str, scope: Scope) -> bool:
-    """Whether whoever has this name is excluded. `everything` asks for any scope."""
+    """Whether accounts with this name are excluded. `everything` asks for any scope."""
     decided = work.execute(
         select(ExcludedName.scope, ExcludedName.excluded).where(
             ExcludedName.folded_name == folded_name
@@ -139,7 +139,7 @@ def list_causes(work: Work, viewer_id: int, scope: Scope) -> Sequence[Cause]:
 
 
 def list_exclusions(work: Work, viewer_ids: Collection[int]) -> Sequence[Exclusion]:
-    """From what these viewers are excluded, and why."""
+    """The exclusions of these viewers, with reasons."""
     theirs = select(Exclusion).where(Exclusion.viewer_id.in_(viewer_ids), _is_active(work))
     return work.scalars(theirs.order_by(Exclusion.scope, Exclusion.cause)).all()
 
@@ -153,8 +153,8 @@ def exclude_viewer(
     reason: str = "",
     until: datetime | None = None,
 ) -> bool:
-    """False if an admin, or their name, excluded the viewer from `scope` before, or they are
-    excluded for the same cause."""
+    """False if the viewer is already excluded from `scope` by an admin or a name, or for the same
+    cause."""
     by_hand = Exclusion.cause.in_(("admin", "name"))
     covers = Exclusion.scope.in_(("everything", scope))
     if cause == "admin" and work.exists(Exclusion.viewer_id == viewer_id, covers, by_hand):

@@ -1,4 +1,4 @@
-"""`/exclude`, and what the aliases of single features answer."""
+"""`/exclude`, and the replies of the aliases of single features."""
 
 from discord import app_commands
 from discord.ext import commands
@@ -29,7 +29,7 @@ async def show_excluded(ctx: Context, scope: Scope) -> None:
 
 
 class Exclusions(commands.Cog):
-    """Who may not take part."""
+    """Excluded viewers."""
 
     @server_group("exclude", fallback="list", for_admins=True)
     @app_commands.describe(scope=_SCOPE)

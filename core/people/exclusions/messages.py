@@ -1,4 +1,4 @@
-"""What `/exclude` and its aliases answer."""
+"""Replies of `/exclude` and its aliases."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from core.people.exclusions.records import Exclusion, Scope
 
 
 def excluded(name: str, scope: Scope) -> discord.Embed:
-    """Somebody was excluded: what that means, and how to undo it."""
+    """Somebody was excluded: the effect, and how to undo it."""
     title, effect, undo = {
         "everything": (
             _("{name} is excluded from everything"),
@@ -66,7 +66,7 @@ def included(name: str, scope: Scope) -> discord.Embed:
 
 
 def listed(found: Excluded, scope: Scope) -> discord.Embed:
-    """Who is excluded, by whom or why."""
+    """The list of exclusions."""
     if not found.count:
         add = {"slot_calls": "/slotcalls block", "raffle": "/raffleexclude add"}.get(
             scope, "/exclude add"
@@ -121,7 +121,7 @@ def _scope_of(after: Any) -> Scope:
 
 
 def audited_exclude(_before: Any, after: Any) -> str:
-    """In the audit log: who was excluded from what."""
+    """Audit line of an exclusion."""
     return {
         "everything": _("excluded {target} from everything"),
         "watchtime": _("excluded {target} from watchtime"),
@@ -132,7 +132,7 @@ def audited_exclude(_before: Any, after: Any) -> str:
 
 
 def audited_include(_before: Any, after: Any) -> str:
-    """In the audit log: who may take part again."""
+    """Audit line of the end of an exclusion."""
     return {
         "everything": _("let {target} take part in everything again"),
         "watchtime": _("let {target} earn watchtime again"),

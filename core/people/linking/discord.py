@@ -28,7 +28,7 @@ Context = commands.Context[commands.Bot]
 
 
 class StartButton(OwnButton, template=r"people:link(?::(?P<platform>[a-z]+))?"):
-    """Gives whoever presses it links of their own, or says which accounts they have linked.
+    """Replies with personal links, or with the accounts that are already linked.
 
     Args:
         platform: of this one only; empty for those of the server.
@@ -124,7 +124,7 @@ class UnlinkButton(
     ConfirmButton,
     template=r"people:unlink:(?P<asker>[0-9]+):(?P<member>[0-9]+):(?P<viewer>[0-9]+)",
 ):
-    """Ends this link and no later one."""
+    """Ends this link, but not a later one."""
 
     def __init__(self, asker: int, member: int, viewer: int, label: str = "") -> None:
         custom_id = f"people:unlink:{asker}:{member}:{viewer}"
@@ -175,7 +175,7 @@ PlatformChoice = Literal["kick", "twitch"]
 
 
 class Linking(commands.Cog):
-    """Whose account is whose."""
+    """Linking of accounts."""
 
     @server_command("link", private=True)
     @app_commands.describe(platform="Which platform. Default: those of this server's channels")

@@ -1,4 +1,4 @@
-"""Linking and unlinking accounts on one's own page."""
+"""Linking and unlinking accounts on the member's own page."""
 
 from flask import Response, abort
 
@@ -18,7 +18,7 @@ ME = GuildPages("me_links", lambda: _("My accounts"), icon="link", for_members=T
 
 @ME.post("<platform>/link")
 def link(page: Page, platform: str) -> Response:
-    """The same as `/link`: on to the page that the personal link from Discord opens."""
+    """The same as `/link`: redirect to the page of a personal link."""
     offered = page.run(list_offered, page.services.settings)
     if platform not in [offer.key for offer in offered]:
         abort(404)

@@ -16,7 +16,7 @@ from core.people.records import Link
 def invitation(
     server: str, platforms: Sequence[Platform], linked: Sequence[Link], expires_at: datetime
 ) -> discord.Embed:
-    """Above the buttons with the links.
+    """The embed above the buttons with the links.
 
     Args:
         platforms: whose accounts can be linked now.
@@ -44,7 +44,7 @@ def invitation(
 
 
 def already_linked(server: str, links: Sequence[Link]) -> discord.Embed:
-    """To the member alone."""
+    """Sent to the member only."""
     accounts = _(" and ").join(
         _("{name} on {platform}").format(
             name=safe(link.viewer_name), platform=PLATFORMS[link.platform].name
@@ -75,7 +75,7 @@ def linked(payload: Mapping[str, Any]) -> Rendered:
 
 
 def interrupted(payload: Mapping[str, Any]) -> Rendered:
-    """To a member whose browser could not show the result. Payload: `platform`, `server`."""
+    """Sent to a member whose browser could not show the result. Payload: `platform`, `server`."""
     title = "⏳ " + _("Linking was interrupted")
     body = _("Your {platform} account was not linked. Run `/link` in **{server}** again.").format(
         platform=PLATFORMS[payload["platform"]].name, server=safe(payload["server"])

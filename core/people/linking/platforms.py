@@ -1,4 +1,4 @@
-"""The platforms whose accounts can be linked, and how each says whose account it is."""
+"""The platforms whose accounts can be linked, and how each identifies the account."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,16 +17,16 @@ from core.twitch.bodies import PLATFORM as TWITCH
 
 @dataclass(frozen=True)
 class Platform:
-    """Where an account can be linked.
+    """A platform whose accounts can be linked.
 
     Attributes:
         name: as people write it.
         tone: of its messages.
         callback: path to which it sends people back.
-        consent_url: `consent_url(settings, state, verifier)`: where its owner agrees that we read
+        consent_url: `consent_url(settings, state, verifier)`: the page where its owner lets us read
             id and name of the account, and nothing else.
-        identify: `identify(services, code, verifier)`: whose account it is. Nothing is kept, and
-            the tokens are revoked.
+        identify: `identify(services, code, verifier)`: the account. Nothing is stored, and the
+            tokens are revoked.
         is_configured: whether this installation has an app there.
     """
 

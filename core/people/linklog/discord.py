@@ -1,4 +1,4 @@
-"""`/linklogs`: the channel where everything that happens to links is posted."""
+"""`/linklogs`: the channel of the link log."""
 
 import discord
 from discord import app_commands

@@ -107,7 +107,7 @@ def _stamped(embed: discord.Embed, payload: Mapping[str, Any], footer: str) -> R
 def status(
     settings: LinkLogSettings, missing: Sequence[str] | None, undelivered: str
 ) -> discord.Embed:
-    """Whether the log is on, and what keeps it from working.
+    """Whether the log is on, and problems that keep it from working.
 
     Args:
         missing: permissions that the bot lacks in the channel; None if there is no such channel.

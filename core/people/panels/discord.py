@@ -55,7 +55,7 @@ class LinkPanels(commands.Cog):
     @server_command("setup_link_panel", for_admins=True)
     @app_commands.describe(emoji="For the reaction: any emoji, including this server's own")
     async def setup_link_panel(self, ctx: Context, *, emoji: str = DEFAULT_EMOJI) -> None:
-        """Post and pin a panel in this channel with which members link their accounts."""
+        """Post and pin a panel in this channel where members can link their accounts."""
         channel = _text_channel(ctx)
         written = await _emoji(channel.guild, emoji)
         require_permissions(channel, channel.guild.me, NEEDED)
@@ -92,7 +92,7 @@ class LinkPanels(commands.Cog):
 
     @server_group("link_panels", fallback="list", for_admins=True)
     async def link_panels(self, ctx: Context) -> None:
-        """Show where this server has link panels, and whether they can do their work."""
+        """Show where this server has link panels, and whether they work."""
         panels = await run_action(ctx, actions.list_panels)
         known = [panel for panel in panels if panel.state != "withdrawn"]
         await answer(ctx, messages.listed(known))
@@ -116,7 +116,7 @@ def _text_channel(ctx: Context) -> discord.TextChannel:
 
 
 async def _emoji(guild: discord.Guild, typed: str) -> str:
-    # Asked each time: we do not listen to changes of a server's emojis.
+    # Fetched each time, because we do not listen to changes of a server's emojis.
     found = await guild.fetch_emojis() if typed.isascii() else []
     own = {emoji.id: (emoji.name, str(emoji)) for emoji in found if emoji.is_usable()}
     written = read_emoji(typed, own)
@@ -129,7 +129,7 @@ async def _emoji(guild: discord.Guild, typed: str) -> str:
 
 
 def _refusal(error: discord.HTTPException, emoji: str) -> Exception:
-    """Why Discord rejected it; the error itself if the admin can do nothing about it."""
+    """The reason why Discord rejected it; the error itself if the admin cannot fix it."""
     if error.code == UNKNOWN_EMOJI:
         return Refusal(
             _("Discord does not know {emoji} as an emoji.").format(emoji=emoji),

@@ -1,4 +1,4 @@
-"""Panels, and what admins read about them."""
+"""Panels, and messages to admins about them."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from core.people.panels.records import Panel
 
 
 def panel(server: str, emoji: str, privacy_url: str, platforms: Sequence[str]) -> discord.Embed:
-    """What everybody sees."""
+    """The public message."""
     names = [PLATFORMS[platform].name for platform in platforms]
     buttons = _(" or ").join(f"**Link {name}**" for name in names)
     steps = _(
@@ -85,7 +85,7 @@ def withdrawn(channel_id: int, found: bool) -> discord.Embed:
 
 
 def use_the_button(discord_id: int) -> str:
-    """Shown for a moment to whoever reacted and does not accept direct messages."""
+    """Shown briefly to members who reacted but do not accept direct messages."""
     return _(
         "<@{who}> I can't message you: your direct messages are closed. Press a button "
         "above instead; only you will see the answer."

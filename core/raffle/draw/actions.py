@@ -389,7 +389,9 @@ def find_ban(work: Work, number: int, viewer_id: ViewerId | None) -> SkipReason 
 
 def on_viewer_banned(work: Work, event: ViewerBanned) -> None:
     """A viewer was banned or timed out in the stream's chat."""
-    viewer_id = people.meet_person(work.tx, work.guild_id, event.platform, event.viewer, event.at)
+    viewer_id = people.get_or_create_person(
+        work.tx, work.guild_id, event.platform, event.viewer, event.at
+    )
     exclusions.exclude_viewer(
         work, viewer_id, "raffle", "kick_ban", reason=event.reason, until=event.until
     )

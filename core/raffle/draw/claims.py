@@ -100,7 +100,7 @@ def check_claim(work: Work, config: Config, number: int, k: int) -> bool:
         if posts.post_again(raffle, pick):
             return False
         if find_ban(work, number, pick.viewer_id) is None:
-            posts.alert_admins(raffle, pick)
+            posts.alert_unreachable(raffle, pick)
             return False
         _replace(raffle, pick)
         return True

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import select
 
 from core.guilds.actions import audit, load_settings, name_of
-from core.guilds.channels import tell_admins
+from core.guilds.channels import alert_admins
 from core.kit.database.records import ChannelId
 from core.kit.database.work import Work
 from core.kit.discord.rest import posted_at
@@ -105,7 +105,7 @@ def post_freeze_again(raffle: FrozenRaffle) -> None:
         key = message_key("raffle.undelivered", raffle.number, post.id)
         target = {"channel_id": str(post.target.get("channel_id"))}
         about = raffle.config.about(raffle.period)
-        tell_admins(raffle.work, "raffle.undelivered", key, about | target)
+        alert_admins(raffle.work, "raffle.undelivered", key, about | target)
         return
     key = f"{freeze_key(raffle.draw)}:{again}"
     _post(raffle, channel_id, "raffle.frozen", key, {**post.payload, "again": again})
@@ -286,12 +286,12 @@ def post_again(raffle: FrozenRaffle, pick: Pick) -> bool:
     return True
 
 
-def alert_admins(raffle: FrozenRaffle, pick: Pick) -> None:
+def alert_unreachable(raffle: FrozenRaffle, pick: Pick) -> None:
     """Neither the post nor a direct message reached the winner."""
     payload = raffle.config.about(raffle.period)
     payload |= {"name": pick.name, "channel_id": str(pick.channel_id)}
     key = message_key("raffle.unreachable", pick.period, pick.k, pick.posts)
-    tell_admins(raffle.work, "raffle.unreachable", key, payload)
+    alert_admins(raffle.work, "raffle.unreachable", key, payload)
 
 
 def _of_winner(raffle: FrozenRaffle, pick: Pick) -> dict[str, Any]:

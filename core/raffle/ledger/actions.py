@@ -89,7 +89,7 @@ def reply_with_tickets(work: Work, message: ChatMessageSent, _argument: str) -> 
     period = find_shown(work)
     if period is None or period.starts_at > work.now or period.state == "closed":
         return
-    viewer_id = people.meet_sender(work.tx, message)
+    viewer_id = people.get_or_create_sender(work.tx, message)
     own = store.get_own(work, period.number, viewer_id)
     more = earning.until_next(work, period, viewer_id) if own.linked else None
     payload = {

@@ -52,7 +52,7 @@ def on_subs_gifted(work: Work, events: Sequence[SubGifted]) -> None:
         for event in events
         if event.gifter is not None
     }
-    viewers = people.meet_people(work.tx, list(gifters.values()))
+    viewers = people.get_or_create_people(work.tx, list(gifters.values()))
     rows = [
         {
             # Natural keys name accounts, and entries are permanent.

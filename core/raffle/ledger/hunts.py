@@ -3,7 +3,7 @@
 from sqlalchemy import select
 
 from core.events import GuessWinRevoked, GuessWon
-from core.guilds.channels import tell_admins
+from core.guilds.channels import alert_admins
 from core.kit.database.work import Work
 from core.kit.errors import Refusal
 from core.people import store as people
@@ -52,4 +52,4 @@ def _key(of: str) -> str:
 def _notify_admins(work: Work, of: str, viewer_id: int, tickets: int, *, too_late: bool) -> None:
     name = people.get_viewer(work.tx, work.guild_id, viewer_id).name
     payload = {"name": name, "tickets": tickets, "hunt": of.split(":")[0], "deleted": too_late}
-    tell_admins(work, "raffle.hunt", f"raffle.hunt:{of}:{too_late}", payload)
+    alert_admins(work, "raffle.hunt", f"raffle.hunt:{of}:{too_late}", payload)

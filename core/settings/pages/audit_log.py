@@ -34,7 +34,7 @@ MAX_NAMES = 10
 
 @dataclass(frozen=True)
 class Line:
-    """An entry, as it is shown."""
+    """An entry as shown on the page."""
 
     entry: AuditEntry
     who: str
@@ -159,7 +159,7 @@ def _require_choice(page: Page, declared: Declared, value: Any) -> None:
 
 
 def wanted(page: Page) -> actions.LogFilter:
-    """What the query asks for; what makes no sense limits nothing."""
+    """The filter in the query; invalid parts are ignored."""
     asked = request.args
     feature = asked.get("feature", "").strip()
     return actions.LogFilter(
@@ -172,7 +172,7 @@ def wanted(page: Page) -> actions.LogFilter:
 
 
 def _people(entries: Sequence[AuditEntry]) -> list[int]:
-    """Whom the entries are by, and some of those that they are about."""
+    """The actors of the entries, and some of their targets."""
     actors = dict.fromkeys(entry.actor for entry in entries if entry.actor)
     targets = dict.fromkeys(
         found for entry in entries if (found := parse_id(entry.target)) and found not in actors

@@ -1,7 +1,7 @@
-"""What the server itself needs: the bot's permissions, and a channel for alerts."""
+"""Setup steps of the server itself: the bot's permissions, and a channel for alerts."""
 
 from core.guilds.actions import setting
-from core.guilds.channels import find_trouble, say_trouble
+from core.guilds.channels import describe_trouble, find_trouble
 from core.guilds.settings import ADMIN_CHANNEL
 from core.kit.database.work import Work
 from core.kit.discord.rest import DiscordGuild, DiscordMember
@@ -31,7 +31,7 @@ def setup(page: Page, pages: GuildPages) -> list[SetupStep]:
         if not channel:
             return _("Without one, alerts go by DM to whoever connected Kick.")
         trouble = find_trouble(work, channel)
-        return say_trouble(trouble) if trouble else ""
+        return describe_trouble(trouble) if trouble else ""
 
     problem = page.run(find_channel_problem)
     settings = pages.routes[0].view

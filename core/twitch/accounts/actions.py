@@ -58,7 +58,7 @@ def get_channel(work: Work) -> Channel:
     channel = find_channel(work)
     if channel is None:
         raise Refusal(
-            _("No Twitch channel is connected with this server yet."), _("Run `/connect_twitch`.")
+            _("No Twitch channel is connected to this server yet."), _("Run `/connect_twitch`.")
         )
     return channel
 

@@ -15,7 +15,7 @@ Role = Literal["streamer", "bot"]
 
 
 class TwitchAccount(ConnectedAccount, kw_only=True):
-    """An account that is connected with a server."""
+    """An account that is connected to a server."""
 
     __tablename__ = "twitch_accounts"
 

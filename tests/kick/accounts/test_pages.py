@@ -66,7 +66,7 @@ def test_redirect_to_kick_has_documented_parameters(installation: Installation) 
 def test_streamer_connects_and_admin_is_notified(installation: Installation) -> None:
     page = installation.browser().round_trip(installation.link())
     assert page.status_code == 200
-    assert "NoraPlays is connected with Nora's Corner" in words(page)
+    assert "NoraPlays is connected to Nora's Corner" in words(page)
     account = installation.account()
     assert account is not None
     assert (account.kick_user_id, account.name, account.state) == (NORA, "NoraPlays", "connected")

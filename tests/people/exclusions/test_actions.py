@@ -45,7 +45,7 @@ def line(
 @pytest.fixture
 def work(tx: Connection, guild_id: int) -> Work:
     """MadCats was seen in this server."""
-    people.meet_sender(tx, line(guild_id))
+    people.get_or_create_sender(tx, line(guild_id))
     return Work(tx, guild_id, actor=ADMIN, now=NOON)
 
 
@@ -120,7 +120,7 @@ def test_viewer_excluded_from_everything_cannot_be_included_in_one_feature(
 
 
 def test_list_includes_its_scope_and_everything(work: Work) -> None:
-    people.meet_sender(work.tx, line(work.guild_id, "anna", 8))
+    people.get_or_create_sender(work.tx, line(work.guild_id, "anna", 8))
     actions.exclude(work, "MadCats", "raffle")
     actions.exclude(work, "anna")
     actions.exclude(work, "Stranger", "slot_calls")
@@ -155,11 +155,11 @@ def test_listed_name_is_excluded_by_its_first_message(work: Work) -> None:
 def test_listed_name_is_excluded_before_it_writes_in_chat(work: Work) -> None:
     """Such as who gives subscriptions, or spends channel points, and never chats."""
     actions.exclude(work, "Stranger", "raffle")
-    met = people.meet_person(
+    met = people.get_or_create_person(
         work.tx, work.guild_id, "kick", Person(user_id=9, name="stranger"), NOON
     )
     assert actions.is_excluded(work, met, "raffle")
-    other = people.meet_person(
+    other = people.get_or_create_person(
         work.tx, work.guild_id, "twitch", Person(user_id=9, name="Stranger"), NOON
     )
     assert not actions.is_excluded(work, other, "raffle"), "one was meant"

@@ -1,4 +1,4 @@
-"""What `/exclude` and its aliases answer."""
+"""Replies of `/exclude` and its aliases."""
 
 from datetime import UTC, datetime
 

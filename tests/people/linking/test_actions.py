@@ -33,7 +33,7 @@ def told(tx: Connection) -> list[tuple[str, str]]:
 
 
 def ask(tx: Connection, guild_id: int, at: datetime = NOON, discord_id: int = MIA) -> str:
-    """A member asks for a link; its id."""
+    """Create an attempt; returns its id."""
     attempt = new_attempt(discord_id, at)
     run_in_guild(tx, guild_id, discord_id, at, actions.open_attempt, attempt)
     return attempt.link_id

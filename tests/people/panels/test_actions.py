@@ -1,4 +1,4 @@
-"""Panels in the database: one a channel, what becomes of them, and who is told."""
+"""Panels in the database: one per channel, their states, and notifications."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -68,7 +68,7 @@ def other(tx: Connection, other_guild_id: int) -> Guild:
     return Guild(tx, other_guild_id)
 
 
-def told(tx: Connection, guild_id: int) -> list[str]:
+def notified(tx: Connection, guild_id: int) -> list[str]:
     found = tx.execute(
         select(messages.c.payload)
         .where(messages.c.guild_id == guild_id, messages.c.kind == linklog.PANEL_KIND)
@@ -112,10 +112,10 @@ def test_simultaneous_setups_leave_one_panel(database: Database, guild_id: int) 
 def test_deleted_panel_is_reported_once(tx: Connection, guild: Guild, other: Guild) -> None:
     guild.do(configure, link_log=True, link_log_channel=555)
     guild.put(1)
-    other.do(actions.notice_gone, {1})
+    other.do(actions.record_gone, {1})
     for _time in range(2):
-        guild.do(actions.notice_gone, {1, 2, 3})
-    assert told(tx, guild.id) == ["posted", "gone"]
+        guild.do(actions.record_gone, {1, 2, 3})
+    assert notified(tx, guild.id) == ["posted", "gone"]
     parts = actions.check_health(tx, NOON)
     assert [(part.guild_id, part.state) for part in parts] == [(guild.id, "warn")]
     assert "/setup_link_panel" in parts[0].reason
@@ -127,7 +127,7 @@ def test_panel_deletion_noticed_simultaneously_is_reported_once(
 ) -> None:
     def notice(_time: int) -> None:
         with database.begin() as tx:
-            Guild(tx, guild_id).do(actions.notice_gone, {1})
+            Guild(tx, guild_id).do(actions.record_gone, {1})
 
     with cleaned(database), ThreadPoolExecutor(8) as crowd:
         with database.begin() as tx:
@@ -135,22 +135,22 @@ def test_panel_deletion_noticed_simultaneously_is_reported_once(
             Guild(tx, guild_id).put(1)
         list(crowd.map(notice, range(16)))
         with database.begin() as tx:
-            assert told(tx, guild_id) == ["posted", "gone"]
+            assert notified(tx, guild_id) == ["posted", "gone"]
 
 
 def test_panel_withdrawn_by_us_is_not_reported_as_deleted(tx: Connection, guild: Guild) -> None:
     guild.do(configure, link_log=True, link_log_channel=555)
     guild.put(1)
     guild.do(actions.withdraw_panel, 10)
-    guild.do(actions.notice_gone, {1})
+    guild.do(actions.record_gone, {1})
     assert guild.states() == {}
-    assert told(tx, guild.id) == ["posted", "withdrawn"]
+    assert notified(tx, guild.id) == ["posted", "withdrawn"]
     assert actions.check_health(tx, NOON) == []
 
 
 def test_new_panel_resolves_the_loss(tx: Connection, guild: Guild) -> None:
     guild.put(1)
-    guild.do(actions.notice_channel_gone, 10)
+    guild.do(actions.record_channel_gone, 10)
     assert len(actions.check_health(tx, NOON)) == 1
     guild.put(2)
     assert actions.check_health(tx, NOON) == []
