@@ -53,7 +53,7 @@ FEATURE = Feature(
         "streamelements.connect": N_("connected the StreamElements account {target}"),
         "streamelements.disconnect": N_("disconnected the StreamElements account {target}"),
         "streamelements.applied": N_("decided that {target} was done at StreamElements"),
-        "streamelements.not_applied": N_("decided that {target} was not done at StreamElements"),
+        "streamelements.not_applied": N_("marked {target} as not applied at StreamElements"),
     },
     dashboard=PAGES,
     setup=setup,
