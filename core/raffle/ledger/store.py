@@ -361,7 +361,7 @@ def _entries_of(work: Work, period: int, viewer_id: int) -> tuple[ColumnElement[
     """Leaves out entries whose owner was forgotten before the freeze."""
     accounts = list(list_persons(work.tx, work.guild_id, [viewer_id]))
     raffle = work.find(Period, period)
-    counts = is_since_forgotten(Entry, Entry.at, raffle and raffle.frozen_at)
+    counts = is_since_forgotten(Entry, Entry.at, raffle.frozen_at if raffle else None)
     return Entry.period == period, Entry.viewer_id.in_(accounts), counts
 
 
