@@ -19,7 +19,7 @@ from core.streamelements.records import BulkLine, BulkOperation, StreamElementsA
 from core.streamelements.rules import Holder, Sent, Verdict, has_enough, judge, next_look, pause
 
 LOGIN = re.compile(r"[a-z0-9_]{1,25}")
-"""The name in addresses on the platform."""
+"""The account's name in URLs on the platform."""
 
 MAX_VIEWERS_SHOWN = 10
 """In an alert to the admins; the dashboard shows all of them."""
@@ -43,7 +43,7 @@ class Change:
 
 
 def count_open(work: Work) -> int:
-    """Changes of points that are not settled."""
+    """Open changes of points."""
     return work.count(BulkOperation.state.in_(("waiting", "sending", "unclear")))
 
 
@@ -52,7 +52,7 @@ def _require_settled(work: Work) -> None:
     if count_open(work):
         raise Refusal(
             _("Changes of points at StreamElements are still open."),
-            _("Wait until they are done, or decide those that are unclear."),
+            _("Wait until they are done, or review the unclear ones."),
         )
 
 
@@ -142,7 +142,7 @@ def prepare(work: Work, number: int, balances: Mapping[str, Holder]) -> dict[str
 
 
 def postpone(work: Work, number: int, outage: Outage, *, was_sent: bool = False) -> None:
-    """Retry later: the call was certainly not made, or its effect could not be read yet."""
+    """Retry later: the call was not made, or its effect could not be read yet."""
     operation = find_operation(work, number)
     assert operation is not None
     operation.attempts += 1
@@ -170,8 +170,8 @@ def settle(work: Work, number: int, verdict: Verdict, reason: str = "") -> None:
 
 
 def look(work: Work, number: int, balances: Mapping[str, Holder], reason: str) -> None:
-    """The call was not answered: infer each outcome from the viewer's balance now. A change that
-    has not happened may still happen, until the last look."""
+    """The call was not answered: infer each outcome from the viewer's current balance. A change
+    that did not happen may still happen, until the last check."""
     operation = find_operation(work, number)
     assert operation is not None
     assert operation.sent_at is not None, "the call was made"
@@ -232,7 +232,7 @@ def _alert(work: Work, operation: BulkOperation, kind: str, lines: Sequence[Bulk
 
 
 def _publish(work: Work, operation: BulkOperation) -> None:
-    """Publish the outcomes that are known and not published yet."""
+    """Publish known outcomes that are not published yet."""
     lines = [
         line
         for line in list_lines(work, operation.number)
@@ -273,7 +273,7 @@ def decide(work: Work, number: int, *, applied: bool, login: str = "") -> str:
     unclear = [line for line in list_lines(work, number) if line.outcome == "unclear"]
     decided = [line for line in unclear if login in ("", line.login)]
     if operation is None or not decided:
-        raise Refusal(_("That change of points is already settled."))
+        raise Refusal(_("This change of points is already settled."))
     for line in decided:
         line.outcome = "applied" if applied else "refused"
     operation.decided_by = work.actor

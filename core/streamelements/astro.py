@@ -39,11 +39,11 @@ class _Closed(Exception):
 
 
 class AstroSocket:
-    """A connection that is kept up until cancelled.
+    """A connection that reconnects until cancelled.
 
     Args:
         receive: called with the data of every activity.
-        pause_factor: multiplies every pause before a retry; small in tests.
+        pause_factor: multiplies the pause before a retry; small in tests.
 
     Attributes:
         trouble: why it does not listen; "" while it does.
@@ -73,7 +73,7 @@ class AstroSocket:
             try:
                 await self._session()
                 failures = 0
-                continue  # it was asked to move
+                continue  # reconnect was requested
             except (_Closed, ConnectionClosed, InvalidHandshake, OSError, TimeoutError) as error:
                 was_up, self.trouble = not self.trouble, str(error) or type(error).__name__
             except InvalidURI:
@@ -86,7 +86,7 @@ class AstroSocket:
             await asyncio.sleep(backoff(failures).total_seconds() * self._pause_factor)
 
     async def _session(self) -> None:
-        """From the welcome until StreamElements asks to move."""
+        """From the welcome until StreamElements requests a reconnect."""
         moved = self._reconnect_token
         separator = "&" if "?" in self._url else "?"
         url = f"{self._url}{separator}reconnect_token={moved}" if moved else self._url

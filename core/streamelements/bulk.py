@@ -1,4 +1,4 @@
-"""Performs queued changes of points. No transaction is open while StreamElements is asked.
+"""Performs queued changes of points. No transaction is open during requests to StreamElements.
 
 The state `sending` is committed before the call. After a lost answer or a killed process the call
 is not repeated; the balances are read a few more times and compared instead.
@@ -119,8 +119,8 @@ def _on_rejected(
     *,
     was_sent: bool = False,
 ) -> None:
-    """After a rejected token the operation waits for another one. Otherwise a change is refused
-    for good, and balances are read again until the last look."""
+    """After a rejected token the operation waits for a new one. Otherwise a change fails
+    permanently, and balances are read again until the last check."""
     with services.work_in(account.guild_id) as work:
         is_token = rejected.status in (401, 403)
         if is_token:
@@ -158,11 +158,11 @@ def connect(services: Services, guild_id: int, token: str, actor: int) -> str:
     token = token.strip().removeprefix("Bearer ")
     remedy = _("Copy the JWT token from your StreamElements account page (Channels, Show secrets).")
     if not is_jwt(token):
-        raise Refusal(_("That is not a JWT token."), remedy)
+        raise Refusal(_("This is not a JWT token."), remedy)
     try:
         channel = client_of(services.settings).channel_of(token)
     except StreamElementsRejected as rejected:
-        what = _("StreamElements does not accept this token.")
+        what = _("StreamElements rejected this token.")
         raise Refusal(what, remedy) from rejected
     with services.work_in(guild_id, actor) as work:
         account = StreamElementsAccount(

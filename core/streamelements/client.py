@@ -20,14 +20,14 @@ from core.streamelements.rules import Holder
 
 SECONDS_BETWEEN_CALLS = 0.6
 PAGE = 100
-SINGLE_READS = 10
-"""Up to this many balances are read one by one; more are looked up in the list of all."""
+MAX_SINGLE_READS = 10
+"""Up to this many balances are read individually; more are looked up in the full list."""
 
 MAX_PAGES = 50
 
 
 class StreamElementsRejected(wire.Rejected):
-    """StreamElements understood the request and said no."""
+    """StreamElements understood the request and rejected it."""
 
     service = "StreamElements"
 
@@ -67,7 +67,7 @@ class StreamElementsClient:
         time.sleep(at - now)
 
     def channel_of(self, token: str) -> SeChannel:
-        """The channel that a token opens."""
+        """The channel that a token belongs to."""
         answer = self._ask(token, "GET", "/channels/me")
         with _as_documented():
             name = str(answer.get("displayName") or answer["username"])
@@ -95,9 +95,9 @@ class StreamElementsClient:
             return Holder(login, int(answer["points"]), None if alltime is None else int(alltime))
 
     def balances(self, token: str, channel_id: str, logins: Sequence[str]) -> dict[str, Holder]:
-        """Login -> points of each of them."""
+        """Login -> points."""
         found: dict[str, Holder] = {}
-        if len(logins) > SINGLE_READS:
+        if len(logins) > MAX_SINGLE_READS:
             wanted = set(logins)
             for number in range(MAX_PAGES):
                 page = self.top(token, channel_id, offset=number * PAGE)

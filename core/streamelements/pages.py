@@ -39,7 +39,7 @@ add_disconnect(PAGES, actions.ACCOUNT, shows=connection)
 
 @PAGES.post("check", shows=connection)
 def check(page: Page) -> Response:
-    """Ask StreamElements whether everything is in place."""
+    """Check the connection with StreamElements."""
     lines = health.examine(page.services, page.guild.id)
     wrong = [
         f"{line.name}: {line.found} {line.remedy}".strip() for line in lines if line.state != "ok"
@@ -55,7 +55,7 @@ def decide(page: Page) -> Response:
     number = whole_number(page.form, "number", _("Number"))
     applied, login = page.form.get("applied") == "yes", page.form.get("login", "")
     purpose = page.run(actions.decide, number, applied=applied, login=login)
-    text = _("{purpose} counts as done.") if applied else _("{purpose} counts as not done.")
+    text = _("Marked as applied: {purpose}.") if applied else _("Marked as not applied: {purpose}.")
     return page.done(text.format(purpose=purpose))
 
 

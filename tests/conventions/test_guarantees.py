@@ -19,7 +19,7 @@ from core.outbox.chat import SECONDS_BETWEEN_LINES, SHARE_FOR_ANSWERS
 from core.outbox.sender import UNSURE_SECONDS
 from core.people.chats import EXPIRES
 from core.twitch.chat.transport import MAX_ECHO_DELAY
-from core.vips.rules import SWEEP_EVERY
+from core.vips.rules import SWEEP_INTERVAL
 from tests.conventions.posting import posted_kinds
 from tests.conventions.test_documentation import ROOT
 
@@ -47,7 +47,7 @@ NUMBERS = (
     f"after {MAX_ATTEMPTS} failures in {2 ** (MAX_ATTEMPTS - 1) / 60:.0f} minutes",
     f"| {(SETTINGS.live_poll_seconds + SETTINGS.watch_interval_seconds) // 60} minutes | time",
     f"| Wager | exactly once | {SETTINGS.wager_check_seconds // 60} minutes |",
-    f"{SWEEP_EVERY.seconds // 60} minutes if the event was lost",
+    f"{SWEEP_INTERVAL.seconds // 60} minutes if the event was lost",
     f"{SETTINGS.role_update_interval_seconds // 60} minutes if a notification was lost",
     f"| {SECONDS_BETWEEN_LINES:.0f} second for each line | what is too late",
     f"| {SECONDS_BETWEEN_LINES / SHARE_FOR_ANSWERS:.0f} seconds for each line | an answer",

@@ -111,7 +111,7 @@ def live(tx: Connection, guild_id: int, *, user_id: int = MADCATS, name: str = N
 
 def _watch(tx: Connection, guild_id: int, viewer_id: int) -> None:
     mine = {"guild_id": guild_id, "viewer_id": viewer_id}
-    watchtime.note_presence(tx, [line(guild_id, "watching", user_id=_user_id(tx, **mine))])
+    watchtime.store_presence(tx, [line(guild_id, "watching", user_id=_user_id(tx, **mine))])
     watchtime.note_live(tx, guild_id, "kick", NOON, NOON + timedelta(hours=1))
     cache_of(tx).clear()
     watchtime.credit(tx, guild_id)

@@ -34,7 +34,7 @@ def test_concurrent_chat_keeps_one_viewer(database: Database, guild_id: int) -> 
             viewer_id = people.get_or_create_sender(tx, said)
             assert viewer_id > 0
             SLOT_CALLS.chat_commands[0].run(tx, [said])
-            watchtime.note_presence(tx, [said])
+            watchtime.store_presence(tx, [said])
 
     def credit(number: int) -> None:
         with database.begin() as tx:

@@ -51,7 +51,7 @@ def test_connect_check_and_decide(site: Site, site_sandbox: Sandbox) -> None:
         [(unclear, _lines)] = actions.list_unclear(work)
     assert "already settled" in send("decide", number=str(unclear.number), login="x", applied="yes")
     done = send("decide", number=str(unclear.number), login="madcats", applied="yes")
-    assert "Payout of heist 3 counts as done." in done
+    assert "Marked as applied: Payout of heist 3." in done
     assert "already settled" in send("decide", number=str(unclear.number), applied="no")
     sandbox.reset_faults()
     sandbox.close()

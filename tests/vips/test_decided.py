@@ -143,7 +143,7 @@ def test_points_that_cannot_be_returned_are_told_to_all(scene: Scene) -> None:
     redeemed = scene.redeem()
     scene.hear(REDEEMED, scene.redeemed(redeemed) | {"status": "fulfilled"})
     scene.work(2)
-    assert "ask the streamer for your points back" in scene.chat()[-1]
+    assert "Ask the streamer for your points back" in scene.chat()[-1]
     assert "lost_points" in [post["what"] for post in scene.posts("vips.alert")]
     assert "lost" in scene.acts()
     assert scene.redemption(redeemed).state == "closed"
@@ -231,7 +231,7 @@ def test_audit_log_has_what_the_bot_did(scene: Scene) -> None:
     granted = next(one for one in found if one["action"] == "vips.bot_granted")
     assert (granted["actor"], granted["after"]["minutes"]) == ("0", 60)
     line = audit_line("granted")(None, granted["after"])
-    assert line == "made {target} VIP (channel points, 1 h 00 min, 500 channel points)"
+    assert line == "made {target} a VIP (channel points, 1 h 00 min, 500 channel points)"
 
 
 def test_what_a_moderator_did_is_audited_once(scene: Scene) -> None:

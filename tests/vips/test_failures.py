@@ -10,7 +10,7 @@ from core.kit.health_item import HealthItem
 from core.twitch.client import TwitchClient, User
 from core.vips import actions, rewards, store
 from core.vips.feature import check_health
-from core.vips.rules import FULL_AGAIN, RewardForm
+from core.vips.rules import RETRY_FULL_AFTER, RewardForm
 from core.vips.runner import VipRunner
 from tests.conftest import GUILD
 from tests.twitch.rig import MIA
@@ -86,7 +86,7 @@ def told(scene: Scene) -> list[str]:
     [
         ("/redemptions?", "403", "1 redemption is waiting for Twitch."),
         (f"user_id={MIA}", "403", "1 VIP cannot be granted."),
-        ("custom_rewards?", "403", "The rewards cannot be listed."),
+        ("custom_rewards?", "403", "Reading the rewards failed."),
     ],
 )
 def test_a_lasting_problem_is_shown_and_told_once_until_it_is_over(
@@ -152,7 +152,7 @@ def test_full_is_forgotten_after_slots_were_added(scene: Scene, way: str) -> Non
     full(scene)
     scene.installation.twitch.do("slots", count=2)
     if way == "time":
-        scene.later(seconds=FULL_AGAIN.total_seconds())
+        scene.later(seconds=RETRY_FULL_AFTER.total_seconds())
     elif way == "setting":
         scene.set(slots=2)
         scene.receive()
@@ -172,7 +172,7 @@ def test_full_is_forgotten_after_slots_were_added(scene: Scene, way: str) -> Non
 def test_full_for_longer_is_told_once_a_day(scene: Scene) -> None:
     full(scene)
     for _time in range(3):
-        scene.later(seconds=FULL_AGAIN.total_seconds())
+        scene.later(seconds=RETRY_FULL_AFTER.total_seconds())
         scene.hear_redeemed(scene.redeem("vera"), "vera")
         scene.work()
         assert scene.do(store.list_rewards)[0].pause == "full"

@@ -27,7 +27,7 @@ def test_redemption_makes_vip_and_is_fulfilled(scene: Scene) -> None:
     assert session.ends_at is not None
     assert session.started_at is not None
     assert session.ends_at - session.started_at == timedelta(hours=1)
-    assert "is VIP now, for 1 h 00 min" in scene.chat()[0]
+    assert "is now a VIP for 1 h 00 min" in scene.chat()[0]
 
 
 def test_same_redemption_under_other_message_ids_counts_once(scene: Scene) -> None:
@@ -87,8 +87,8 @@ def test_two_redemptions_at_once_add_up(scene: Scene) -> None:
         ("granted", 60, both[0]),
         ("extended", 60, both[1]),
     ]
-    assert "is VIP now, for 1 h 00 min" in scene.chat()[0]
-    assert "VIP extended, 2 h 00 min left" in scene.chat()[1]
+    assert "is now a VIP for 1 h 00 min" in scene.chat()[0]
+    assert "VIP extended: 2 h 00 min left" in scene.chat()[1]
 
 
 def test_second_redemption_while_vip_is_given_back_adds_time(scene: Scene) -> None:
@@ -131,7 +131,7 @@ def test_who_cannot_be_vip_gets_the_points_back(
     scene.work()
     assert scene.status(redeemed) == "CANCELED"
     assert scene.redemption(redeemed).reason == reason
-    assert "channel points are back" in scene.chat()[-1]
+    assert "channel points were refunded" in scene.chat()[-1]
     assert scene.do(store.list_live) == []
 
 

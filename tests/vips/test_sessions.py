@@ -399,7 +399,7 @@ def test_vip_command_tells_the_time_left(scene: Scene) -> None:
             sources.reply_with_time_left(work, message, "")
     replies = scene.chat()[-2:]
     assert "VIP for another" in replies[0]
-    assert "not VIP" in replies[1]
+    assert "not a VIP" in replies[1]
 
 
 def test_forgotten_viewer_loses_vip_and_is_unknown(scene: Scene) -> None:
