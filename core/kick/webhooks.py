@@ -72,7 +72,7 @@ def pages(services: Services) -> Blueprint:
             outcome = step()
         except Declined as declined:
             _received.labels(declined.outcome).inc()
-            _log.info("Delivery declined", reason=declined.outcome)
+            _log.info("Webhook delivery rejected", reason=declined.outcome)
             intake.log.write_other(arrival, declined.outcome)
             return problem(declined.status, declined.what)
         except Outage:

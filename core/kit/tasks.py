@@ -281,7 +281,7 @@ class TaskRunner:
             trouble = str(outage)
         except Exception:  # it must run again after every bug
             code = trouble_code()
-            _log.exception("A task raised an error", task=scheduled.task.name, code=code)
+            _log.exception("Task raised an error", task=scheduled.task.name, code=code)
             trouble = f"It failed; search the log for {code}."
         self._end(scheduled, trouble, is_idle=is_idle)
 
@@ -300,9 +300,9 @@ class TaskRunner:
                 self._newest = name, now
             self._condition.notify_all()
         if trouble and trouble != before:
-            _log.warning("A task failed", task=name, reason=trouble)
+            _log.warning("Task failed", task=name, reason=trouble)
         elif before and not trouble:
-            _log.info("A task works again", task=name)
+            _log.info("Task recovered", task=name)
         if not trouble:
             _ended.labels(name).set_to_current_time()
             _took.labels(name).set(now - (scheduled.began or now))

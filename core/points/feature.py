@@ -126,7 +126,7 @@ def make_feature(others: Sequence[Feature]) -> Feature:
         checks=(check_health,),
         buttons=(SeasonButton, ImportButton),
         audit={
-            "points.change": N_("changed the points of {target}: {before} → {after}"),
+            "points.change": N_("changed {target}'s points: {before} → {after}"),
             "points.change_many": N_(
                 "changed the points of several viewers ({target}) by {after} in total"
             ),

@@ -63,7 +63,7 @@ def pages(services: Services) -> Blueprint:
             outcome = step()
         except Declined as declined:
             _received.labels(declined.outcome).inc()
-            _log.info("Delivery from Twitch declined", reason=declined.outcome)
+            _log.info("Twitch webhook delivery rejected", reason=declined.outcome)
             return problem(declined.status, declined.what)
         except Outage:
             _received.labels("unavailable").inc()

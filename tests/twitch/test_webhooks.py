@@ -297,5 +297,5 @@ def test_missing_permission_is_named_and_the_rest_works(hooked: Installation) ->
             subscription.kind: subscription.trouble
             for subscription in store.list_subscriptions(tx, NORA)
         }
-    assert troubles["channel.cheer"] == "The streamer has not allowed: Seeing cheers."
+    assert troubles["channel.cheer"] == "The streamer has not allowed: View cheers."
     assert troubles[CHAT] is None

@@ -77,7 +77,7 @@ class Chat:
             Refusal: nothing can be sent, and why.
         """
         if not text.strip():
-            raise Refusal(_("The line is empty."), _("Write the `line` after the command."))
+            raise Refusal(_("The line is empty."), _("Type the `line` after the command."))
         if len(text) > MAX_CHARACTERS:
             raise Refusal(
                 _("That is too long: {count} characters.").format(count=len(text)),

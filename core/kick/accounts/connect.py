@@ -138,7 +138,7 @@ def _subscribe(services: Services, channel: Channel) -> None:
         reconcile_channel(services, channel.channel_id)
     except (Outage, KickRejected) as error:
         _log.warning(
-            "Channel connected, subscribing failed",
+            "Subscribing to Kick events failed after connecting",
             reason=str(error),
             guild_id=channel.guild_id,
         )

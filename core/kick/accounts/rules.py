@@ -29,10 +29,10 @@ def scope_words(scope: str) -> str:
     words = {
         "user:read": _("Name and picture"),
         "channel:read": _("Channel details"),
-        "chat:write": _("Writing in chat"),
-        "events:subscribe": _("Receiving events"),
-        "channel:rewards:read": _("Seeing rewards"),
-        "channel:rewards:write": _("Managing rewards"),
+        "chat:write": _("Send chat messages"),
+        "events:subscribe": _("Receive events"),
+        "channel:rewards:read": _("View rewards"),
+        "channel:rewards:write": _("Manage rewards"),
         "kicks:read": _("KICKs leaderboard"),
     }
     return words.get(scope, scope)

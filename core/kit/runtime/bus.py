@@ -202,7 +202,7 @@ class RedisBus:
 
     def _failed(self, what: str, error: redis.RedisError) -> None:
         if not self._troubles:
-            _log.warning("Redis does not answer; other processes poll", reason=str(error))
+            _log.warning("Redis is not responding; other processes poll", reason=str(error))
         self._troubles[what] = type(error).__name__
 
     def _recovered(self, what: str) -> None:

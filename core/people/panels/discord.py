@@ -132,7 +132,7 @@ def _refusal(error: discord.HTTPException, emoji: str) -> Exception:
     """The reason why Discord rejected it; the error itself if the admin cannot fix it."""
     if error.code == UNKNOWN_EMOJI:
         return Refusal(
-            _("Discord does not know {emoji} as an emoji.").format(emoji=emoji),
+            _("{emoji} is not an emoji that Discord knows.").format(emoji=emoji),
             _("Use one emoji, such as 🔗, or one of this server's own."),
         )
     if error.code == TOO_MANY_PINS:

@@ -360,8 +360,8 @@ def list_entries(work: Work, period: int, viewer_id: int, limit: int, skip: int)
 def _entries_of(work: Work, period: int, viewer_id: int) -> tuple[ColumnElement[bool], ...]:
     """Leaves out entries whose owner was forgotten before the freeze."""
     accounts = list(list_persons(work.tx, work.guild_id, [viewer_id]))
-    frozen_at = work.scalar(select(Period.frozen_at).where(Period.number == period))
-    counts = is_since_forgotten(Entry, Entry.at, frozen_at)
+    raffle = work.find(Period, period)
+    counts = is_since_forgotten(Entry, Entry.at, raffle.frozen_at if raffle else None)
     return Entry.period == period, Entry.viewer_id.in_(accounts), counts
 
 

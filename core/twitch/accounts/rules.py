@@ -37,16 +37,16 @@ STATE_LASTS = timedelta(minutes=10)
 def scope_words(scope: str) -> str:
     """A scope as people read it."""
     words = {
-        READ_CHAT: _("Reading chat"),
-        WRITE_CHAT: _("Writing in chat"),
-        ACT_AS_BOT: _("Taking part in chat as a bot"),
-        LET_BOT_IN: _("Letting the bot into the channel's chat"),
-        "channel:read:subscriptions": _("Seeing subscriptions and gifts"),
-        "bits:read": _("Seeing cheers"),
-        "channel:moderate": _("Seeing bans"),
-        "channel:manage:vips": _("Managing VIPs"),
-        "channel:manage:redemptions": _("Managing channel-point rewards"),
-        "moderation:read": _("Seeing moderators"),
+        READ_CHAT: _("Read chat"),
+        WRITE_CHAT: _("Send chat messages"),
+        ACT_AS_BOT: _("Take part in chat as a bot"),
+        LET_BOT_IN: _("Let the bot into the channel's chat"),
+        "channel:read:subscriptions": _("View subscriptions and gifts"),
+        "bits:read": _("View cheers"),
+        "channel:moderate": _("View bans"),
+        "channel:manage:vips": _("Manage VIPs"),
+        "channel:manage:redemptions": _("Manage channel-point rewards"),
+        "moderation:read": _("View moderators"),
     }
     return words.get(scope, scope)
 

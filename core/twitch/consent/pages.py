@@ -69,7 +69,7 @@ def _subscribe(services: Services, guild_id: int) -> None:
         reconcile(services)
     except (Outage, TwitchRejected) as error:
         _log.warning(
-            "Twitch account connected, subscribing failed",
+            "Subscribing to Twitch events failed after connecting",
             reason=str(error),
             guild_id=guild_id,
         )

@@ -267,7 +267,7 @@ class TwitchListener(SocketListener):
             _log.info("Polling live streams failed", reason=str(expected))
 
     def end(self, account: _Account, subscription: dict[str, Any]) -> None:
-        """Twitch ended a subscription; it is created again if that is still allowed."""
+        """Twitch revoked a subscription; it is created again if that is still allowed."""
         ended = str(subscription.get("id") or "")
         try:
             with self._services.database.begin() as tx:

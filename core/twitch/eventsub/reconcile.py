@@ -132,7 +132,7 @@ def _reconcile(
         except Outage as outage:
             troubles[wanted.kind] = f"Subscribing failed: {outage}."
     if made:
-        _log.info("Subscribed at Twitch", channel=plan.channel_id, kinds=sorted(made))
+        _log.info("Subscribed to Twitch events", channel=plan.channel_id, kinds=sorted(made))
     place, now = place_of(services.settings), services.clock()
     with services.database.begin() as tx:
         if made:

@@ -17,7 +17,7 @@ def on_subscription_ended(services: Services, subscription: dict[str, Any]) -> N
     """Twitch ended this subscription; the next run of `reconcile` creates it again, unless the
     streamer revoked the permission."""
     status = str(subscription.get("status") or "")
-    _log.warning("Twitch ended a subscription", kind=subscription.get("type"), status=status)
+    _log.warning("Twitch revoked a subscription", kind=subscription.get("type"), status=status)
     with services.database.begin() as tx:
         trouble, now = ended_words(status), services.clock()
         store.end_subscription(tx, str(subscription.get("id") or ""), trouble, now)

@@ -178,5 +178,5 @@ def channel_of(subscription: Subscription) -> int | None:
 
 
 def ended_words(status: str) -> str:
-    """Why Twitch ended a subscription."""
+    """Why Twitch revoked a subscription."""
     return f"Twitch ended it: {ENDED.get(status, status.replace('_', ' '))}."

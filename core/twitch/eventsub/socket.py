@@ -113,7 +113,7 @@ class Socket:
 
     def _ended(self, reason: str) -> None:
         self.session_id, self.trouble = "", reason
-        _log.info("Twitch WebSocket ended, reconnecting", reason=reason)
+        _log.info("Twitch WebSocket closed, reconnecting", reason=reason)
 
     async def _session(self) -> None:
         """From the welcome to the end, across Twitch's reconnect requests."""

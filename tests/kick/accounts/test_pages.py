@@ -34,7 +34,7 @@ def test_connect_page_shows_what_will_be_connected(installation: Installation) -
     page = installation.browser().open(installation.link())
     said = words(page)
     assert page.status_code == 200
-    for part in ("Nora's Corner", "noraplays", "Tomas asked for it", "Writing in chat"):
+    for part in ("Nora's Corner", "noraplays", "Tomas asked for it", "Send chat messages"):
         assert part in said
     assert page.text.count("<li>") >= len(SCOPES)
     assert ">N</span>" in page.text

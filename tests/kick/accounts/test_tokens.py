@@ -267,7 +267,7 @@ def test_missing_scopes_are_named(installation: Installation) -> None:
     installation.rows("UPDATE kick_accounts SET scopes = '{user:read,channel:read}' RETURNING 1")
     state, reason = part(installation)
     assert state == "warn"
-    assert "Writing in chat" in reason
+    assert "Send chat messages" in reason
     assert "Name and picture" not in reason
 
 
