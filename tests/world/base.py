@@ -37,6 +37,7 @@ from sandbox.people import BY_HANDLE
 from tests.world.model import Model
 from tests.world.outside import PRODUCT, Delivery, Outside
 from tests.world.product import Killed, Product, Wires
+from tests.world.promises import Promises
 from tests.world.storage import Storage
 from tests.world.time_and_chance import WorldClock
 from tests.world.wires import bytes_of
@@ -101,6 +102,8 @@ class Machinery:
         self.history = History()
         self.errors = Errors()
         self.model = Model()
+        self.promises = Promises()
+        self.step_began = clock()
         self.product: Product
         self.ever_linked: set[tuple[str, str]] = set()
         self.points_since: dict[str, Any] = {}
@@ -175,8 +178,8 @@ class Machinery:
     # -- steps of the machinery -------------------------------------------------------------------
 
     def deliver(self, which: int | None = None, how: str = "once") -> None:
-        """Deliver what is under way: all of it in order, or the one at a place, `once`, `twice`
-        or not at all (`lost`)."""
+        """Deliver what is under way: all of it in order, or the one at a place, `once`, `twice`,
+        again under another id (`anew`) or not at all (`lost`)."""
         found = self.outside.deliveries
         if not found:
             return
@@ -189,6 +192,8 @@ class Machinery:
                 continue
             for _time in range(2 if how == "twice" else 1):
                 self._post(each)
+            if how == "anew" and each.vendor == "kick":
+                self._post(self.outside.again(each))
 
     def _post(self, each: Delivery) -> None:
         answer = self.product.app.test_client().post(

@@ -182,7 +182,13 @@ class Model:
             for row in world.rows("SELECT viewer_id, account, points FROM points_totals")
         }
         accounts = self._accounts(world)
-        for (platform, server, person, source), expected in self.earned.items():
+        sources = "subscription", "gifted_sub", "kicks", "bits", "raid"
+        for who, viewer_id in accounts.items():
+            for source in sources:
+                surplus = totals.get((viewer_id, source), 0) - self.earned[*who, source]
+                if surplus > 0:
+                    raise Wrong(f"{who} earned {surplus} too many points by {source}")
+        for (platform, server, person, source), expected in list(self.earned.items()):
             viewer_id = accounts.get((platform, server, person), 0)
             if server not in world.points_since:
                 continue
