@@ -301,7 +301,7 @@ class Machinery:
             self.work(60)
             while self.product.send():
                 pass
-            if turn >= 3 and not self._is_busy():
+            if turn >= 2 and not self._is_busy():
                 break
 
     def _is_busy(self) -> bool:

@@ -18,7 +18,7 @@ EXPECTED = ("A batch failed and runs again",)
 VENDORS_FAULT = re.compile(
     r"not allowed to post|was deleted|does not accept direct|not answering|HTTP (4|5)\d\d|unknown"
     r"|said no|declined|quota|reconnect|Twitch|Kick|Discord rejected|no account|not connected"
-    r"|expired",
+    r"|expired|may not|by fault",
     re.I,
 )
 """Errors of dead letters that what was done outside explains."""
@@ -287,7 +287,10 @@ def _nobody_hidden_is_named(world: "World") -> None:
             guild=guild_id,
             now=world.clock(),
         )
+        gone = world.rows("SELECT 1 FROM people_tombstones LIMIT 1")
         names = [row.name for row in hidden] + ["forgotten-", "<@0>"]
+        if not hidden and not gone:
+            continue
         world.history.states["somebody is hidden"] += len(hidden)
         for address in public_addresses(world, guild_id):
             page = world.browser().get(

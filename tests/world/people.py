@@ -342,6 +342,8 @@ class Author:
                 _kick("ban", person=self._viewer(), minutes=choose((None, 5))),
                 _kick("unban", person=self._viewer()),
                 _kick("gift", person=self._viewer(), giftees=people, count=30),
+                _kick("gift", person=self._viewer(), giftees=people, count=26),
+                _kick("gift", person=self._viewer(), giftees=people),
                 _twitch("gift", **person, giftees=people, tier=choose(TIERS)),
                 _twitch("subscribe", person=self._viewer(), tier=choose(TIERS)),
                 _twitch("renew", person=self._viewer(), months=choose((2, 9))),
@@ -489,23 +491,29 @@ class Author:
         return steps
 
     def _hunt(self) -> list[Step]:
+        """A hunt from its beginning to its end, in which something may be left out or undone."""
         server, choose = self._server(), self._chance.choice
-        path, options = choose(
-            (
-                ("hunt start", {"name": "Friday", "start_cost": choose(AMOUNTS[:10])}),
-                ("hunt add", {"game": choose(GAMES), "bet": choose(("1", "0.40", "2"))}),
-                ("hunt add", {"game": choose(GAMES), "bet": "1", "by": choose(WHO)}),
-                ("hunt guesses", {"what": choose(("open", "close"))}),
-                ("hunt open", {}), ("hunt result", {"payout": choose(AMOUNTS[:10])}),
-                ("hunt result", {"payout": "25"}), ("hunt skip", {}), ("hunt undo", {}),
-                ("hunt finish", {}), ("hunt reopen", {}), ("hunt remove", {"number": 1}),
-            )
-        )  # fmt: skip
-        found: list[Step] = [_slash(server, server, path, **options)]
-        if self._chance.random() < 0.4:
-            guess = f"!guess {choose(AMOUNTS[:10])}"
-            found.append(self._line(self._viewer(), guess, choose(("kick", "twitch")), server))
-        return found
+        guesses = [
+            self._line(who, f"!guess {choose(AMOUNTS[:12])}", choose(("kick", "twitch")), server)
+            for who in self._chance.sample(VIEWERS, 3)
+        ]
+        life: list[list[Step]] = [
+            [_slash(server, server, "hunt start", name="Friday", start_cost=choose(AMOUNTS[:7]))],
+            [_slash(server, server, "hunt add", game=choose(GAMES[:7]), bet=choose(("1", "0.40")))],
+            [_slash(server, server, "hunt add", game=choose(GAMES[:7]), bet="2", by=choose(WHO))],
+            [_slash(server, server, "hunt guesses", what="open")],
+            [*guesses, ("deliver", {}), ("work", {"times": 8})],
+            [_slash(server, server, "hunt open")],
+            [_slash(server, server, "hunt result", payout=choose(("25", *AMOUNTS[:9])))],
+            [_slash(server, server, choose(("hunt undo", "hunt skip", "hunt undo", "hunt show")))],
+            [_slash(server, server, choose(("hunt guesses", "hunt stats")), **{})],
+            [_slash(server, server, "hunt result", payout=choose(("3", *AMOUNTS[:9])))],
+            [_slash(server, server, "hunt result", payout="7")],
+            [_slash(server, server, "hunt finish")],
+            [_slash(server, server, choose(("hunt reopen", "hunt history")))],
+        ]
+        life[8] = [_slash(server, server, "hunt guesses", what=choose(("open", "close")))]
+        return [step for part in life if self._chance.random() < 0.92 for step in part]
 
     # -- who is who -------------------------------------------------------------------------------
 

@@ -1,6 +1,7 @@
 """Faults of the past, planted again one at a time: each has to be found.
 
-Each comes from CHANGELOG.md or from what was seen outside, and is put back by replacing one function.
+Each comes from CHANGELOG.md or from what was seen outside, and is put back by replacing one
+function.
 """
 
 import re
@@ -139,7 +140,7 @@ def _decided_redemptions_are_granted(patch: Patch) -> None:
 
 
 def _purchases_are_not_refunded(patch: Patch) -> None:
-    ledger = core.points.shop.ledger
+    ledger: Any = vars(core.points.shop)["ledger"]
 
     def post(work: Any, account: str, new: Any, *, reason: str = "", **given: Any) -> int:
         return 0 if reason else ledger.post(work, account, new, **given)
@@ -189,7 +190,7 @@ def _the_worst_guess_wins(patch: Patch) -> None:
 
 
 def _events_reach_every_server(patch: Patch) -> None:
-    translate = core.kick.events.translate
+    translate: Any = vars(core.kick.events)["translate"]
 
     def for_all(body: Any, context: Any) -> Any:
         return translate(body, replace(context, guild_ids=GUILDS))

@@ -20,6 +20,7 @@ LASTS = timedelta(minutes=2)
 """A command that arrives later does nothing, and nobody is answered later."""
 
 SLACK = timedelta(seconds=8)
+LATEST = LASTS + SLACK
 
 MEANS: dict[str, str | None] = {
     **{number: number for number in ("1", "5", "10", "50", "100", "250", "500")},

@@ -20,7 +20,7 @@ from tests.world.rare import STATES
 from tests.world.shrinking import Case, kind_of, shrink
 from tests.world.storage import Storage
 
-STEPS = 110
+STEPS = 90
 """Of a world."""
 
 
