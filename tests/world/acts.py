@@ -297,7 +297,11 @@ class Acts(Machinery):
         self.history.seen["/link"] += 1
         self._see_answer(one, "/link")
         answer = user_actions.answer_view(self.outside.discord, one) or {}
-        for part in components.walk(answer.get("components") or []):
+        shown = [answer.get("components") or []]
+        for direct in self.outside.discord.direct.values():
+            if direct.recipient_id == user_id:
+                shown += [each.components for each in list(direct.messages.values())[-2:]]
+        for part in (each for found in reversed(shown) for each in components.walk(found)):
             if f"/link/{platform}/" in (part.get("url") or ""):
                 self.follow_link(part["url"], {"person": account or person, "decision": "allow"})
                 self.history.states["somebody links"] += 1

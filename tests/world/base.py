@@ -273,8 +273,10 @@ class Machinery:
         self.wires.killer.before = before
 
     def restart(self) -> None:
-        """The process is started anew."""
+        """The process is started anew, and sees at once that the one before is dead."""
         self.product.end()
+        with self.storage.database.engine.begin() as tx:
+            tx.exec_driver_sql("DELETE FROM kit_leases")
         self.start()
 
     def fault(self, name: str, value: Any) -> None:

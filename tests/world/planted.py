@@ -19,6 +19,7 @@ import pytest
 import core.bonus_hunt.outcome
 import core.bonus_hunt.steps
 import core.events
+import core.games.rules
 import core.inbox.handlers
 import core.kick.chat.transport
 import core.kick.events
@@ -84,6 +85,7 @@ def _gifts_count_per_delivery(patch: Patch) -> None:
     patch.setattr(
         module, "_keyed", lambda body: [(f"{key}|{next(numbers)}", who) for key, who in keyed(body)]
     )
+    patch.setattr(core.kick.events, "events_to_count", lambda _tx, events: list(events))
 
 
 def _chunks_of_gifts_collide(patch: Patch) -> None:
@@ -92,6 +94,7 @@ def _chunks_of_gifts_collide(patch: Patch) -> None:
     patch.setattr(
         module, "_keyed", lambda body: [(f"?{n}", who) for n, (_k, who) in enumerate(keyed(body))]
     )
+    patch.setattr(core.kick.events, "events_to_count", lambda _tx, events: list(events))
 
 
 def _subscriptions_count_per_delivery(patch: Patch) -> None:
@@ -158,10 +161,18 @@ def _lost_answers_are_sent_again(patch: Patch) -> None:
 
 def _emotes_hide_a_game(patch: Patch) -> None:
     patch.setattr(core.kick.translate, "_EMOTE", re.compile("(?!)"))
+    rules = core.games.rules
+    find = rules.Index._find
+
+    def exactly(self: Any, typed: str) -> Any:
+        return rules.Match(typed) if "[emote" in typed else find(self, typed)
+
+    patch.setattr(rules.Index, "_find", exactly)
 
 
 def _text_is_not_cleaned(patch: Patch) -> None:
     patch.setattr(core.events, "clean", lambda text: text)
+    patch.setattr(core.events, "unquoted", lambda text: text)
 
 
 def _platforms_of_names_are_ignored(patch: Patch) -> None:

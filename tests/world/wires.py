@@ -45,6 +45,8 @@ class _Protocol:
     def __init__(self) -> None:
         self.transport = _Transport()
         self.ssl_context = None
+        self.max_line_size = self.max_field_size = 2**16
+        self.max_headers = 100
         self.sockname = ("127.0.0.1", 80)
         self.peername = ("127.0.0.1", 1)
         self._reading_paused = False
