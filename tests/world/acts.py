@@ -258,6 +258,12 @@ class Acts(Machinery):
             for name in re.findall(r"^\s*[!！]\s*(\w+)", str(given.get("text"))):
                 self.history.seen[f"!{name.lower()}"] += 1
 
+    def unsay(self, number: int) -> None:
+        """A moderator deletes one of the newest lines of people on Kick."""
+        lines = [one for one in self.outside.kick.messages if not one.by_bot and not one.deleted]
+        if lines:
+            self.outside.kick.delete_message(lines[-1 - number % min(len(lines), 5)])
+
     def decide(self, server: str, number: int, status: str) -> None:
         """The streamer decides a redemption in Twitch's own queue."""
         channel = self.outside.twitch.channels[BY_HANDLE[server].twitch_user_id]

@@ -251,7 +251,8 @@ class Machinery:
         if seconds > LONG_SECONDS:  # what runs every minute need not run a thousand times
             self.product.settle(LONG_SECONDS / 2)
             self.clock.pass_(seconds - LONG_SECONDS)
-        self.product.settle(min(seconds, LONG_SECONDS / 2))
+            seconds = LONG_SECONDS / 2
+        self.product.settle(seconds)
         if before.month != self.clock().month:
             self.history.states["a month ends"] += 1
         due = self._due()

@@ -463,6 +463,8 @@ class Author:
         platform = choose(("kick", "kick", "twitch"))
         if self._chance.random() < 0.25:
             return [_slash(server, server, "games ban", title=choose(GAMES[:5]))]
+        if self._chance.random() < 0.15:
+            return [("unsay", {"number": self._chance.randrange(4)}), ("send", {})]
         text = f"!{choose(('call', 'sr'))} {choose((*GAMES, *GAMES, *ODD))}"
         return [self._line(self._viewer(), text, platform, server), *self._arrive()]
 

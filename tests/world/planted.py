@@ -18,7 +18,6 @@ import pytest
 
 import core.bonus_hunt.outcome
 import core.bonus_hunt.steps
-import core.events
 import core.games.rules
 import core.inbox.handlers
 import core.kick.chat.transport
@@ -138,8 +137,8 @@ def _one_vip_failure_stops_all(patch: Patch) -> None:
     patch.setattr(owner, "_each", until_the_first)
 
 
-def _decided_redemptions_are_granted(patch: Patch) -> None:
-    patch.setattr(core.vips.sync.GuildSync, "_is_decided", lambda _self, _one: False)
+def _vips_are_not_removed(patch: Patch) -> None:
+    patch.setattr(core.vips.sync.GuildSync, "_remove", lambda _self: None)
 
 
 def _purchases_are_not_refunded(patch: Patch) -> None:
@@ -170,9 +169,8 @@ def _emotes_hide_a_game(patch: Patch) -> None:
     patch.setattr(rules.Index, "_find", exactly)
 
 
-def _text_is_not_cleaned(patch: Patch) -> None:
-    patch.setattr(core.events, "clean", lambda text: text)
-    patch.setattr(core.events, "unquoted", lambda text: text)
+def _replies_need_their_message(patch: Patch) -> None:
+    patch.setattr(core.kick.chat.transport, "REPLY_REFUSED", ())
 
 
 def _platforms_of_names_are_ignored(patch: Patch) -> None:
@@ -239,11 +237,7 @@ PLANTED: Mapping[str, Planted] = {
     "vip_stops": Planted(
         "one VIP call that fails stops all others", ("vip",), _one_vip_failure_stops_all
     ),
-    "vip_decided": Planted(
-        "VIP for a redemption that was decided on Twitch",
-        ("vip",),
-        _decided_redemptions_are_granted,
-    ),
+    "vip_stays": Planted("an ended VIP stays on Twitch", ("vip",), _vips_are_not_removed),
     "refund": Planted(
         "what cannot be delivered is not refunded", ("points", "vip"), _purchases_are_not_refunded
     ),
@@ -253,7 +247,11 @@ PLANTED: Mapping[str, Planted] = {
         _lost_answers_are_sent_again,
     ),
     "emote": Planted("an emote gets a banned game into the queue", ("queue",), _emotes_hide_a_game),
-    "invisible": Planted("a request that nobody can see", ("queue",), _text_is_not_cleaned),
+    "reply_gone": Planted(
+        "a reply to a deleted message becomes a dead letter",
+        ("queue", "points"),
+        _replies_need_their_message,
+    ),
     "platform": Planted(
         "`twitch:name` means the account on Kick",
         ("raffle", "vip"),

@@ -117,7 +117,7 @@ class Promises:
             if row.open and key in self.opened_hunts:
                 raise Wrong(f"hunt {key} takes guesses although a payout was known")
 
-    # -- at rest ------------------------------------------------------------------------------------
+    # -- at rest ----------------------------------------------------------------------------------
 
     def at_rest(self, world: "World") -> None:
         """All of them. Raises Wrong."""

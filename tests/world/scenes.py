@@ -52,7 +52,6 @@ PRESS: Step = (
     "click",
     {"person": "mia", "server": "nora", "message": 0, "component": 0, "words": ["x"]},
 )
-REWARD = _slash("vip reward create", title="VIP", cost="500", duration="1h")
 HUNT: tuple[Step, ...] = (
     _slash("hunt start", name="Friday", start_cost="100"),
     _slash("hunt add", game="Sugar Rush", bet="1"),
@@ -100,16 +99,12 @@ SCENES: Mapping[str, tuple[Step, ...]] = {
         ("fault", {"name": "twitch.api.403", "value": 9}),
         VIPS,
     ),
-    "vip_decided": (
+    "vip_stays": (
         *LIVE,
-        REWARD,
+        _slash("vip give", viewer="twitch:yuki_snow", duration="1h"),
         VIPS,
-        *ARRIVES,
-        _twitch("redeem", person="yuki", title="VIP"),
-        ("decide", {"server": "nora", "number": 0, "status": "CANCELED"}),
-        ("deliver", {"which": 0}),
-        ("work", {"times": 3}),
-        VIPS,
+        ("deliver", {}),
+        _wait(4000),
     ),
     "refund": (
         *LIVE,
@@ -135,7 +130,7 @@ SCENES: Mapping[str, tuple[Step, ...]] = {
         _says("mia", "!call Gates of Olympus [emote:37226:KEKW]"),
         *ARRIVES,
     ),
-    "invisible": (*LIVE, _says("mia", "!call \u034f"), *ARRIVES),
+    "reply_gone": (*LIVE, _says("mia", "!points"), *ARRIVES, ("unsay", {"number": 0}), SEND),
     "platform": (
         *LIVE,
         _says(NAMESAKES[1], "hello"),

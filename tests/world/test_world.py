@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from tests.world.people import chat_commands
+from tests.world.planted import PLANTED
 from tests.world.rare import STATES
 from tests.world.runner import Report, Runner, storage_of_our_own, tell
+from tests.world.scenes import SCENES
 from tests.world.shrinking import KEPT, Case, kind_of, shrink
 
 SECONDS = 60
@@ -58,6 +60,15 @@ def test_people_use_every_command(runner: Runner) -> None:
     expected = {f"/{one['path']}" for one in runner.commands}
     expected |= {f"!{one}" for one in chat_commands()}
     assert expected - used == set()
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_a_fault_of_the_past_is_seen(runner: Runner, name: str) -> None:
+    case = Case(5, True, SCENES[name])
+    assert runner.run(case, Report()) == ""
+    with pytest.MonkeyPatch.context() as patch:
+        PLANTED[name].plant(patch)
+        assert runner.run(case, Report()) != ""
 
 
 def test_there_are_enough_rare_states() -> None:

@@ -157,8 +157,9 @@ class _Answer:
     def __init__(self, answer: web.Response, url: str) -> None:
         self.status, self.reason, self.url = answer.status, answer.reason, url
         self.headers = CIMultiDict(answer.headers)
-        self.headers.setdefault("Content-Type", "application/json")
         self._raw = bytes_of(answer)
+        if self._raw:
+            self.headers.setdefault("Content-Type", "application/json")
         self.method = ""
 
     async def text(self, encoding: str = "utf-8", **_: Any) -> str:
