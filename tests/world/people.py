@@ -390,6 +390,7 @@ class Author:
                 [_slash(server, server, "vip give", viewer=who, duration=choose(TIMES)),
                  ("vips", {})],
                 [_slash(server, server, "vip remove", viewer=who), ("vips", {})],
+            [_slash(server, server, "vip adopt", viewer=who, duration="2h"), ("vips", {})],
                 [self._line(self._viewer(), "!buy vip 1", "twitch", server),
                  *self._arrive(), ("vips", {})],
                 [("vips", {})],

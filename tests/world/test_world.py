@@ -51,7 +51,7 @@ def test_a_seed_decides_everything(runner: Runner) -> None:
 
 def test_people_use_every_command(runner: Runner) -> None:
     used: set[str] = set()
-    for seed in range(500):
+    for seed in range(2_000):
         for name, given in runner.case(seed).steps:
             if name == "slash":
                 used.add(f"/{given['command']}")
