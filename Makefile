@@ -4,15 +4,15 @@
 SHELL := /bin/sh
 PY := .venv/bin/python
 
-.PHONY: help run demo test check bench scan world screenshots format lock docs baseline words clean runtime development
+.PHONY: help run demo test check feature bench scan world screenshots format lock docs baseline words clean runtime development
 
 help: ## print this list
-	@echo 'Regulars: a community bot for streamers on Kick with a Discord server.'
+	@echo 'Regulars: a community bot for streamers on Kick and Twitch with a Discord server.'
 	@echo
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 	@echo 'New here? Try "make run". It needs Python 3.11 or newer and no tokens: without them it starts'
-	@echo 'a pretend Discord server and Kick channel to play with. The rest is in README.md.'
+	@echo 'a simulated Discord server, Kick and Twitch channel to play with. The rest is in README.md.'
 
 run: runtime ## start everything; stop it with Ctrl-C
 	@$(PY) combined_server.py
@@ -28,6 +28,9 @@ check: development ## format, lint, types, and who may import whom
 	$(PY) -m ruff check .
 	$(PY) -m mypy
 	$(PY) -m pytest -q tests/conventions/test_layers.py
+
+feature: development ## test one feature, and what it has to fit to: make feature NAME=slot_calls
+	$(PY) -m tests.feature $(NAME)
 
 bench: development ## measure speed and memory; writes benchmarks/results.json
 	@$(PY) -m benchmarks

@@ -80,8 +80,8 @@ def _cannot_listen(settings: Settings, error: OSError) -> str:
         errno.EAFNOSUPPORT,
     ):
         return (
-            f"HOST={settings.host} is no address of this computer ({error.strerror}): set HOST to "
-            "127.0.0.1, to 0.0.0.0 or, for IPv6, to ::."
+            f"HOST={settings.host} is not an address of this computer ({error.strerror}): set HOST "
+            "to 127.0.0.1, to 0.0.0.0 or, for IPv6, to ::."
         )
     if error.errno == errno.EACCES:
         return (
@@ -105,8 +105,8 @@ def check_redis(settings: Settings) -> None:
         bus.stop()
     except (redis.RedisError, ValueError) as error:
         raise StartError(
-            f"Redis cannot be reached ({type(error).__name__}). "
-            "Please check REDIS_URL, or remove it to run without Redis."
+            f"Cannot reach Redis ({type(error).__name__}). "
+            "Check REDIS_URL, or remove it to run without Redis."
         ) from error
 
 
@@ -142,8 +142,8 @@ def web(services: Services, features: Iterable[Feature]) -> Flask:
         for pages in feature.pages:
             app.register_blueprint(pages(services))
     if settings.oauth_base_url is not None:
-        # There is exactly one proxy; further forwarded addresses come from the client. Last, so
-        # that everything a feature puts around the application knows who asks, too.
+        # There is exactly one proxy; further forwarded addresses come from the client. It comes
+        # last, so that middleware of features sees the client's address, too.
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1)  # type: ignore[method-assign]
     return app
 
@@ -231,7 +231,7 @@ class BackgroundThreads:
         self._heartbeat = HeartbeatThread(services, self.status)
 
     def start(self) -> None:
-        # What is loaded by now stays: looking through all of it would stop every thread for 0.2 s.
+        # Objects loaded so far stay: collecting all of them would stop every thread for 0.2 s.
         gc.freeze()
         with self._services.database.begin() as tx:
             for guild_id, name in guild_store.list_names(tx).items():
@@ -275,7 +275,7 @@ class BackgroundThreads:
 
 @dataclass
 class Runtime:
-    """What the process needs while it runs; `close` stops what was started here."""
+    """What the process needs while it runs; `close` stops what this started."""
 
     settings: Settings
     database_url: str
@@ -409,7 +409,7 @@ class _GunicornLog(Logger):
 
 
 def welcome(runtime: Runtime) -> str:
-    """What is printed at startup."""
+    """The message printed at startup."""
     settings = runtime.settings
     here = f"http://localhost:{settings.port}"
     if runtime.sandbox is None:
@@ -421,7 +421,7 @@ def welcome(runtime: Runtime) -> str:
             "  Stop with Ctrl-C.\n"
         )
     return (
-        "\nRegulars is running in its sandbox: a pretend Discord server and a pretend Kick channel."
+        "\nRegulars is running in its sandbox: a simulated Discord server, Kick and Twitch channel."
         f"\n\n  Open  {runtime.sandbox.page_url}  and play: you are the streamer, a viewer, a "
         "moderator.\n"
         "  Try:  click “Go live”, then write  !call Book of Dead  in Kick's chat;\n"

@@ -1,4 +1,4 @@
-"""Asks a running instance how it is, for people and for Docker.
+"""Checks the health of a running instance, for people and for Docker.
 
     python health_check.py [http://host:port]
 
@@ -45,13 +45,13 @@ def own_host(settings: Settings) -> str:
 
 
 def token_of(settings: Settings) -> str:
-    """What shows the reasons; "" where no key was made yet. None is made here."""
+    """The token for details; "" if no key exists yet. None is created here."""
     has_key = settings.health_token or settings.flask_secret_key
     return health_token(settings) if has_key or key_file(settings).exists() else ""
 
 
 def ask(address: str, token: str = "") -> dict[str, Any] | None:
-    """The report of `GET /health`, or None when nobody answers properly."""
+    """The report of `GET /health`, or None if there is no valid response."""
     asked = urllib.request.Request(f"{address}/health")
     if token:
         asked.add_header("Authorization", f"Bearer {token}")

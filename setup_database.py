@@ -33,7 +33,7 @@ def upgrade(database: Database) -> tuple[str | None, str | None]:
 
     Raises:
         Outage: the database cannot be reached; nothing has changed.
-        StartError: another version of the program made it, from which there is no way to this one.
+        StartError: it belongs to a version of the program that cannot be upgraded to this one.
     """
     database.check_address()
     try:
@@ -66,7 +66,7 @@ def _upgrade(database: Database) -> tuple[str | None, str | None]:
 def alembic_config(tx: Connection) -> Config:
     """Alembic's settings, working inside this transaction."""
     config = Config()
-    # "%" begins an interpolation there.
+    # "%" starts an interpolation there.
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = tx
     return config
@@ -78,7 +78,7 @@ def version_of(tx: Connection) -> str | None:
 
 
 def set_up(settings: Settings) -> str:
-    """Upgrade where the settings say; returns a sentence about what was done.
+    """Upgrade the configured database; returns a sentence about the result.
 
     Raises:
         StartError: the database cannot be reached, with what to do.
@@ -102,7 +102,7 @@ def set_up(settings: Settings) -> str:
 
 
 def unreachable(outage: Outage) -> str:
-    """What to tell whoever starts the program while the database is away."""
+    """The message for starting the program while the database is down."""
     return (
         f"The database cannot be reached ({outage.reason}). "
         "Please check DATABASE_URL, or remove it to use the built-in PostgreSQL."

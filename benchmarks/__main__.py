@@ -41,31 +41,31 @@ from benchmarks import (
     watchtime_credit,
     worker,
 )
+from benchmarks.environment import Environment, open_environment
 from benchmarks.figures import FIGURES, Figure, Results, verdict
-from benchmarks.ground import Ground, open_ground
 from benchmarks.wrk import CannotRun, NotMeasured
 from core.kit.database.connection import Database
 
 RESULTS = Path(__file__).with_name("results.json")
 
-LONGEST_REASON = 2000
+MAX_REASON_CHARACTERS = 2000
 """Characters; what waited in vain for a program shows its whole log."""
 
 _console = Console()
 _styles = {"reached": "green", "missed": "yellow", "": ""}
 
 
-def _on_a_database(run: Callable[[Database], Results]) -> Callable[[Ground], Results]:
+def _on_a_database(run: Callable[[Database], Results]) -> Callable[[Environment], Results]:
     """For a benchmark that needs nothing but a fresh database with the schema."""
 
-    def on_ground(ground: Ground) -> Results:
-        with ground.database() as (_url, database):
+    def in_environment(environment: Environment) -> Results:
+        with environment.database() as (_url, database):
             return run(database)
 
-    return on_ground
+    return in_environment
 
 
-BENCHMARKS: Mapping[str, tuple[str, Callable[[Ground], Results]]] = {
+BENCHMARKS: Mapping[str, tuple[str, Callable[[Environment], Results]]] = {
     "ingest": ("Webhooks, against a bare route", ingest.run),
     "eventsub": ("Twitch's EventSub, beside Kick's webhooks", eventsub.run),
     "worker": ("The inbox worker, against plain INSERTs", worker.run),
@@ -111,14 +111,14 @@ def measure(names: list[str], *, quick: bool) -> tuple[Results, list[str]]:
     }
     with (
         tempfile.TemporaryDirectory(prefix="regulars-bench-") as folder,
-        open_ground(Path(folder), quick=quick) as ground,
+        open_environment(Path(folder), quick=quick) as environment,
     ):
         for name in names:
             title, run = BENCHMARKS[name]
             began = time.monotonic()
             try:
                 with _console.status(f"{title} …"):
-                    results |= _attempt(title, run, ground)
+                    results |= _attempt(title, run, environment)
             except NotMeasured as reason:
                 left_out.append(f"{title}: not measured, because {reason}")
                 _console.print(f"[yellow]–[/yellow] {left_out[-1]}")
@@ -127,17 +127,19 @@ def measure(names: list[str], *, quick: bool) -> tuple[Results, list[str]]:
     return results, left_out
 
 
-def _attempt(title: str, run: Callable[[Ground], Results], ground: Ground) -> Results:
+def _attempt(
+    title: str, run: Callable[[Environment], Results], environment: Environment
+) -> Results:
     """Raises CannotRun whatever goes wrong: the others' figures would not be those of one run."""
     try:
-        return run(ground)
+        return run(environment)
     except (AssertionError, SQLAlchemyError, OSError) as error:
         reason = f"{type(error).__name__}: {error}"
-        raise CannotRun(f"“{title}” could not be run.\n{reason[:LONGEST_REASON]}") from error
+        raise CannotRun(f"“{title}” could not be run.\n{reason[:MAX_REASON_CHARACTERS]}") from error
 
 
 def table(results: Results) -> Table:
-    """The figures as people read them."""
+    """The figures as a table."""
     made = Table(title="Regulars: figures of this run", title_justify="left")
     for name, justify in (("figure", "left"), ("value", "right"), ("unit", "left")):
         made.add_column(name, justify=justify)  # type: ignore[arg-type]
@@ -163,13 +165,13 @@ def _with_unnamed(results: Results) -> list[Figure]:
 
 
 def written(value: float) -> str:
-    """Three digits that count, and no more."""
+    """Three significant digits."""
     return f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:.3g}"
 
 
 def main() -> int:
     options = arguments()
-    # The table is what is to be seen here.
+    # The table is the output here.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     names = [options.only] if options.only else list(BENCHMARKS)
     try:

@@ -1,4 +1,4 @@
-"""The least a Flask route can do with a webhook: read it and answer."""
+"""The minimum a Flask route can do with a webhook: read it and answer."""
 
 from flask import Flask, Response, jsonify, request
 

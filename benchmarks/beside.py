@@ -20,8 +20,8 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import text
 
+from benchmarks.environment import Environment
 from benchmarks.figures import Results
-from benchmarks.ground import Ground
 from benchmarks.ingest import OURS, PATH, check_honest, prepare_rounds, run_server
 from benchmarks.wrk import CannotRun, Round, need_wrk, send_all
 from core.kit.web.live import MAX_PER_SESSION, MAX_STREAMS
@@ -46,22 +46,22 @@ _FILL = """
 """
 
 
-def run(ground: Ground) -> Results:
+def run(environment: Environment) -> Results:
     """The ratios of webhooks a second with visitors to those without."""
     need_wrk()
-    rounds, each = (2, 1000) if ground.quick else (5, 4000)
-    files = iter(prepare_rounds(ground, 3 * (rounds + 1), each))
+    rounds, each = (2, 1000) if environment.quick else (5, 4000)
+    files = iter(prepare_rounds(environment, 3 * (rounds + 1), each))
     alone: list[Round] = []
     with_board: list[Round] = []
     with_streams: list[Round] = []
     with ExitStack() as stack:
-        url, database = stack.enter_context(ground.database())
+        url, database = stack.enter_context(environment.database())
         with database.begin() as tx:
             for statement in filter(str.strip, _FILL.split(";")):
                 clause = text(statement)
                 given = {"guild": NORAS_CORNER_ID, "viewers": VIEWERS}
                 tx.execute(clause, {name: given[name] for name in clause.compile().params})
-        world = stack.enter_context(on_thread(signing_key=ground.key))
+        world = stack.enter_context(on_thread(signing_key=environment.key))
         settings = {
             **world.env,
             "DATABASE_URL": url,
@@ -69,7 +69,9 @@ def run(ground: Ground) -> Results:
             "OAUTH_BASE_URL": "https://localhost",  # behind a proxy, which tells the addresses
         }
         app = "combined_server:create_web()"
-        server = stack.enter_context(run_server(ground, "beside", OURS, app, settings, THREADS))
+        server = stack.enter_context(
+            run_server(environment, "beside", OURS, app, settings, THREADS)
+        )
         until(lambda: server.health()[0], "the product's web server")
         webhooks = server.url + PATH
         cookies = [
@@ -86,14 +88,14 @@ def run(ground: Ground) -> Results:
             with streams(server.url, cookies):
                 with_streams.append(send_all(webhooks, next(files)))
         check_honest(database, [*alone, *with_board, *with_streams])
-    pairs = list(zip(alone, with_board, with_streams, strict=True))[1:]  # the first warms up
+    pairs = list(zip(alone, with_board, with_streams, strict=True))[1:]  # the first round warms up
     return {
         "leaderboard_asked_per_s": median(asked[1:]),
         "ingest_beside_leaderboard_ratio": median(
-            board.per_s / one.per_s for one, board, _streams in pairs
+            board.per_s / alone.per_s for alone, board, _streams in pairs
         ),
         "ingest_beside_streams_ratio": median(
-            streamed.per_s / one.per_s for one, _board, streamed in pairs
+            streamed.per_s / alone.per_s for alone, _board, streamed in pairs
         ),
         "ingest_beside_streams_p99_ms": median(streamed.p99_ms for *_others, streamed in pairs),
     }
@@ -117,8 +119,8 @@ def visitors(base: str) -> Iterator["Synchronized[int]"]:
 
 def _ask(base: str, answered: "Synchronized[int]", done: Event) -> None:
     askers = [threading.Thread(target=_ask_on, args=(base, answered, done)) for _ in range(ASKERS)]
-    for one in askers:
-        one.start()
+    for asker in askers:
+        asker.start()
     for asker in askers:
         asker.join()
 

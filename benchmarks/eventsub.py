@@ -26,8 +26,8 @@ from pydantic import SecretStr
 from sqlalchemy import text
 
 from benchmarks import ingest
+from benchmarks.environment import Environment
 from benchmarks.figures import Results
-from benchmarks.ground import Ground
 from benchmarks.webhooks import Webhook, write_requests
 from benchmarks.wrk import Round, need_wrk, send_all
 from core.guilds import store as guilds
@@ -54,23 +54,23 @@ CHAT = "channel.chat.message"
 KEY = "for-benchmarks-only"
 SUBSCRIPTIONS = 300
 FIRST_GUILD = 2_000_000_000_000_000_000
-PATIENCE_SECONDS = 120
+TIMEOUT_SECONDS = 120
 
 
-def run(ground: Ground) -> Results:
+def run(environment: Environment) -> Results:
     """The figures of both."""
-    return {**_subscribe(ground), **_receive(ground)}
+    return {**_subscribe(environment), **_receive(environment)}
 
 
 # -- notifications by webhook ---------------------------------------------------------------------
 
 
-def _receive(ground: Ground) -> Results:
+def _receive(environment: Environment) -> Results:
     need_wrk()
-    rounds, each = (2, 1000) if ground.quick else (5, 4000)
-    kick_files = ingest.prepare_rounds(ground, rounds + 1, each)
+    rounds, each = (2, 1000) if environment.quick else (5, 4000)
+    kick_files = ingest.prepare_rounds(environment, rounds + 1, each)
     with ExitStack() as stack:
-        url, database = stack.enter_context(ground.database())
+        url, database = stack.enter_context(environment.database())
         with database.begin() as tx:
             guilds.set_channel(tx, Channel(GUILD, "twitch", NORA, "noraplays"))
         given = {
@@ -80,18 +80,18 @@ def _receive(ground: Ground) -> Results:
             "TWITCH_CLIENT_SECRET": "benchmarks",
         }
         web = "combined_server:create_web()"
-        server = stack.enter_context(ingest.run_server(ground, "web", ingest.OURS, web, given))
+        server = stack.enter_context(ingest.run_server(environment, "web", ingest.OURS, web, given))
         until(lambda: server.health()[0], "the product's web server")
         kick: list[Round] = []
         twitch: list[Round] = []
         for number, kick_file in enumerate(kick_files):
             kick.append(send_all(server.url + ingest.PATH, kick_file))
             # Signed just before, because they may be ten minutes old.
-            twitch_file = _prepare(ground.folder / f"twitch_{number}", number * each, each)
+            twitch_file = _prepare(environment.folder / f"twitch_{number}", number * each, each)
             twitch.append(send_all(server.url + PATH, twitch_file))
         ingest.check_honest(database, kick)
         ingest.check_honest(database, twitch, "twitch.webhook")
-    turns = list(zip(kick, twitch, strict=True))[1:]  # the first warms up
+    turns = list(zip(kick, twitch, strict=True))[1:]  # the first round warms up
     return {
         "eventsub_per_s": median(theirs.per_s for _kick, theirs in turns),
         "eventsub_to_kick_ratio": median(theirs.per_s / ours.per_s for ours, theirs in turns),
@@ -147,12 +147,13 @@ def _line(number: int) -> dict[str, Any]:
 # -- subscriptions on one socket ------------------------------------------------------------------
 
 
-def _subscribe(ground: Ground) -> Results:
+def _subscribe(environment: Environment) -> Results:
     """A bot's account reads the chat of as many channels as one socket takes."""
-    with ground.database() as (_url, database), _pretend_twitch() as environment:
-        given: dict[str, Any] = {name.lower(): value for name, value in environment.items()}
+    with environment.database() as (_url, database), _pretend_twitch() as variables:
+        given: dict[str, Any] = {name.lower(): value for name, value in variables.items()}
         settings = Settings(
-            _env_file=None, **given | {"data_dir": ground.folder, "twitch_eventsub": "websocket"}
+            _env_file=None,
+            **given | {"data_dir": environment.folder, "twitch_eventsub": "websocket"},
         )
         services = Services(settings, database, LocalBus())
         _connect_bot(services)
@@ -193,8 +194,8 @@ def _connect_bot(services: Services) -> None:
     settings, now = services.settings, services.clock()
     twitch = TwitchDriver(settings.twitch_api_url.rsplit("/twitch/", 1)[0])
     channels = [
-        int(twitch.do("account", handle=f"streamer{one}", name=f"Streamer{one}")["user_id"])
-        for one in range(SUBSCRIPTIONS // 2)
+        int(twitch.do("account", handle=f"streamer{number}", name=f"Streamer{number}")["user_id"])
+        for number in range(SUBSCRIPTIONS // 2)
     ]
     back = twitch.consent(oauth.consent_url(settings, "state", "", SCOPES["bot"]), "bot")
     code = parse_qs(urlsplit(back).query)["code"][0]
@@ -229,7 +230,7 @@ def _connect_bot(services: Services) -> None:
 
 def _wait_until_subscribed(database: Database) -> None:
     done = text("SELECT count(*) FROM twitch_subscriptions WHERE subscription_id IS NOT NULL")
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + TIMEOUT_SECONDS
     while True:
         with database.begin() as tx:
             if tx.execute(done).scalar() == SUBSCRIPTIONS:

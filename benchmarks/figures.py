@@ -1,4 +1,4 @@
-"""What is measured, in which unit, and what the aim is where there is one."""
+"""What is measured, in which unit, and the targets."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ Results = dict[str, float]
 
 @dataclass(frozen=True, slots=True)
 class Aim:
-    """A bound that a figure should keep to: at least `minimum`, or below `below`."""
+    """A target for a figure: at least `minimum`, or below `below`."""
 
     minimum: float | None = None
     below: float | None = None

@@ -44,7 +44,10 @@ def _prepare(work: Work) -> None:
         for n in range(1, PLAYERS + 1)
     ]
     viewer_ids = people.set_viewers(work.tx, seen).values()
-    new = [NewEntry(f"benchmark:{one}", one, "earned", 1_000_000) for one in viewer_ids]
+    new = [
+        NewEntry(f"benchmark:{viewer_id}", viewer_id, "earned", 1_000_000)
+        for viewer_id in viewer_ids
+    ]
     ledger.post(work, "benchmark", new)
 
 
@@ -53,7 +56,7 @@ def _joins(database: Database) -> float:
         chat_message(GUILD, "!join 100 high", user_id=n, name=f"viewer{n}", seconds=1)
         for n in range(1, JOINS + 1)
     ]
-    command = next(one for one in FEATURE.chat_commands if one.names == ("join",))
+    command = next(command for command in FEATURE.chat_commands if command.names == ("join",))
     began = perf_counter()
     for start in range(0, JOINS, BATCH):
         with database.begin() as tx:

@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 from sqlalchemy import text
 
+from benchmarks.environment import Environment
 from benchmarks.figures import Results
-from benchmarks.ground import Ground
 from benchmarks.webhooks import Webhook, chat, sign_all, write_requests
 from benchmarks.wrk import CannotRun, Round, need_wrk, send_all
 from core.kit.database.connection import Database
@@ -27,32 +27,34 @@ _GUNICORN = ("-m", "gunicorn", "--workers", "1", "--no-control-socket")
 OURS = "core.kit.web.worker.BufferingWorker"
 
 
-def run(ground: Ground) -> Results:
+def run(environment: Environment) -> Results:
     """How many webhooks a second, beside a bare route in gunicorn's own threaded worker (gthread)
     and in ours; the latencies at that speed."""
     need_wrk()
-    rounds, each = (2, 1000) if ground.quick else (5, 4000)
-    files = prepare_rounds(ground, rounds + 1, each)
+    rounds, each = (2, 1000) if environment.quick else (5, 4000)
+    files = prepare_rounds(environment, rounds + 1, each)
     with ExitStack() as stack:
-        url, database = stack.enter_context(ground.database())
+        url, database = stack.enter_context(environment.database())
         bare = "benchmarks.bare:create()"
-        plain = stack.enter_context(run_server(ground, "plain", "gthread", bare, {}))
-        ours = stack.enter_context(run_server(ground, "bare", OURS, bare, {}))
+        plain = stack.enter_context(run_server(environment, "plain", "gthread", bare, {}))
+        ours = stack.enter_context(run_server(environment, "bare", OURS, bare, {}))
         settings = {"DATABASE_URL": url, "FLASK_SECRET_KEY": "for-benchmarks-only"}
         web = "combined_server:create_web()"
-        product = stack.enter_context(run_server(ground, "web", OURS, web, settings))
+        product = stack.enter_context(run_server(environment, "web", OURS, web, settings))
         until(lambda: product.health()[0], "the product's web server")
-        taken = [_turn((plain, ours, product), file) for file in files]
+        taken = [_measure_once((plain, ours, product), file) for file in files]
         check_honest(database, [turn.product for turn in taken])
-    return _results(taken[1:])  # the first warms up
+    return _results(taken[1:])  # the first round warms up
 
 
-def prepare_rounds(ground: Ground, rounds: int, each: int) -> list[Path]:
+def prepare_rounds(environment: Environment, rounds: int, each: int) -> list[Path]:
     """A file of requests for each round."""
     bodies = [chat(number) for number in range(rounds * each)]
-    webhooks = sign_all(ground.key, bodies)
+    webhooks = sign_all(environment.key, bodies)
     return [
-        _write(ground.folder / f"requests_{number}", webhooks[number * each : (number + 1) * each])
+        _write(
+            environment.folder / f"requests_{number}", webhooks[number * each : (number + 1) * each]
+        )
         for number in range(rounds)
     ]
 
@@ -63,7 +65,12 @@ def _write(file: Path, webhooks: list[Webhook]) -> Path:
 
 @contextmanager
 def run_server(
-    ground: Ground, name: str, worker: str, app: str, settings: dict[str, str], threads: int = 64
+    environment: Environment,
+    name: str,
+    worker: str,
+    app: str,
+    settings: dict[str, str],
+    threads: int = 64,
 ) -> Iterator[Product]:
     """A gunicorn of its own for the length of the block."""
     port = free_port()
@@ -77,37 +84,37 @@ def run_server(
         f"127.0.0.1:{port}",
         app,
     )
-    server = Product(ground.folder, name, command, settings, port)
+    server = Product(environment.folder, name, command, settings, port)
     try:
         yield server
     finally:
         server.stop()
 
 
-class Turn(NamedTuple):
-    """What each server made of the same requests."""
+class Measurement(NamedTuple):
+    """The results of both servers for the same requests."""
 
     plain: Round
     bare: Round
     product: Round
 
 
-def _turn(servers: Iterable[Product], requests: Path) -> Turn:
+def _measure_once(servers: Iterable[Product], requests: Path) -> Measurement:
     """The same requests to one after the other."""
-    return Turn(*(send_all(server.url + PATH, requests) for server in servers))
+    return Measurement(*(send_all(server.url + PATH, requests) for server in servers))
 
 
 def check_honest(database: Database, rounds: list[Round], source: str = "kick.webhook") -> None:
     """Raise CannotRun unless exactly the webhooks that were answered are stored."""
-    answered = sum(one.good for one in rounds)
+    answered = sum(round_.good for round_ in rounds)
     with database.begin() as tx:
         count = text("SELECT count(*) FROM inbox_deliveries WHERE source = :source")
         written = tx.execute(count, {"source": source}).scalar_one()
-    if not answered == written == sum(one.answered for one in rounds):
+    if not answered == written == sum(round_.answered for round_ in rounds):
         raise CannotRun(f"{answered} webhooks were answered with 200, but {written} are written.")
 
 
-def _results(turns: list[Turn]) -> Results:
+def _results(turns: list[Measurement]) -> Results:
     return {
         "ingest_per_s": median(turn.product.per_s for turn in turns),
         "plain_route_per_s": median(turn.plain.per_s for turn in turns),

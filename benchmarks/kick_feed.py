@@ -42,7 +42,7 @@ FIRST_GUILD = 910_000_000
 """Servers of the benchmark, out of the way of others in the same database."""
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
-PATIENCE_SECONDS = 60.0
+TIMEOUT_SECONDS = 60.0
 
 
 def run(database: Database) -> Results:
@@ -72,7 +72,7 @@ def _match(database: Database) -> float:
     early, late = range(GIFTS // 2), range(GIFTS // 2, GIFTS)
     began = perf_counter()
     _see(database, early)
-    _tell(database, range(GIFTS))
+    _publish_notice(database, range(GIFTS))
     _see(database, late)
     seconds = perf_counter() - began
     with database.begin() as tx:
@@ -110,7 +110,7 @@ def _see(database: Database, numbers: range) -> None:
                     actions.report(work, [_unconfirmed(number)], are_identified=True)
 
 
-def _tell(database: Database, numbers: range) -> None:
+def _publish_notice(database: Database, numbers: range) -> None:
     for start in numbers[::100]:
         batch = [_gift(number) for number in range(start, min(start + 100, numbers.stop))]
         with database.begin() as tx:
@@ -227,7 +227,7 @@ def _wait_until_all_are_heard(database: Database, transport: str) -> None:
            AND broadcaster_user_id BETWEEN :first AND :last
     """)
     given = {"transport": transport, "first": FIRST_GUILD, "last": FIRST_GUILD + CHANNELS}
-    until = time.monotonic() + PATIENCE_SECONDS
+    until = time.monotonic() + TIMEOUT_SECONDS
     while True:
         with database.begin() as tx:
             if tx.execute(heard, given).scalar() == CHANNELS:

@@ -23,8 +23,8 @@ from statistics import median, quantiles
 
 import aiohttp
 
+from benchmarks.environment import Environment
 from benchmarks.figures import Results
-from benchmarks.ground import Ground
 from benchmarks.webhooks import Webhook, chat, sign_all
 from benchmarks.wrk import CannotRun
 from sandbox.discord.driver import DiscordDriver
@@ -42,18 +42,20 @@ WARM_UP_CALLS = 20
 LATE_SECONDS = 20.0
 
 
-def run(ground: Ground) -> Results:
+def run(environment: Environment) -> Results:
     """webhook_to_discord_*_ms, webhook_answer_p99_ms and peak_rss_mb."""
-    calls = WARM_UP_CALLS + (40 if ground.quick else 240)
+    calls = WARM_UP_CALLS + (40 if environment.quick else 240)
     others = [chat(n) for n in range(calls * OTHERS_PER_S // CALLS_PER_S)]
     wishes = [chat(10_000 + n, f"!call Slot {n}", viewers=100_000) for n in range(calls)]
     with ExitStack() as stack:
-        url, _database = stack.enter_context(ground.database())
+        url, _database = stack.enter_context(environment.database())
         port = free_port()
-        world = stack.enter_context(_world(port, ground.key))
-        product = stack.enter_context(_product(ground, port, {**world.env, "DATABASE_URL": url}))
+        world = stack.enter_context(_world(port, environment.key))
+        product = stack.enter_context(
+            _product(environment, port, {**world.env, "DATABASE_URL": url})
+        )
         world.go_live()
-        run = Run(product.url, sign_all(ground.key, others), sign_all(ground.key, wishes))
+        run = Run(product.url, sign_all(environment.key, others), sign_all(environment.key, wishes))
         asyncio.run(run.play())
         posted = world.wait_for_posts(calls)
         memory = _peak_rss_mb(product)
@@ -118,10 +120,10 @@ def _live(port: int, key: SigningKey, pipe: Connection) -> None:
 
 
 @contextmanager
-def _product(ground: Ground, port: int, settings: dict[str, str]) -> Iterator[Product]:
+def _product(environment: Environment, port: int, settings: dict[str, str]) -> Iterator[Product]:
     given = {"PORT": str(port), "FLASK_SECRET_KEY": "for-benchmarks-only", **settings}
     script = (str(ROOT / "combined_server.py"),)
-    product = Product(ground.folder, "product", script, given, port)
+    product = Product(environment.folder, "product", script, given, port)
     try:
         product.wait_well()
         until(lambda: product.part("Kick channel") or product.part("Kick webhooks"), "Kick")
@@ -131,7 +133,7 @@ def _product(ground: Ground, port: int, settings: dict[str, str]) -> Iterator[Pr
 
 
 class Run:
-    """Sends everything at its time, whatever the answers do.
+    """Sends everything at its time, regardless of the responses.
 
     Attributes:
         sent_at_ms: number of the call -> when it was sent, in ms since 1970.
@@ -181,7 +183,7 @@ async def _at(times: list[float], work: list[Coroutine[None, None, None]]) -> No
 
 
 def _peak_rss_mb(product: Product) -> float:
-    """The most that the one worker process ever held (Linux; elsewhere what it holds now)."""
+    """The peak memory of the worker process (Linux; elsewhere the current memory)."""
     worker = product.children()[0]
     with suppress(FileNotFoundError):
         for line in Path(f"/proc/{worker.pid}/status").read_text().splitlines():

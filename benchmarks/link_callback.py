@@ -107,7 +107,7 @@ def _own_part(services: Services, number: int) -> float:
     """Seconds of the callback in which Kick has no part."""
     token = _ask(services, number).rsplit("/", 1)[1]
     link = FLOWS["kick"].links.read(services.settings, token, services.clock())
-    _address, state = FLOWS["kick"].depart(services, link)
+    _address, state = FLOWS["kick"].redirect_to_provider(services, link)
     person = Person(user_id=FIRST_KICK_USER + number, name=f"viewer{number}")
     began = perf_counter()
     taken = FLOWS["kick"].take(services, state)

@@ -17,8 +17,8 @@ from urllib.parse import urlsplit
 
 import requests
 
+from benchmarks.environment import Environment
 from benchmarks.figures import Results
-from benchmarks.ground import Ground
 from benchmarks.ingest import OURS, PATH, check_honest, prepare_rounds, run_server
 from benchmarks.wrk import CannotRun, Round, need_wrk, send_all
 from core.kit.web.live import MAX_STREAMS as MAX_OPEN
@@ -33,17 +33,17 @@ EVERY_SECONDS = 0.5
 COLOURS = ("purple", "blue", "orange", "pink", "green")
 
 
-def run(ground: Ground) -> Results:
+def run(environment: Environment) -> Results:
     """Times in ms from the click to each overlay, and the ratio of webhooks."""
     need_wrk()
-    rounds, each = (2, 1000) if ground.quick else (5, 4000)
-    files = iter(prepare_rounds(ground, 2 * (rounds + 1), each))
+    rounds, each = (2, 1000) if environment.quick else (5, 4000)
+    files = iter(prepare_rounds(environment, 2 * (rounds + 1), each))
     alone: list[Round] = []
     beside: list[Round] = []
     times: list[float] = []
     with ExitStack() as stack:
-        url, database = stack.enter_context(ground.database())
-        world = stack.enter_context(on_thread(signing_key=ground.key))
+        url, database = stack.enter_context(environment.database())
+        world = stack.enter_context(on_thread(signing_key=environment.key))
         settings = {
             **world.env,
             "DATABASE_URL": url,
@@ -51,7 +51,9 @@ def run(ground: Ground) -> Results:
             "OAUTH_BASE_URL": "https://localhost",  # behind a proxy, which tells the addresses
         }
         app = "combined_server:create_web()"
-        server = stack.enter_context(run_server(ground, "overlays", OURS, app, settings, THREADS))
+        server = stack.enter_context(
+            run_server(environment, "overlays", OURS, app, settings, THREADS)
+        )
         until(lambda: server.health()[0], "the product's web server")
         admin = _Admin(server.url)
         for _ in range(rounds + 1):
@@ -62,11 +64,11 @@ def run(ground: Ground) -> Results:
         check_honest(database, [*alone, *beside])
     if not times:
         raise CannotRun("No overlay has shown a change.")
-    pairs = list(zip(alone, beside, strict=True))[1:]  # the first warms up
+    pairs = list(zip(alone, beside, strict=True))[1:]  # the first round warms up
     return {
         "overlay_p50_ms": median(times),
         "overlay_p99_ms": quantiles(times, n=100)[98],
-        "ingest_beside_overlays_ratio": median(two.per_s / one.per_s for one, two in pairs),
+        "ingest_beside_overlays_ratio": median(two.per_s / first.per_s for first, two in pairs),
     }
 
 
@@ -84,7 +86,9 @@ class _Admin:
         token = re.search(r'name="csrf_token" value="([^"]+)"', shown)
         assert token, "the page has forms"
         self._token = token[1]
-        self._paths = [urlsplit(one).path for one in re.findall(r'value="(http[^"]+)"', shown)]
+        self._paths = [
+            urlsplit(address).path for address in re.findall(r'value="(http[^"]+)"', shown)
+        ]
 
     def addresses(self) -> list[str]:
         """Paths of as many streams as can be open."""
@@ -149,11 +153,11 @@ class _Overlays:
                 arrived = stream.recv(65536)
                 now = time.perf_counter()
                 found = re.findall(rb"data: theme-\w+ (accent-\w+ )", arrived)
-                for one in found[-1:]:
-                    clicked = self._clicked.get(one.decode())
-                    if clicked is not None and self._last.get(stream) != one:
+                for frame in found[-1:]:
+                    clicked = self._clicked.get(frame.decode())
+                    if clicked is not None and self._last.get(stream) != frame:
                         self.times.append((now - clicked) * 1000)
-                    self._last[stream] = one
+                    self._last[stream] = frame
 
 
 @contextmanager

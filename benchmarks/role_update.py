@@ -32,7 +32,7 @@ GUILD = 910_000_000
 
 THRESHOLDS = {11: 60, 12: 600, 13: 6_000}
 NOW = datetime(2026, 3, 1, 18, 0, tzinfo=UTC)
-PATIENCE_SECONDS = 60
+TIMEOUT_SECONDS = 60
 
 Held = dict[int, set[int]]
 Minutes = dict[int, int | None]
@@ -156,7 +156,7 @@ def _look(database: Database, held: Held, now: datetime) -> float:
 async def _send(database: Database, discord: Discord, needed: int) -> None:
     sender = Sender(database, {"discord": discord}, settlers={KIND: FEATURE.settles[KIND]})
     sending = asyncio.create_task(sender.run())
-    async with asyncio.timeout(PATIENCE_SECONDS):
+    async with asyncio.timeout(TIMEOUT_SECONDS):
         while _asked(database):
             await asyncio.sleep(0.05)
     sending.cancel()

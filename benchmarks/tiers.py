@@ -32,7 +32,9 @@ def run(database: Database) -> Results:
         ]
         viewer_ids = list(people.set_viewers(tx, seen).values())
         for source in ("event", "notice", "streamelements"):
-            set_tiers(tx, [TierReport(GUILD, one, source, "1000", NOON) for one in viewer_ids])
+            set_tiers(
+                tx, [TierReport(GUILD, viewer_id, source, "1000", NOON) for viewer_id in viewer_ids]
+            )
     waits = []
     with database.begin() as tx, Work(tx, GUILD, now=NOON) as work:
         for viewer_id in viewer_ids[:LOOKUPS]:

@@ -35,9 +35,9 @@ def run(database: Database) -> Results:
     many times as long as `json.loads` it takes. Leaves no rows behind."""
     results: Results = {}
     for kind, sent in _by_kind().items():
-        raws = [json.dumps(one.body).encode() for one in sent]
+        raws = [json.dumps(delivery.body).encode() for delivery in sent]
         rounds = [_round(database, sent, raws) for _ in range(ROUNDS)]
-        events = sum(len(one.facts) for one in sent)
+        events = sum(len(delivery.facts) for delivery in sent)
         name = translation_name(kind)
         results[f"{name}_per_s"] = events / median(seconds for seconds, _ in rounds)
         results[f"{name}_ratio"] = median(seconds / plain for seconds, plain in rounds)
@@ -47,8 +47,8 @@ def run(database: Database) -> Results:
 def _by_kind() -> dict[str, list[Sent]]:
     """Some deliveries of each type, those of the story of ten thousand."""
     found: dict[str, list[Sent]] = defaultdict(list)
-    for one in Author(SEED, datetime.now(UTC).replace(microsecond=0), ()).write():
-        found[one.kind].append(one)
+    for delivery in Author(SEED, datetime.now(UTC).replace(microsecond=0), ()).write():
+        found[delivery.kind].append(delivery)
     return {kind: found[kind][:AT_ONCE] for kind in WEBHOOK_KINDS}
 
 
@@ -58,12 +58,12 @@ def _round(database: Database, sent: Sequence[Sent], raws: Sequence[bytes]) -> t
         tx.info.clear()
 
         def translated() -> None:
-            for one, raw in zip(sent, raws, strict=True):
+            for sample, raw in zip(sent, raws, strict=True):
                 body: Any = strict_json.decode(raw)
                 delivery = Delivery(
-                    WEBHOOK, one.ids[0], one.kind, f"kick:{NORA}", body, one.sent_at
+                    WEBHOOK, sample.ids[0], sample.kind, f"kick:{NORA}", body, sample.sent_at
                 )
-                assert len(events_of(tx, delivery)) == len(one.facts)
+                assert len(events_of(tx, delivery)) == len(sample.facts)
 
         seconds = _timed(translated)
         tx.rollback()

@@ -34,13 +34,13 @@ from sandbox.kick.signing import SigningKey
 from sandbox.serve import on_thread
 from sandbox.twitch.driver import TwitchDriver
 from tests.conftest import GUILD
-from tests.twitch.rig import deliver, open_office
+from tests.twitch.rig import deliver, open_installation
 from tests.vips.rig import PEOPLE, REDEEMED, Scene, open_scene
 
 REDEMPTIONS = 200
 WARM_UP = 20
 ENDING = 1000
-PATIENCE_SECONDS = 30
+TIMEOUT_SECONDS = 30
 
 
 def run(database: Database) -> Results:
@@ -51,7 +51,7 @@ def run(database: Database) -> Results:
         twitch = TwitchDriver(pretend.base_url)
         twitch.fault(vip__limit=1_000_000, api__points=1_000_000)
         twitch.do("slots", count=5000)
-        scene = open_scene(open_office(database, pretend, twitch, Path(folder)))
+        scene = open_scene(open_installation(database, pretend, twitch, Path(folder)))
         taken = _redemptions(scene)
         results = {
             "vip_granted_p50_ms": median(taken),
@@ -71,11 +71,11 @@ def _redemptions(scene: Scene) -> list[float]:
             PEOPLE[person] = _account(scene, person)
             redeemed = scene.redeem(person)
             event = scene.redeemed(redeemed, person)
-            scene.office.clock.forward(seconds=2)
+            scene.installation.clock.forward(seconds=2)
             began = perf_counter()
-            assert deliver(scene.office, REDEEMED, event).status_code == 200
+            assert deliver(scene.installation, REDEEMED, event).status_code == 200
             while not scene.do(_is_granted, redeemed):
-                assert changed.wait(PATIENCE_SECONDS)
+                assert changed.wait(TIMEOUT_SECONDS)
                 changed.clear()
             taken.append((perf_counter() - began) * 1000)
     return taken[WARM_UP:]
@@ -84,7 +84,7 @@ def _redemptions(scene: Scene) -> list[float]:
 @contextmanager
 def _at_work(scene: Scene) -> Iterator[threading.Event]:
     """The inbox worker and the runner on their threads; the event says that something changed."""
-    services, changed = scene.office.services, threading.Event()
+    services, changed = scene.installation.services, threading.Event()
     translates = {**TWITCH.translates, **INBOX.translates}
     worker = Worker(services.database, translates, collect([FEATURE]), services.clock)
     services.database._notify = services.bus.publish  # type: ignore[assignment]
@@ -109,7 +109,7 @@ def _expiry(scene: Scene) -> float:
     for number in range(ENDING):
         person = f"ending{number}"
         user_id = _account(scene, person)
-        scene.office.twitch.do("vip", person=person)
+        scene.installation.twitch.do("vip", person=person)
         scene.do(actions.give, Person(user_id=user_id, name=person), 60)
 
     def confirm(work: Work) -> None:
@@ -118,12 +118,12 @@ def _expiry(scene: Scene) -> float:
                 redemptions.record_granted(work, session)
 
     scene.do(confirm)
-    scene.runner = VipRunner(scene.office.services)
+    scene.runner = VipRunner(scene.installation.services)
     scene.work()
-    scene.office.clock.forward(hours=2)
+    scene.installation.clock.forward(hours=2)
     took = 0.0
     while scene.do(store.list_live):
-        scene.office.clock.by += timedelta(seconds=10)
+        scene.installation.clock.by += timedelta(seconds=10)
         began = perf_counter()
         scene.work()
         took += perf_counter() - began
@@ -131,4 +131,4 @@ def _expiry(scene: Scene) -> float:
 
 
 def _account(scene: Scene, person: str) -> int:
-    return int(scene.office.twitch.do("account", handle=person, name=person)["user_id"])
+    return int(scene.installation.twitch.do("account", handle=person, name=person)["user_id"])

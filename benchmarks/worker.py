@@ -13,8 +13,8 @@ from datetime import UTC, datetime, timedelta
 from cryptography.fernet import Fernet
 from sqlalchemy import text
 
+from benchmarks.environment import Environment
 from benchmarks.figures import Results
-from benchmarks.ground import Ground
 from benchmarks.webhooks import CHAT, NORA, chat
 from core.drand.chain import QUICKNET
 from core.features import load_features
@@ -39,10 +39,10 @@ AT_ONCE = 500
 GIFTEES = 3
 
 
-def run(ground: Ground) -> Results:
+def run(environment: Environment) -> Results:
     """worker_events_per_s, gifts_per_s (giftees), insert_commits_per_s and the ratios."""
-    count = 2000 if ground.quick else 5000
-    with ground.database() as (_url, database):
+    count = 2000 if environment.quick else 5000
+    with environment.database() as (_url, database):
         with database.begin() as tx:
             act(tx, GUILD, guilds.change_setting, SlotCallSettings.declared["channel"], A_CHANNEL)
         _fill(database, count)

@@ -11,7 +11,7 @@ from typing import Any
 from tests.prerequisites import Need, install
 
 CONNECTIONS = 32
-LONGEST_SECONDS = 120
+MAX_SECONDS = 120
 _SCRIPT = Path(__file__).with_name("send_each_once.lua")
 
 
@@ -26,7 +26,7 @@ class NotMeasured(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """What one round brought: every prepared request was sent once and answered."""
+    """The result of a round in which every prepared request was sent once and answered."""
 
     answered: int
     good: int
@@ -62,7 +62,7 @@ def send_all(url: str, requests: Path) -> Round:
     process = subprocess.Popen(
         [
             *("wrk", "--threads", "1", "--connections", str(CONNECTIONS), "--timeout", "10s"),
-            *("--duration", f"{LONGEST_SECONDS}s", "--script", str(_SCRIPT)),
+            *("--duration", f"{MAX_SECONDS}s", "--script", str(_SCRIPT)),
             *(url, "--", str(requests)),
         ],
         stdout=subprocess.PIPE,
@@ -76,7 +76,7 @@ def send_all(url: str, requests: Path) -> Round:
         if line.startswith("{"):
             told |= json.loads(line)
         if line.startswith('{"answered"'):
-            process.send_signal(signal.SIGINT)  # wrk would go on until its time is over
+            process.send_signal(signal.SIGINT)  # wrk would continue until its time is over
     process.wait()
     if "answered" not in told:
         raise CannotRun(f"wrk did not get every answer from {url}:\n{''.join(lines)}")

@@ -1,4 +1,5 @@
-"""The connection to Discord: one client at a time, started again when it ends, and the sender."""
+"""The connection to Discord: one client at a time, restarted when it ends, and the outbox
+sender."""
 
 import asyncio
 import threading
@@ -34,10 +35,10 @@ from core.twitch.chat.transport import TwitchTransport
 
 REAL_DISCORD = str(Settings.model_fields["discord_api_url"].default)
 
-PATIENCE_SECONDS = 60
+DOWN_AFTER_SECONDS = 60
 """How long the bot may be disconnected before the health page reports it as down."""
 
-LONGEST_PAUSE_SECONDS = 60
+MAX_PAUSE_SECONDS = 60
 
 REACHABLE_SECONDS = 5.0
 """How often the servers that can use the bot are recorded."""
@@ -45,10 +46,10 @@ REACHABLE_SECONDS = 5.0
 LOGIN_SECONDS = 60.0
 
 REQUEST_SECONDS = 20.0
-"""For one request to Discord and its whole answer."""
+"""Timeout of one request to Discord, including its whole response."""
 
 LEADER_POLL_SECONDS = 2.0
-"""How often a process asks who leads: the leader to stay it, the others to take over."""
+"""How often a process asks for leadership: the leader to keep it, the others to take over."""
 
 THREADS = 32
 """For database calls and slow requests, so that the event loop never waits."""
@@ -84,7 +85,7 @@ class DiscordThread:
             kind: settle for feature in self._features for kind, settle in feature.settles.items()
         }
         refused = next(
-            (one for feature in self._features if (one := feature.on_channel_refused)), None
+            (handler for feature in self._features if (handler := feature.on_channel_refused)), None
         )
         self._sender = Sender(
             services.database, self._transports(), services.clock, settlers, refused
@@ -126,7 +127,7 @@ class DiscordThread:
             self._since = self._services.clock()
             return HealthItem("Discord bot", "ok", STANDING_BY)
         away = (self._services.clock() - self._since).total_seconds()
-        state: State = "warn" if away < PATIENCE_SECONDS else "down"
+        state: State = "warn" if away < DOWN_AFTER_SECONDS else "down"
         return HealthItem("Discord bot", state, self._trouble, away)
 
     def _call(self, callback: Callable[[], None]) -> None:
@@ -185,8 +186,8 @@ class DiscordThread:
                 trouble, minimum = _why_it_ended(error)
                 self._report_trouble(trouble)
             lived = (self._services.clock() - started).total_seconds()
-            attempts = max(1 if lived > PATIENCE_SECONDS else attempts + 1, minimum)
-            await asyncio.sleep(min(backoff(attempts).total_seconds(), LONGEST_PAUSE_SECONDS))
+            attempts = max(1 if lived > DOWN_AFTER_SECONDS else attempts + 1, minimum)
+            await asyncio.sleep(min(backoff(attempts).total_seconds(), MAX_PAUSE_SECONDS))
 
     async def _keep_reachable(self) -> None:
         """Record which servers can use the bot now, so that features know how long it was away."""
@@ -215,7 +216,7 @@ class DiscordThread:
         async with bot:
             async with asyncio.timeout(LOGIN_SECONDS):
                 await bot.login(token.get_secret_value())
-            # Everything that discord.py asks from now on; its own limit is five minutes.
+            # Applies to every request of discord.py from now on; its own limit is five minutes.
             bot.http._HTTPClient__session._timeout = aiohttp.ClientTimeout(total=REQUEST_SECONDS)  # type: ignore[attr-defined]
             await self._until_leader(is_leader=True)
             line = asyncio.create_task(bot.connect())
@@ -242,10 +243,10 @@ class DiscordThread:
 
 
 def _why_it_ended(error: Exception) -> tuple[str, int]:
-    """One sentence for the health page, and as how many failed attempts it counts at least. Errors
-    that are neither network nor Discord are logged."""
+    """One sentence for the health page, and the minimum number of failed attempts it counts as.
+    Errors that are neither network nor Discord are logged."""
     if isinstance(error, AttributeError) and isinstance(error.__context__, _UNREACHABLE):
-        # discord.py fails on its missing connection while it handles a refused handshake.
+        # While it handles a refused handshake, discord.py fails on its missing connection.
         error = error.__context__
     match error:
         case discord.LoginFailure():
@@ -290,7 +291,7 @@ async def _end(*tasks: "asyncio.Task[None]") -> None:
 def _connected(bot: RegularsBot) -> bool:
     """Whether the gateway acknowledges heartbeats; if not, the latency keeps growing."""
     is_up = bot.is_ready() and not bot.is_closed()
-    return is_up and bot.ws.open and bot.latency < PATIENCE_SECONDS
+    return is_up and bot.ws.open and bot.latency < DOWN_AFTER_SECONDS
 
 
 async def point_discord_py_at(api_url: str) -> None:

@@ -29,7 +29,7 @@ QUICKNET = {  # the public beacon, as its address /info describes it
     "period": 3,
     "schemeID": "bls-unchained-g1-rfc9380",
 }
-AHEAD = 300  # seconds between the freeze and the round of a raffle
+MIN_DELAY_SECONDS = 300  # seconds between the freeze and the round of a raffle
 HEADER = re.compile(
     r"(?P<format>regulars draw (2|(?P<three>3)))\nserver [0-9a-f]{16}\n"
     r"period [1-9][0-9]* \S+Z \S+Z\nprize \".*\"\nwinners (?P<winners>[1-9][0-9]*)\n"
@@ -61,7 +61,7 @@ def read(raw):
     need(canonical(bundle) + b"\n" == raw, "the file was changed, or not written by the bot")
     parts = ["beacon", "format", "picks", "picks_sha256", "rule", "seed", "snapshot"]
     need(list(bundle) == [*parts, "snapshot_sha256"], "this is not a proof file")
-    need(sha256(bundle["rule"].encode()) == RULE, "it has another rule")
+    need(sha256(bundle["rule"].encode()) == RULE, "it has a different rule")
     need(sha256(canonical(bundle["picks"])) == bundle["picks_sha256"], "the winners were changed")
     return bundle
 
@@ -117,7 +117,7 @@ def check_round(terms, ahead):
             demanded, why = announced, "the announced one"
         else:
             why += f"; ANNOUNCED WAS {announced}, for a freeze at {terms['planned']}"
-    need(number == demanded, f"the rule demands round {demanded}")
+    need(number == demanded, f"the rule requires round {demanded}")
     return f"published {when}: {why}"
 
 
@@ -142,13 +142,13 @@ def check_pick(pick, k, expected, claimant, minutes):
     return f" ({shown})" if pick["reason"] else f", claimant {code} ({shown})"
 
 
-def verify(raw, say=str, ahead=AHEAD):
+def verify(raw, say=str, ahead=MIN_DELAY_SECONDS):
     """Check everything in the file; an exception says what is wrong. Returns the bundle, and what
     of it was posted in Discord."""
     bundle = read(raw)
     snapshot = "\n".join(bundle["snapshot"]) + "\n"
     terms, pool, claimants = read_snapshot(snapshot)
-    need(bundle["format"] == terms["format"], "this is a proof file of another version")
+    need(bundle["format"] == terms["format"], "this proof file has a different version")
     say(f"1. The proof file is complete and valid. Its rule:\n   {bundle['rule']}")
     snapshot_hash, seed = sha256(snapshot.encode("ascii")), bytes.fromhex(bundle["seed"])
     need(snapshot_hash == bundle["snapshot_sha256"], "the list does not match its hash")
@@ -170,17 +170,17 @@ def verify(raw, say=str, ahead=AHEAD):
         signed = {"randomness": randomness.hex(), "signature": beacon["signature"].lower()}
         need(beacon == {**promised, **signed}, "the beacon's number is not the promised one")
         public = beacon["chain"] == QUICKNET["hash"]
-        when = check_round(terms, ahead) if public else "of ANOTHER BEACON than the public one"
+        when = check_round(terms, ahead) if public else "of a beacon that is NOT THE PUBLIC ONE"
         say(f"4. The random number is from the promised round {beacon['round']}, {when}")
     order = draw(seed, snapshot_hash, randomness, pool)
     alive, wanted, picks = 0, int(terms["winners"]), bundle["picks"]
     for k, (pick, expected) in enumerate(zip(picks, order), 1):
-        need(alive < wanted, "more were drawn than can win")
+        need(alive < wanted, "too many winners were drawn")
         shown = check_pick(pick, k, expected, claimants.get(expected), terms["claim"])
         alive += pick["result"] in ("won", "waiting")
         say(f"5. Winner {k}: {expected}, {pick['reason'] or pick['result']}{shown}")
     left = len(pool) - len(picks)
-    need(left == 0 or (left > 0 and alive == wanted), "too few were drawn, or too many")
+    need(left == 0 or (left > 0 and alive == wanted), "too few or too many winners were drawn")
     posted = (snapshot_hash, terms["commitment"], *(p["claimant"] for p in picks if p["claimant"]))
     return bundle, posted
 
@@ -189,10 +189,10 @@ def ask_beacon(beacon):
     """Compare with the public beacon itself: its facts, and its signature of the round."""
     address = f"https://api.drand.sh/{QUICKNET['hash']}"
     info = json.load(urllib.request.urlopen(f"{address}/info", timeout=20))
-    need({**info, **QUICKNET} == info, "the beacon's own facts are others")
+    need({**info, **QUICKNET} == info, "the beacon describes itself differently")
     url = f"{address}/public/{beacon['round']}"
     said = json.load(urllib.request.urlopen(url, timeout=20))["signature"]
-    need(said == beacon["signature"], "the public beacon has another number")
+    need(said == beacon["signature"], "the public beacon has a different number")
 
 
 def main():
@@ -200,11 +200,13 @@ def main():
     options.add_argument("bundle", type=Path, help="the proof file from the draw's page")
     options.add_argument("--seen", nargs="+", default=[], help="what was posted in Discord")
     options.add_argument("--online", action="store_true", help="ask https://api.drand.sh, too")
-    options.add_argument("--notice", type=int, default=AHEAD, help="seconds before the round")
+    options.add_argument(
+        "--notice", type=int, default=MIN_DELAY_SECONDS, help="seconds before the round"
+    )
     given = options.parse_args()
     try:
         bundle, posted = verify(given.bundle.read_bytes(), print, given.notice)
-        need(set(given.seen) <= set(posted), "Discord was told something else")
+        need(set(given.seen) <= set(posted), "this differs from what was posted in Discord")
         beacon, unchecked = bundle["beacon"], []
         need(beacon or "beacon none" in bundle["snapshot"], "a round was promised, but not used")
         if not beacon or beacon["chain"] != QUICKNET["hash"]:

@@ -27,7 +27,7 @@ QUICKNET = {  # the public beacon, as its address /info describes it
     "period": 3,
     "schemeID": "bls-unchained-g1-rfc9380",
 }
-AHEAD = 6  # seconds between the freeze and the round of a game
+MIN_DELAY_SECONDS = 6  # seconds between the freeze and the round of a game
 UNIT = 10000
 HEADER = re.compile(
     r"regulars game 1\nserver [0-9a-f]{16}\ngame (?P<game>[a-z_]+) (?P<number>[1-9][0-9]*)\n"
@@ -57,8 +57,8 @@ def read(raw):
     need(canonical(bundle) + b"\n" == raw, "the file was changed, or not written by the bot")
     parts = ["beacon", "format", "results", "rule", "seed", "snapshot", "snapshot_sha256"]
     need(list(bundle) == parts, "this is not a proof file of a game")
-    need(bundle["format"] == "regulars game 1", "this is a proof file of another version")
-    need(sha256(bundle["rule"].encode()) == RULE, "it has another rule")
+    need(bundle["format"] == "regulars game 1", "this proof file has a different version")
+    need(sha256(bundle["rule"].encode()) == RULE, "it has a different rule")
     return bundle
 
 
@@ -98,9 +98,9 @@ def result(seed, message, place, bet):
 def check_round(terms):
     """Whether the rule demands this round of quicknet."""
     frozen = datetime.fromisoformat(terms["frozen"].replace("Z", "+00:00")).timestamp()
-    since = frozen + AHEAD - QUICKNET["genesis_time"]
+    since = frozen + MIN_DELAY_SECONDS - QUICKNET["genesis_time"]
     demanded = int(-(-since // QUICKNET["period"])) + 1
-    need(int(terms["round"]) == demanded, f"the rule demands round {demanded}")
+    need(int(terms["round"]) == demanded, f"the rule requires round {demanded}")
 
 
 def verify(raw, say=str):
@@ -126,7 +126,7 @@ def verify(raw, say=str):
         check_round(terms)
         say(f"4. The random number is from round {beacon['round']}, published after the freeze")
     else:
-        say("4. The random number is of ANOTHER BEACON than the public one")
+        say("4. The random number is from a beacon that is NOT THE PUBLIC ONE")
     message = bytes.fromhex(list_hash) + number
     need(len(bundle["results"]) == len(crew), "results are missing, or too many")
     for place, ((name, bet), told) in enumerate(zip(crew, bundle["results"]), 1):
@@ -147,10 +147,10 @@ def ask_beacon(beacon):
     """Compare with the public beacon itself: its facts, and its signature of the round."""
     address = f"https://api.drand.sh/{QUICKNET['hash']}"
     info = json.load(urllib.request.urlopen(f"{address}/info", timeout=20))
-    need({**info, **QUICKNET} == info, "the beacon's own facts are others")
+    need({**info, **QUICKNET} == info, "the beacon describes itself differently")
     url = f"{address}/public/{beacon['round']}"
     said = json.load(urllib.request.urlopen(url, timeout=20))["signature"]
-    need(said == beacon["signature"], "the public beacon has another number")
+    need(said == beacon["signature"], "the public beacon has a different number")
 
 
 def main():
@@ -161,7 +161,7 @@ def main():
     given = options.parse_args()
     try:
         bundle, posted = verify(given.bundle.read_bytes(), print)
-        need(set(given.seen) <= set(posted), "Discord was told something else")
+        need(set(given.seen) <= set(posted), "this differs from what was posted in Discord")
         unchecked = []
         if bundle["beacon"]["chain"] != QUICKNET["hash"]:
             unchecked.append("anything about the random number: WITHOUT THE PUBLIC BEACON")

@@ -26,7 +26,7 @@ from sandbox.kick.driver import KickDriver
 from sandbox.transcript import Transcript
 
 ROOT = Path(__file__).resolve().parent.parent
-PATIENCE_SECONDS = 30.0
+TIMEOUT_SECONDS = 30.0
 
 
 class CheckFailed(Exception):
@@ -49,7 +49,7 @@ class Demo:
 
     def check(self, sentence: str, holds: Callable[[], object]) -> None:
         """Wait until the check passes and print it, else raise CheckFailed."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        deadline = time.monotonic() + TIMEOUT_SECONDS
         while not holds():
             if time.monotonic() > deadline:
                 self.transcript.show()
@@ -85,7 +85,7 @@ def play(demo: Demo) -> None:
 
     demo.section("Nora goes live and viewers chat")
     demo.kick.live(title="Slots and good company", started_at=at(0))
-    _evening(demo, at)
+    _stream(demo, at)
     demo.check(
         "MadCats has 1 h 10 min: a message every 5 minutes until 1:00, then 10 more minutes",
         lambda: _watchtime(demo, "MadCats", "1 h 10 min"),
@@ -130,7 +130,7 @@ def play(demo: Demo) -> None:
     demo.kick.settle()
 
 
-def _evening(demo: Demo, at: Callable[[float], str]) -> None:
+def _stream(demo: Demo, at: Callable[[float], str]) -> None:
     """Chat lines whose watchtime can be computed by hand."""
     for minute in range(0, 61, 5):
         demo.kick.chat("mia", _SMALL_TALK[minute // 5 % len(_SMALL_TALK)], at=at(minute))
@@ -222,7 +222,7 @@ def _is_well(demo: Demo) -> bool:
 
 def _health(url: str) -> tuple[str, dict[str, str]]:
     """The state of the product and of each part of it, as everybody may see them."""
-    found = requests.get(f"{url}/health", timeout=PATIENCE_SECONDS).json()
+    found = requests.get(f"{url}/health", timeout=TIMEOUT_SECONDS).json()
     return found["status"], {part["name"]: part["state"] for part in found["parts"]}
 
 
@@ -249,7 +249,7 @@ def product() -> Iterator[Demo]:
 def _end(process: subprocess.Popen[bytes]) -> None:
     process.terminate()
     try:
-        process.wait(PATIENCE_SECONDS)
+        process.wait(TIMEOUT_SECONDS)
     except subprocess.TimeoutExpired:
         process.kill()
         raise CheckFailed("the product did not stop") from None
@@ -278,7 +278,7 @@ def _free_port() -> int:
 
 
 def _wait_until_connected(process: subprocess.Popen[bytes], url: str) -> None:
-    deadline = time.monotonic() + 2 * PATIENCE_SECONDS  # it creates a database first
+    deadline = time.monotonic() + 2 * TIMEOUT_SECONDS  # it creates a database first
     while time.monotonic() < deadline:
         if process.poll() is not None:
             raise CheckFailed(f"the product did not start (exit code {process.returncode})")

@@ -15,7 +15,7 @@ from sandbox.faults import Faults, FaultTable
 
 GENESIS = 1767225600
 PERIOD_SECONDS = 1
-AHEAD_SECONDS = 4
+PUBLISH_AFTER_SECONDS = 4
 """How far ahead the product chooses its round; short, so that trying it out is fast."""
 IMMUTABLE = {"Cache-Control": "public, max-age=31536000, immutable"}
 
@@ -49,7 +49,7 @@ class FakeBeacon:
 
     def env(self) -> dict[str, str]:
         """The product's settings for this beacon."""
-        chain = (self.chain, self.public_key, GENESIS, PERIOD_SECONDS, AHEAD_SECONDS)
+        chain = (self.chain, self.public_key, GENESIS, PERIOD_SECONDS, PUBLISH_AFTER_SECONDS)
         return {
             "DRAND_URL": f"{self._base_url}/drand",
             "DRAND_CHAIN": ":".join(str(part) for part in chain),

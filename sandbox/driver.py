@@ -11,7 +11,7 @@ import requests
 Json = dict[str, Any]
 T = TypeVar("T")
 
-PATIENCE_SECONDS = 30.0
+TIMEOUT_SECONDS = 30.0
 """Long enough for a busy machine: a wait ends as soon as its condition holds."""
 
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.01, 0.25
@@ -31,7 +31,7 @@ class Driver:
 
     service: str
 
-    def __init__(self, base_url: str, timeout: float = 3 * PATIENCE_SECONDS) -> None:
+    def __init__(self, base_url: str, timeout: float = 3 * TIMEOUT_SECONDS) -> None:
         self.base_url = base_url.rstrip("/")
         self._timeout = timeout
         self._http = requests.Session()

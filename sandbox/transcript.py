@@ -69,9 +69,9 @@ class Transcript:
         head = f"  [blue]#{channel}[/blue] {who}{edited}: {escape(message['content'])}"
         body = [self._plain(row) for embed in message["embeds"] for row in _embed_rows(embed)]
         buttons = [
-            f"[{_words_on(one)}]"
+            f"[{_words_on(component)}]"
             for row in message["components"]
-            for one in row.get("components", ())
+            for component in row.get("components", ())
         ]
         if buttons:
             body.append(" ".join(buttons))

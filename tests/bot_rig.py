@@ -63,8 +63,8 @@ def bot_in_discord(
 
 
 def stop_posts(database: Database) -> None:
-    """What earlier tests have posted is in Discord or never will be: nothing that comes late is
-    taken for an answer."""
+    """Wait until posts of earlier tests are sent or dropped, so that none is mistaken for an
+    answer."""
 
     def is_idle() -> bool:
         with database.begin() as tx:
@@ -117,7 +117,7 @@ class Asker:
         )
 
     def press(self, answer: Json, label: str, person: str = "nora") -> Json:
-        """What comes of pressing a button of an answer."""
+        """Press a button of an answer; returns the response."""
         items = [item for row in answer["components"] for item in row["components"]]
         custom_id = next(item["custom_id"] for item in items if item.get("label") == label)
         message_id = answer["message_id" if self.typing else "id"]

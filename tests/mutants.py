@@ -34,9 +34,9 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 LEFT_OUT = {"migrations", "locale"}
-LONGEST = 900
+TIMEOUT_SECONDS = 900
 """Seconds. A change that makes the tests hang counts as noticed."""
-MOST = 300
+MAX_MUTANTS = 300
 """Tests that run for one change: code at the bottom is executed by nearly all."""
 Tests = dict[str, dict[str, list[str]]]
 """File -> line -> the tests that execute it."""
@@ -114,10 +114,10 @@ def _changed(node: ast.expr | ast.stmt) -> str | None:
 def _is_text(node: ast.expr | ast.stmt) -> bool:
     """Whether strings are put together: any test would notice a change of that."""
     return isinstance(node, ast.BinOp) and any(
-        isinstance(one, ast.JoinedStr)
-        or (isinstance(one, ast.Constant) and isinstance(one.value, str))
-        or ast.unparse(one).startswith("_(")
-        for one in (node.left, node.right)
+        isinstance(operand, ast.JoinedStr)
+        or (isinstance(operand, ast.Constant) and isinstance(operand.value, str))
+        or ast.unparse(operand).startswith("_(")
+        for operand in (node.left, node.right)
     )
 
 
@@ -172,13 +172,13 @@ def tests_of(mutant: Mutant, recorded: dict[str, Tests]) -> list[str]:
     for lines in (range(mutant.line, mutant.end + 1), None):
         found = {
             test: None
-            for one in sorted(recorded, key=lambda one: one != mutant.package)
-            for line, tests in recorded[one].get(mutant.file, {}).items()
+            for package in sorted(recorded, key=lambda package: package != mutant.package)
+            for line, tests in recorded[package].get(mutant.file, {}).items()
             if lines is None or int(line) in lines
             for test in tests
         }
         if found:
-            return list(found)[:MOST]
+            return list(found)[:MAX_MUTANTS]
     return [f"tests/{mutant.package}"]
 
 
@@ -188,7 +188,9 @@ def survives(mutant: Mutant, copy: Path, tests: list[str]) -> bool:
     original = target.read_text(encoding="utf-8")
     target.write_text(mutant.source, encoding="utf-8")
     try:
-        return _run(copy, LONGEST, "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests) == 0
+        return (
+            _run(copy, TIMEOUT_SECONDS, "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests) == 0
+        )
     except subprocess.TimeoutExpired:
         return False
     finally:

@@ -102,8 +102,10 @@ def main() -> int:
     print(table)
     for who, (_pages, found, report) in results.items():
         for kind in found:
-            for one in report["vulnerabilities"].get(kind, []) + report["anomalies"].get(kind, []):
-                print(f"{who}: {kind}: {one['method']} {one['path']} {one['info']}")
+            for finding in report["vulnerabilities"].get(kind, []) + report["anomalies"].get(
+                kind, []
+            ):
+                print(f"{who}: {kind}: {finding['method']} {finding['path']} {finding['info']}")
     return int(any(found for _pages, found, _report in results.values()))
 
 

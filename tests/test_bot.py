@@ -1,4 +1,4 @@
-"""The Discord client: what it hears, what it says when something goes wrong, what it describes."""
+"""The Discord client: events, error messages and descriptions."""
 
 import asyncio
 import json
@@ -76,17 +76,17 @@ COOLDOWN = commands.CommandOnCooldown(commands.Cooldown(1, 30), 12.0, commands.B
         (commands.MissingPermissions(["manage_guild"]), "for moderators", "Manage Server"),
         (commands.NoPrivateMessage(), "in a server only", ""),
         (commands.BadArgument("x"), "“x” is not a whole number", "Usage: `!leaderboard [top=10]`"),
-        (commands.RangeError(26, 1, 25), "“26” does not fit `top`", "between 1 and 25"),
-        (commands.RangeError(0, 1, None), "“0” does not fit `top`", "Minimum: 1."),
-        (commands.RangeError(9, None, 5), "“9” does not fit `top`", "Maximum: 5."),
-        (commands.TooManyArguments(), "“please” does not fit `top`", "`!leaderboard"),
+        (commands.RangeError(26, 1, 25), "Invalid value for `top`: “26”", "between 1 and 25"),
+        (commands.RangeError(0, 1, None), "Invalid value for `top`: “0”", "Minimum: 1."),
+        (commands.RangeError(9, None, 5), "Invalid value for `top`: “9”", "Maximum: 5."),
+        (commands.TooManyArguments(), "Invalid value for `top`: “please”", "`!leaderboard"),
         (commands.ExpectedClosingQuoteError('"'), "quotation mark", "`!leaderboard"),
         (commands.RoleNotFound("Nobody"), "“Nobody” is not a role on this server", "Usage"),
         (commands.ChannelNotFound("#x"), "is not a channel on this server", "Usage"),
         (commands.MemberNotFound("x"), "is not a member of this server", "Usage"),
-        (commands.BadBoolArgument("x"), "neither yes nor no", "Usage"),
-        (commands.CheckFailure(), "may not use", ""),
-        (app_commands.CheckFailure(), "may not use", ""),
+        (commands.BadBoolArgument("x"), "not `yes` or `no`", "Usage"),
+        (commands.CheckFailure(), "use this command", ""),
+        (app_commands.CheckFailure(), "use this command", ""),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
 )
@@ -213,12 +213,12 @@ def thread(database: Database, clock: Any) -> DiscordThread:
 
 def test_connecting_is_a_warning_and_down_after_a_minute(database: Database) -> None:
     clock = Clock()
-    one = thread(database, clock)
-    part, sender = one.status()
+    bot_thread = thread(database, clock)
+    part, sender = bot_thread.status()
     assert (part.name, part.state, part.reason) == ("Discord bot", "warn", "Connecting.")
     assert (sender.name, sender.state) == ("Outbox sender", "down")
     clock.now += timedelta(seconds=61)
-    assert one.status()[0].state == "down"
+    assert bot_thread.status()[0].state == "down"
 
 
 @pytest.mark.parametrize(
@@ -233,8 +233,8 @@ def test_connecting_is_a_warning_and_down_after_a_minute(database: Database) -> 
 def test_state_follows_gateway_readiness_and_latency(
     database: Database, ready: bool, closed: bool, latency: float, state: str
 ) -> None:
-    one = thread(database, Clock())
-    one._bot = cast(
+    bot_thread = thread(database, Clock())
+    bot_thread._bot = cast(
         Any,
         SimpleNamespace(
             is_ready=lambda: ready,
@@ -246,7 +246,7 @@ def test_state_follows_gateway_readiness_and_latency(
             setting_problems=list,
         ),
     )
-    part = one.status()[0]
+    part = bot_thread.status()[0]
     assert part.state == state
     if state == "ok":
         assert part.reason == "Connected as Regulars, in 2 servers."
@@ -283,13 +283,13 @@ async def test_connection_errors_are_distinguished_from_bugs(
     async def fails(*_args: object) -> None:
         raise error
 
-    one = thread(database, Clock())
-    monkeypatch.setattr(one, "_connect_once", fails)
+    bot_thread = thread(database, Clock())
+    monkeypatch.setattr(bot_thread, "_connect_once", fails)
     with capture_logs() as logged:
-        task = asyncio.create_task(one._keep_connected())
-        await until_async(lambda: one.status()[0].reason != "Connecting.")
+        task = asyncio.create_task(bot_thread._keep_connected())
+        await until_async(lambda: bot_thread.status()[0].reason != "Connecting.")
         task.cancel()
-    said = one.status()[0].reason
+    said = bot_thread.status()[0].reason
     assert said.startswith(reason)
     assert "4711" not in said
     codes = [line["code"] for line in logged if "code" in line]
@@ -321,27 +321,27 @@ def test_settings_that_do_not_match_discord_are_reported(
         capture_logs() as logged,
         bot_in_discord(database, slot_calls.FEATURE, until="slotcalls status", **usual | given) as (
             driver,
-            one,
+            bot_thread,
         ),
     ):
         driver.overwrite("mods", "bot", allow=["VIEW_CHANNEL"], deny=["SEND_MESSAGES"])
-        until(lambda: one.status()[0].state == "ok", "the bot")
+        until(lambda: bot_thread.status()[0].state == "ok", "the bot")
         if said is not None:
-            until(lambda: said in _problem(one), "the problem in the health report")
+            until(lambda: said in _problem(bot_thread), "the problem in the health report")
             if "lacks" not in said:  # that one came later
                 assert [said in line["problem"] for line in logged if "problem" in line] == [True]
         else:
-            assert _problem(one) == ""
+            assert _problem(bot_thread) == ""
 
 
-def _problem(one: DiscordThread) -> str:
-    return "".join(part.reason for part in one.status() if part.name == "Discord settings")
+def _problem(bot_thread: DiscordThread) -> str:
+    return "".join(part.reason for part in bot_thread.status() if part.name == "Discord settings")
 
 
 def test_wake_and_stop_before_start_are_no_error(database: Database) -> None:
-    one = thread(database, Clock())
-    one.wake()
-    one.stop()
+    bot_thread = thread(database, Clock())
+    bot_thread.wake()
+    bot_thread.stop()
 
 
 def test_expired_command_is_logged_and_does_nothing(

@@ -271,7 +271,9 @@ def stop_grants(tx: Connection, guild_id: int) -> None:
 
 
 def post_entries(tx: Connection, guild_id: int) -> object:
-    new = [NewEntry(one, 1, f"new:{one}", NOW) for one in viewer_ids(tx, guild_id)]
+    new = [
+        NewEntry(viewer_id, 1, f"new:{viewer_id}", NOW) for viewer_id in viewer_ids(tx, guild_id)
+    ]
     return run(tx, guild_id, ledger.post_entries, 1, "watchtime", new)
 
 

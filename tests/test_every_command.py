@@ -73,14 +73,14 @@ def complaints(caplog: pytest.LogCaptureFixture) -> Iterator[Callable[[], list[A
     with capture_logs() as logged, caplog.at_level(logging.WARNING):
 
         def found() -> list[Any]:
-            ours = [one for one in logged if one["log_level"] in ("error", "critical")]
-            late = [one for one in logged if "waited no longer" in one["event"]]
+            ours = [line for line in logged if line["log_level"] in ("error", "critical")]
+            late = [line for line in logged if "waited no longer" in line["event"]]
             return ours + late + [record for record in caplog.records if record.exc_info]
 
         yield found
 
 
-DESCRIBED = {one["name"]: one for one in asyncio.run(bot._describe(load_features()))}
+DESCRIBED = {command["name"]: command for command in asyncio.run(bot._describe(load_features()))}
 """Every command, as `bot.py --commands` has it."""
 
 
@@ -125,7 +125,9 @@ def by_typing(discord: DiscordDriver, line: str) -> Json:
     `general`, where some commands let the bot post its log."""
     den = "Vera's Den"
     asked = discord.message("vera", "mods", line, guild=den)
-    return discord.wait_for("mods", lambda one: one["author"] == "bot", after=asked, guild=den)
+    return discord.wait_for(
+        "mods", lambda message: message["author"] == "bot", after=asked, guild=den
+    )
 
 
 def words(said: Json) -> str:
@@ -144,10 +146,10 @@ def test_every_slash_command_answers_any_arguments(
     discord: DiscordDriver, complaints: Callable[[], list[Any]], name: str
 ) -> None:
     path, options = registered(discord, name)
-    given = {one["name"]: fitting(one) for one in options}
+    given = {option["name"]: fitting(option) for option in options}
     said = check(by_slash(discord, path, **given), complaints, path, given)
     assert NOT_UNDERSTOOD not in said
-    needed = {one["name"]: fitting(one) for one in options if one.get("required")}
+    needed = {option["name"]: fitting(option) for option in options if option.get("required")}
     check(by_slash(discord, path, **needed), complaints, path, needed)
     for option in options:
         for value in unfitting(option):
@@ -160,7 +162,7 @@ def test_every_typed_command_answers_any_arguments(
     discord: DiscordDriver, complaints: Callable[[], list[Any]], name: str
 ) -> None:
     _path, options = registered(discord, name)
-    given = [str(fitting(one)) for one in options]
+    given = [str(fitting(option)) for option in options]
     said = check(by_typing(discord, " ".join([f"!{name}", *given])), complaints, name, given)
     assert NOT_UNDERSTOOD not in said
     for number, option in enumerate(options):

@@ -57,7 +57,9 @@ class Recorder:
             allowed: Mapping[str, Any] | None = body.get("allowed_mentions")
             assert allowed is not None, f"Discord decides who is pinged: {body}"
             assert {"parse", "roles", "replied_user"} & _set_in(allowed) == set(), body
-        return {int(one) for body in found for one in body["allowed_mentions"].get("users", ())}
+        return {
+            int(user_id) for body in found for user_id in body["allowed_mentions"].get("users", ())
+        }
 
 
 def _set_in(allowed: Mapping[str, Any]) -> set[str]:
@@ -89,8 +91,8 @@ def discord(database: Database, wire: Recorder) -> Iterator[DiscordDriver]:
 
 TAKING_TEXT = [
     name
-    for name, one in DESCRIBED.items()
-    if any(each["name"] not in ("channel", "role") for each in one["arguments"])
+    for name, command in DESCRIBED.items()
+    if any(each["name"] not in ("channel", "role") for each in command["arguments"])
 ]
 
 
@@ -111,7 +113,7 @@ def test_no_command_pings_whom_it_repeats(discord: DiscordDriver, wire: Recorder
             f"an answer to /{path}",
         )
         line = discord.message("nora", "general", f"!{name} {HOSTILE}")
-        discord.wait_for("general", lambda one: one["author"] == "bot", after=line)
+        discord.wait_for("general", lambda message: message["author"] == "bot", after=line)
     assert wire.pinged() == set()
 
 
@@ -139,7 +141,7 @@ def test_no_button_question_or_post_pings_anybody(
     with database.begin() as tx:
         call, *_others = slot_calls.FEATURE.chat_commands
         call.run(tx, [chat_message(GUILD, f"!call {HOSTILE}", user_id=9, name=HOSTILE)])
-    post = discord.wait_for("slot-calls", lambda one: one["author"] == "bot")
+    post = discord.wait_for("slot-calls", lambda message: message["author"] == "bot")
     custom_id = post["components"][0]["components"][0]["custom_id"]
     for person in ("leo", "nora"):  # refused, and done
         discord.click(person, post["message_id"], custom_id)

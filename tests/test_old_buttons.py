@@ -27,7 +27,7 @@ from tests.bot_rig import bot_in_discord
 FEATURES = load_features()
 NORA = str(next(person.discord_id for person in PEOPLE if person.handle == "nora"))
 KINDS = [*(button for feature in FEATURES for button in feature.buttons), *OF_THE_KIT]
-MENUS = [one for one in KINDS if "Select" in inspect.getsource(one)]
+MENUS = [kind for kind in KINDS if "Select" in inspect.getsource(kind)]
 LISTS = [paginator.name for feature in FEATURES for paginator in feature.paginators]
 
 parser: Any = re._parser
@@ -37,7 +37,7 @@ def fitting(pattern: str) -> list[str]:
     """Texts that a pattern matches: every branch, and the shortest of what repeats."""
 
     def of(parts: Any) -> list[str]:
-        return ["".join(one) for one in product(*(part(str(op), arg) for op, arg in parts))]
+        return ["".join(parts_) for parts_ in product(*(part(str(op), arg) for op, arg in parts))]
 
     def part(op: str, arg: Any) -> list[str]:
         match op:
@@ -68,10 +68,14 @@ def old_ids(kind: Any) -> list[str]:
     """Custom ids of posts whose target does not exist; numbers are large, owners are Nora."""
     pattern = kind.__discord_ui_compiled_template__.pattern
     ids = fitting(pattern.replace("(?P<asker_id>[0-9]{1,20})", NORA))
-    return [re.sub(r"(?<=:)0(?=:|$)", "987654", one) for one in ids]
+    return [re.sub(r"(?<=:)0(?=:|$)", "987654", custom_id) for custom_id in ids]
 
 
-OLD = {f"{kind.__name__} {one}": (kind, one) for kind in KINDS for one in old_ids(kind)} | {
+OLD = {
+    f"{kind.__name__} {custom_id}": (kind, custom_id)
+    for kind in KINDS
+    for custom_id in old_ids(kind)
+} | {
     f"page {name} {key}": (None, f"page:{name}:{key}:9:{NORA}")
     for name in [*LISTS, "gone"]
     for key in ("", "987654", "x", "1.x")
@@ -130,7 +134,7 @@ def test_old_button_answers_kindly(running: Running, name: str) -> None:
                 for field in row.get("components", ())
             }
             said = driver.modal("nora", done["interaction_id"], fields)["response"]
-    bugs: Sequence[Any] = [one for one in logged if one["log_level"] == "error"]
+    bugs: Sequence[Any] = [line for line in logged if line["log_level"] == "error"]
     assert not bugs, (name, bugs)
     assert said is not None, f"{name}: no answer"
     assert "Something went wrong" not in str(said), name

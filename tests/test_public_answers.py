@@ -29,8 +29,8 @@ ASKED = dict(zip(UNNAMED, ("kick:#2", "kick:#3", "forgotten-5"), strict=True))
 
 PUBLIC = [
     name
-    for name, one in DESCRIBED.items()
-    if one["who"] == "everyone" and "who" in [each["name"] for each in one["arguments"]]
+    for name, command in DESCRIBED.items()
+    if command["who"] == "everyone" and "who" in [each["name"] for each in command["arguments"]]
 ]
 """Commands for everybody that take a person. What only moderators can run is theirs to choose."""
 
@@ -56,7 +56,7 @@ def discord(database: Database) -> Iterator[DiscordDriver]:
 
 def typed(discord: DiscordDriver, person: str, line: str) -> dict[str, Any]:
     asked = discord.message(person, "general", line)
-    return discord.wait_for("general", lambda one: one["author"] == "bot", after=asked)
+    return discord.wait_for("general", lambda message: message["author"] == "bot", after=asked)
 
 
 @pytest.mark.parametrize("name", PUBLIC)

@@ -58,11 +58,11 @@ LATER = datetime(2027, 1, 1, tzinfo=UTC)
 
 SHOWN, HIDDEN, FORGOTTEN, EXCLUDED = "mia", "leo", "yuki", "sam"
 CALLED = {SHOWN: "ShownShaw", HIDDEN: "HiddenHugo", FORGOTTEN: "GoneGwen", EXCLUDED: "BarredBo"}
-UNNAMED = [CALLED[one] for one in (HIDDEN, FORGOTTEN, EXCLUDED)] + ["forgotten-", "<@0>"]
+UNNAMED = [CALLED[name] for name in (HIDDEN, FORGOTTEN, EXCLUDED)] + ["forgotten-", "<@0>"]
 
 
 def check(text: str, where: str) -> None:
-    found = [one for one in UNNAMED if one.casefold() in text.casefold()]
+    found = [name for name in UNNAMED if name.casefold() in text.casefold()]
     assert not found, f"{where} shows {found}"
 
 
@@ -208,7 +208,7 @@ ELSEWHERE = {
     "roles.reached": "tests/roles/test_reconcile.py: hidden members get a direct message",
 }
 TO_ASKER = {
-    *("bonus_hunt.guessed", "bonus_hunt.rejected", "bonus_hunt.told"),
+    *("bonus_hunt.guessed", "bonus_hunt.rejected", "bonus_hunt.status"),
     *("heist.not_joined", "heist.not_started", "heist.odds", "heist.ready"),
     *("points.bought", "points.limit", "points.offers", "points.refused", "points.returned"),
     *("raffle.info", "raffle.tickets", "watchtime.reply", "vips.left"),
@@ -262,7 +262,7 @@ def test_every_kind_of_line_and_post_is_classified() -> None:
 def test_no_line_or_post_names_them(town: Site) -> None:
     features, made, shown = load_features(), set(), ""
     lines = {kind: line for feature in features for kind, line in feature.lines.items()}
-    embeds = {kind: embed for one in features for kind, embed in one.embeds.items()}
+    embeds = {kind: embed for feature in features for kind, embed in feature.embeds.items()}
     with town.services.database.begin() as tx:
         before = tx.scalar(select(func.max(outbox.c.id))) or 0
         _another_evening(tx)
@@ -358,7 +358,7 @@ def _give_subs(tx: Connection) -> None:
 def _ask(tx: Connection) -> None:
     """Every command of chat, about nobody and about each of them."""
     asked = [*CALLED.values(), *("forgotten-1", "forgotten-2", "forgotten-3")]
-    arguments = ["", " 1", *(f" @{one}" for one in asked), *(f" @{one} 100" for one in asked)]
+    arguments = ["", " 1", *(f" @{path}" for path in asked), *(f" @{path} 100" for path in asked)]
     for feature in load_features():
         for command in feature.chat_commands:
             for argument in arguments:

@@ -78,10 +78,10 @@ def test_concurrent_setups_take_turns(url: str, migrations: Path) -> None:
         threading.Thread(target=lambda: told.append(setup_database.set_up(settings(url))))
         for _ in range(2)
     ]
-    for one in both:
-        one.start()
-    for one in both:
-        one.join(timeout=PATIENCE)
+    for run in both:
+        run.start()
+    for run in both:
+        run.join(timeout=PATIENCE)
     assert sorted(told) == [
         "The database is up to date (version two).",
         "The database was created (version two).",

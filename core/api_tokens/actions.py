@@ -7,7 +7,7 @@ from datetime import timedelta
 from sqlalchemy import Connection, delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from core.api_tokens.records import LONGEST_NAME, ApiToken
+from core.api_tokens.records import MAX_NAME_CHARACTERS, ApiToken
 from core.guilds.actions import audit
 from core.kit.database.work import ACROSS_GUILDS, Work, read_records
 from core.kit.errors import Refusal
@@ -34,9 +34,11 @@ def create_token(work: Work, name: str, scope: Scope) -> str:
         Refusal: the name is taken or too long, or the server has too many tokens.
     """
     name = " ".join(name.split())
-    if not 0 < len(name) <= LONGEST_NAME:
+    if not 0 < len(name) <= MAX_NAME_CHARACTERS:
         raise Refusal(
-            _("The name of a token has 1 to {maximum} characters.").format(maximum=LONGEST_NAME)
+            _("A token name must have 1 to {maximum} characters.").format(
+                maximum=MAX_NAME_CHARACTERS
+            )
         )
     if work.count(ApiToken.name.is_not(None)) >= MAX_TOKENS:
         raise Refusal(
@@ -55,7 +57,7 @@ def create_token(work: Work, name: str, scope: Scope) -> str:
     if work.execute(new).first() is None:
         raise Refusal(
             _("There is already a token with this name."),
-            _("Choose another name, or revoke it first."),
+            _("Choose another name, or revoke the old token first."),
         )
     audit(work, "api_tokens.create", name, after=scope)
     return token

@@ -44,13 +44,13 @@ class ApiTokens(commands.Cog):
         """List the API tokens of this server."""
         found = await run_action(ctx, actions.list_tokens)
         view = discord.ui.View(timeout=None)
-        for one in found:
-            view.add_item(RevokeButton(f"revoke:{one.name}"))
+        for token in found:
+            view.add_item(RevokeButton(f"revoke:{token.name}"))
         await answer(ctx, messages.listed(found), view if found else None)
 
     @group.command(name="create", extras=PRIVATE)
     @app_commands.describe(
-        name="What it is for, such as stream deck", scope="What it may be used for"
+        name="What the token is for, such as stream deck", scope="What the token can be used for"
     )
     async def create(self, ctx: Context, scope: Scope, *, name: str) -> None:
         """Create a token for a program. It is shown once, only to you."""

@@ -1,4 +1,4 @@
-"""What the API tokens declare."""
+"""Declaration of the API tokens."""
 
 from core.api_tokens import messages
 from core.api_tokens.discord import ApiTokens, RevokeButton

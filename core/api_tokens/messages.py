@@ -36,8 +36,8 @@ def created(name: str, token: str, scope: Scope) -> discord.Embed:
 
 
 def sent_by_dm() -> discord.Embed:
-    """The new token is in a direct message."""
-    return card("🔑 " + _("Check your DMs"), _("The new API token is there."), tone="success")
+    """Says that the new token was sent by direct message."""
+    return card("🔑 " + _("Check your DMs"), _("I sent you the new API token."), tone="success")
 
 
 def listed(tokens: Sequence[ApiToken]) -> discord.Embed:
@@ -47,14 +47,14 @@ def listed(tokens: Sequence[ApiToken]) -> discord.Embed:
     return card("🔑 " + _("API tokens"), "\n".join(map(_line, tokens)))
 
 
-def _line(one: ApiToken) -> str:
+def _line(token: ApiToken) -> str:
     used = (
-        _("last used {ago}").format(ago=ago(one.used_at))
-        if one.used_at is not None
+        _("last used {ago}").format(ago=ago(token.used_at))
+        if token.used_at is not None
         else _("never used")
     )
-    by = mention(one.created_by)
-    return f"**{safe(one.name)}** · {scope_words(one.scope)} · {by} · {used}"
+    by = mention(token.created_by)
+    return f"**{safe(token.name)}** · {scope_words(token.scope)} · {by} · {used}"
 
 
 def revoked(name: str) -> discord.Embed:

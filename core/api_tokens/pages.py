@@ -22,9 +22,9 @@ def _show(page: Page, new: str = "") -> str:
     return page.render(
         "api_tokens/tokens.html",
         tokens=found,
-        names=page.member_names({one.created_by for one in found if one.created_by}),
+        names=page.member_names({token.created_by for token in found if token.created_by}),
         new=new,
-        scopes=[(one, scope_words(one)) for one in _SCOPES],
+        scopes=[(scope, scope_words(scope)) for scope in _SCOPES],
         scope_words=scope_words,
         address=f"{page.services.settings.public_url}/api/audit-log",
     )

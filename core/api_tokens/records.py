@@ -9,7 +9,7 @@ from core.kit.database.personal import ADMINS_ANSWER, SECRET, holds
 from core.kit.database.records import GuildRecord, MemberId, one_of
 from core.kit.web.api import Scope
 
-LONGEST_NAME = 40
+MAX_NAME_CHARACTERS = 40
 
 
 class ApiToken(GuildRecord, kw_only=True):
@@ -30,6 +30,8 @@ class ApiToken(GuildRecord, kw_only=True):
         PrimaryKeyConstraint("guild_id", "name", name="api_tokens_one_a_name"),
         UniqueConstraint("token_hash", name="api_tokens_hash"),
         ForeignKeyConstraint(["guild_id"], ["guilds.guild_id"], name="api_tokens_guild"),
-        CheckConstraint(f"char_length(name) BETWEEN 1 AND {LONGEST_NAME}", name="api_tokens_name"),
+        CheckConstraint(
+            f"char_length(name) BETWEEN 1 AND {MAX_NAME_CHARACTERS}", name="api_tokens_name"
+        ),
         one_of("scope", Scope, name="api_tokens_scope"),
     )

@@ -1,5 +1,5 @@
-"""What moderators can do with a hunt. Every action is one transaction, including the edit of the
-hunt's message, and every step of a hunt can be undone, the last one first."""
+"""Moderator actions on a hunt. Each action is one transaction that also edits the hunt's message.
+Steps can be undone, last one first."""
 
 from decimal import Decimal
 from typing import Literal
@@ -9,12 +9,12 @@ from sqlalchemy import func, select
 from core.bonus_hunt.panel import post_message
 from core.bonus_hunt.records import Bonus, Hunt
 from core.bonus_hunt.rules import (
-    LONGEST_TITLE,
     MAX_BONUSES,
+    MAX_TITLE_LENGTH,
     HuntSettings,
     digits_of,
 )
-from core.bonus_hunt.steps import step, take
+from core.bonus_hunt.steps import lock_current, step
 from core.bonus_hunt.store import IN_PROGRESS, View, get_view
 from core.games import actions as games
 from core.guilds.actions import audit, load_settings
@@ -26,20 +26,20 @@ from core.kit.text.words import _
 from core.people.lookup import find_person
 
 Editable = Literal["game", "bet", "by", "payout", "name", "cost"]
-"""What `/hunt edit` changes: the first four of a bonus, the others of the hunt."""
+"""Fields that `/hunt edit` changes: the first four belong to a bonus, the others to the hunt."""
 
 # -- from start to end ----------------------------------------------------------------------------
 
 
 def start(work: Work, title: str, start_cost: str, currency: str, channel_id: int) -> Hunt:
-    """Start a hunt and post its message; without a channel it has none. Raises Refusal if another
-    one is in progress, or something that was typed is wrong."""
+    """Start a hunt and post its message (none if `channel_id` is 0). Raises Refusal if another hunt
+    is in progress or the input is invalid."""
     work.lock(Lock.BONUS_HUNT)
     other = work.scalar(select(Hunt).where(IN_PROGRESS))
     if other is not None:
         raise Refusal(
             _("Bonus hunt #{number} is still in progress.").format(number=other.number),
-            _("`/hunt finish` ends it."),
+            _("End it with `/hunt finish`."),
         )
     usual = load_settings(work, HuntSettings).currency
     code = _currency(currency or currency_beside(start_cost) or usual)
@@ -60,8 +60,10 @@ def start(work: Work, title: str, start_cost: str, currency: str, channel_id: in
 
 def _title(text: str) -> str:
     title = " ".join(text.split())
-    if not title or len(title) > LONGEST_TITLE:
-        raise Refusal(_("The name needs 1 to {maximum} characters.").format(maximum=LONGEST_TITLE))
+    if not title or len(title) > MAX_TITLE_LENGTH:
+        raise Refusal(
+            _("Enter a name of 1 to {maximum} characters.").format(maximum=MAX_TITLE_LENGTH)
+        )
     return title
 
 
@@ -69,28 +71,30 @@ def _currency(text: str) -> str:
     code = currency_code(text)
     if code is None:
         raise Refusal(
-            _("That is no currency."),
-            _("Write its symbol or its code of 3 to 5 letters, such as $, EUR or BTC."),
+            _("Unknown currency."),
+            _("Use a symbol or a code of 3 to 5 letters, such as $, EUR or BTC."),
         )
     return code
 
 
 def open_hunt(work: Work, number: int | None = None) -> Hunt:
-    """End the collecting: from now on results are entered. Raises Refusal if bonuses are opened
-    already, or there are none."""
-    hunt = take(work, number)
+    """Stop collecting bonuses and start entering results. Raises Refusal if the opening has already
+    started or there are no bonuses."""
+    hunt = lock_current(work, number)
     if hunt.state == "opening":
-        raise Refusal(_("The bonuses are being opened already."), _("`/hunt result` comes next."))
+        raise Refusal(
+            _("The bonuses are already being opened."), _("Enter results with `/hunt result`.")
+        )
     if not work.exists(Bonus.hunt == hunt.number):
-        raise Refusal(_("There is no bonus to open yet."), _("`/hunt add` adds one."))
+        raise Refusal(_("There are no bonuses to open yet."), _("Add one with `/hunt add`."))
     with step(work, hunt, "open"):
         hunt.state = "opening"
     return hunt
 
 
 def finish(work: Work, number: int | None = None) -> View:
-    """End the hunt, whether or not all bonuses were opened, and find the best guess."""
-    hunt = take(work, number)
+    """End the hunt and find the best guess. Bonuses may still be unopened."""
+    hunt = lock_current(work, number)
     with step(work, hunt, "finish"):
         hunt.state, hunt.finished_at = "finished", work.now
         if hunt.guesses_open:
@@ -99,8 +103,8 @@ def finish(work: Work, number: int | None = None) -> View:
 
 
 def reopen(work: Work, number: int | None = None) -> Hunt:
-    """Go on with a finished hunt, by default the last one. Raises Refusal if there is none, it is
-    not finished, or another one is in progress."""
+    """Reopen a finished hunt, by default the last one. Raises Refusal if there is none or a hunt is
+    in progress."""
     work.lock(Lock.BONUS_HUNT)
     if number is not None and number < 1:
         raise Refusal(_("The first hunt is #1."))
@@ -109,7 +113,7 @@ def reopen(work: Work, number: int | None = None) -> Hunt:
     if other is not None:
         raise Refusal(
             _("Bonus hunt #{number} is still in progress.").format(number=other),
-            _("There is one at a time. `/hunt finish` ends it."),
+            _("Only one hunt can be open at a time. End it with `/hunt finish`."),
         )
     with step(work, hunt, "reopen"):
         hunt.state, hunt.finished_at = "opening", None
@@ -126,9 +130,9 @@ def add_bonus(
     viewer_id: int | None = None,
     number: int | None = None,
 ) -> Bonus:
-    """Add a bonus to the hunt that is in progress; `viewer_id` is who asked for the game. Raises
-    Refusal if there is no hunt, it is full, or the game or the bet is wrong."""
-    hunt = take(work, number)
+    """Add a bonus to the hunt in progress; `viewer_id` is the viewer who requested the game. Raises
+    Refusal if there is no hunt, it is full, or the game or bet is invalid."""
+    hunt = lock_current(work, number)
     (slot, provider), bet = _game(work, game_title), _bet(hunt, bet_text)
     last = select(func.max(Bonus.position)).where(Bonus.hunt == hunt.number)
     position = (work.scalar(last) or 0) + 1
@@ -150,7 +154,7 @@ def add_bonus(
 def add_typed(
     work: Work, game_title: str, bet_text: str, by: str = "", number: int | None = None
 ) -> Bonus:
-    """The same with a mention, a Discord id or a name in chat of who asked for the game."""
+    """`add_bonus` with the requester as typed: a mention, a Discord id or a name in chat."""
     viewer_id = find_person(work, by).viewer_id if by.strip() else None
     return add_bonus(work, game_title, bet_text, viewer_id, number)
 
@@ -158,21 +162,23 @@ def add_typed(
 def _game(work: Work, text: str) -> tuple[str, str]:
     """Title and provider."""
     found = games.find_game(work, text)
-    if not found.title or len(found.title) > LONGEST_TITLE:
-        raise Refusal(_("Which game? At most {maximum} characters.").format(maximum=LONGEST_TITLE))
+    if not found.title or len(found.title) > MAX_TITLE_LENGTH:
+        raise Refusal(
+            _("Enter a game of 1 to {maximum} characters.").format(maximum=MAX_TITLE_LENGTH)
+        )
     return found.title, found.provider
 
 
 def _bet(hunt: Hunt, text: str) -> Decimal:
     bet = parse_amount(text, hunt.digits)
     if not bet:
-        raise Refusal(_("The bet must be more than nothing."))
+        raise Refusal(_("Enter a bet above 0."))
     return bet
 
 
 def remove_bonus(work: Work, position: int) -> Bonus:
     """Take a bonus out of the hunt; the others keep their numbers."""
-    hunt = take(work)
+    hunt = lock_current(work)
     bonus = _get(work, hunt, position)
     with step(work, hunt, "remove", position):
         work.delete(bonus)
@@ -182,13 +188,14 @@ def remove_bonus(work: Work, position: int) -> Bonus:
 def record_result(
     work: Work, payout: str, position: int | None = None, number: int | None = None
 ) -> Bonus:
-    """Note what a bonus paid, by default the next one; the first result closes guessing. Raises
-    Refusal if bonuses are still collected, it has a result already, or the amount is wrong."""
-    hunt = take(work, number)
+    """Store the payout of a bonus, by default the next one; the first result closes guessing.
+    Raises Refusal if the opening has not started, the bonus has a result, or the amount is
+    invalid."""
+    hunt = lock_current(work, number)
     bonus, amount = _to_open(work, hunt, position), parse_amount(payout, hunt.digits)
     if bonus.payout is not None:
         raise Refusal(
-            _("{slot} (#{position}) has a result already: {payout}.").format(
+            _("{slot} (#{position}) already has a result: {payout}.").format(
                 slot=bonus.slot, position=bonus.position, payout=show_amount(bonus.payout)
             ),
             _(
@@ -203,16 +210,16 @@ def record_result(
 
 
 def skip_bonus(work: Work, position: int | None = None, number: int | None = None) -> Bonus:
-    """Leave a bonus out, by default the next one. Raises Refusal if bonuses are still collected, or
-    it was opened or skipped already."""
-    hunt = take(work, number)
+    """Skip a bonus, by default the next one. Raises Refusal if the opening has not started, or the
+    bonus was already opened or skipped."""
+    hunt = lock_current(work, number)
     bonus = _to_open(work, hunt, position)
     if not bonus.line.waits:
         raise Refusal(
-            _("{slot} (#{position}) was opened or skipped already.").format(
+            _("{slot} (#{position}) was already opened or skipped.").format(
                 slot=bonus.slot, position=bonus.position
             ),
-            _("`/hunt undo` takes the last step back."),
+            _("Undo the last step with `/hunt undo`."),
         )
     with step(work, hunt, "skip", bonus.position):
         bonus.skipped = True
@@ -222,12 +229,12 @@ def skip_bonus(work: Work, position: int | None = None, number: int | None = Non
 def _to_open(work: Work, hunt: Hunt, position: int | None) -> Bonus:
     if hunt.state == "collecting":
         raise Refusal(
-            _("Bonuses are still being collected."), _("`/hunt open` starts the opening.")
+            _("The hunt is still collecting bonuses."), _("Start the opening with `/hunt open`.")
         )
     bonus = _get(work, hunt, position) if position else get_view(work, hunt.number).next
     if bonus is None:
         raise Refusal(
-            _("Every bonus is opened or skipped."), _("`/hunt finish` shows the final result.")
+            _("All bonuses are opened or skipped."), _("End the hunt with `/hunt finish`.")
         )
     return bonus
 
@@ -242,15 +249,15 @@ def _get(work: Work, hunt: Hunt, position: int) -> Bonus:
 
 
 def edit(work: Work, what: str, value: str, position: int | None = None) -> Hunt:
-    """Correct the hunt or the bonus with this number; `what` is one of `Editable`. The values of
-    `by` and `payout` can be empty or `-`. Raises Refusal if there is no such bonus, or the value is
-    wrong."""
-    hunt, value = take(work), value.strip()
+    """Correct the hunt or the bonus with this number; `what` is one of `Editable`. An empty value
+    or `-` clears `by` and `payout`. Raises Refusal if there is no such bonus or the value is
+    invalid."""
+    hunt, value = lock_current(work), value.strip()
     value = "" if value == "-" else value
     if what in ("name", "cost"):
         if position is not None:
             raise Refusal(
-                _("This belongs to the hunt, not to a bonus."),
+                _("This is a value of the hunt, not of a bonus."),
                 _("Leave out the number. If it is part of the name, put the name in quotes."),
             )
         with step(work, hunt, "edit"):
@@ -279,22 +286,21 @@ def edit(work: Work, what: str, value: str, position: int | None = None) -> Hunt
 
 
 def _end_guessing(work: Work, hunt: Hunt) -> None:
-    """A payout is known, which stays so even if it is taken back."""
+    """Close guessing because a payout is known; undoing the payout does not reopen it."""
     hunt.payout_known = True
     if hunt.guesses_open:
         hunt.guesses_until = work.now
 
 
 def set_guessing(work: Work, *, opened: bool, number: int | None = None) -> Hunt:
-    """Let viewers guess how much comes back, or no longer. Raises Refusal if it is so already, or a
-    result is known."""
-    hunt = take(work, number)
+    """Open or close guessing. Raises Refusal if nothing would change, or a result is known."""
+    hunt = lock_current(work, number)
     if hunt.guesses_open == opened:
-        raise Refusal(_("Guessing is open already.") if opened else _("Guessing is not open."))
+        raise Refusal(_("Guessing is already open.") if opened else _("Guessing is not open."))
     if opened and hunt.payout_known:
         raise Refusal(
-            _("Guessing ends with the first result, and one is known already."),
-            _("This holds although it was taken back."),
+            _("Guessing can't be reopened after the first result."),
+            _("Undoing the result doesn't change that."),
         )
     with step(work, hunt, "guess_open" if opened else "guess_close"):
         if opened:

@@ -29,7 +29,7 @@ Context = commands.Context[commands.Bot]
 CHART = "bonus-hunt.png"
 Title = Annotated[str, Phrase()]
 Value = Annotated[str, Phrase(at_end=True)]
-_POSITION = "Number of the bonus; without one, the next"
+_POSITION = "Number of the bonus; default: the next one"
 
 
 class HuntButton(
@@ -42,7 +42,7 @@ class HuntButton(
     """Does one step of a hunt.
 
     Args:
-        at: the number of the bonus that it is about; for *Undo* the version of the hunt.
+        at: the number of the bonus; for *Undo* the version of the hunt.
     """
 
     permission = "manage_messages"
@@ -65,10 +65,10 @@ class HuntButton(
 
     def form(self) -> discord.ui.Modal | None:
         if self.act == "add":
-            by = _("Who asked for it?")
+            by = _("Who requested it?")
             return form_of(_("Add bonus"), game=_("Game"), bet=_("Bet"), by=by)
         if self.act == "result":
-            return form_of(_("Result of #{at}").format(at=self.at), payout=_("What it paid"))
+            return form_of(_("Result of #{at}").format(at=self.at), payout=_("Payout"))
         return None
 
     async def submit(
@@ -96,7 +96,7 @@ class HuntButton(
 
 
 def hunt_buttons(payload: Mapping[str, Any]) -> discord.ui.View | None:
-    """What can be done next. Needs a running event loop."""
+    """Buttons for the next possible steps. Needs a running event loop."""
     if payload["state"] == "finished":
         return None
     hunt, guesses_open = payload["hunt"], payload["guesses_open"]
@@ -113,7 +113,8 @@ def hunt_buttons(payload: Mapping[str, Any]) -> discord.ui.View | None:
 
 
 def render_message(payload: Mapping[str, Any]) -> Rendered:
-    """The hunt: with buttons while it is in progress, with a chart when it is finished."""
+    """The hunt's message: with buttons while it is in progress, with a chart once it is
+    finished."""
     embed = messages.hunt(payload)
     if not payload["chart"]:
         return Rendered(embed, lambda: hunt_buttons(payload))
@@ -135,21 +136,21 @@ class BonusHunts(commands.Cog):
     """Bonus hunts, and guessing their balance."""
 
     @server_command("guess", private=True)
-    @app_commands.describe(amount="How much you think comes back")
+    @app_commands.describe(amount="How much you think the hunt will return")
     async def guess(self, ctx: Context, *, amount: str) -> None:
-        """Guess how much the bonus hunt brings back; your last guess counts."""
+        """Guess how much the bonus hunt returns; your last guess counts."""
         await answer(ctx, messages.guessed(*await run_action(ctx, guessing.guess_here, amount)))
 
     @server_group("hunt", fallback="show", for_admins=True)
     async def hunt(self, ctx: Context) -> None:
-        """Post the message of the bonus hunt here; the one before is deleted."""
+        """Post the bonus hunt's message here and delete the previous one."""
         hunt = await run_action(ctx, panel.show, _here(ctx))
         await answer(ctx, messages.shown(hunt))
 
     @hunt.command(name="start", ignore_extra=False)
     @app_commands.describe(
-        name="What it is called",
-        start_cost="What the bonuses have cost in all",
+        name="Name of the hunt",
+        start_cost="Total cost of the bonuses",
         currency="Its code or symbol, such as EUR, $ or BTC",
     )
     async def start(self, ctx: Context, name: Title, start_cost: str, currency: str = "") -> None:
@@ -159,7 +160,7 @@ class BonusHunts(commands.Cog):
 
     @hunt.command(name="add", ignore_extra=False)
     @app_commands.describe(
-        game="The game", bet="The bet of its bonus", by="Who asked for it, if a viewer did"
+        game="The game", bet="Bet of the bonus", by="The viewer who requested it, if any"
     )
     async def add(self, ctx: Context, game: Title, bet: str, *, by: str = "") -> None:
         """Add a bonus."""
@@ -168,47 +169,47 @@ class BonusHunts(commands.Cog):
     @hunt.command(name="remove")
     @app_commands.describe(number="Number of the bonus")
     async def remove(self, ctx: Context, number: Number) -> None:
-        """Take a bonus out of the hunt."""
+        """Remove a bonus from the hunt."""
         await answer(ctx, messages.removed(await run_action(ctx, actions.remove_bonus, number)))
 
     @hunt.command(name="open")
     async def open(self, ctx: Context) -> None:
-        """End the collecting; from now on results are entered."""
+        """Stop collecting bonuses and start entering results."""
         await answer(ctx, messages.opening(await run_action(ctx, actions.open_hunt)))
 
     @hunt.command(name="result", ignore_extra=False)
-    @app_commands.describe(payout="What it paid", number=_POSITION)
+    @app_commands.describe(payout="The payout", number=_POSITION)
     async def result(self, ctx: Context, payout: str, number: int | None = None) -> None:
-        """Note what a bonus paid; the first result closes guessing."""
+        """Enter a bonus's payout; the first result closes guessing."""
         bonus = await run_action(ctx, actions.record_result, payout, number)
         await answer(ctx, messages.result(bonus))
 
     @hunt.command(name="skip", ignore_extra=False)
     @app_commands.describe(number=_POSITION)
     async def skip(self, ctx: Context, number: int | None = None) -> None:
-        """Leave a bonus out."""
+        """Skip a bonus."""
         await answer(ctx, messages.skipped(await run_action(ctx, actions.skip_bonus, number)))
 
     @hunt.command(name="undo")
     async def undo(self, ctx: Context) -> None:
-        """Take back the last step, and with each use the one before it."""
+        """Undo the last step; run it again to undo the step before."""
         await answer(ctx, messages.undone(await run_action(ctx, steps.undo)))
 
     @hunt.command(name="edit", ignore_extra=False)
     @app_commands.describe(
-        what="What to correct", value="The right value", number="Number of the bonus"
+        what="What to correct", value="The correct value", number="Number of the bonus"
     )
     async def edit(
         self, ctx: Context, what: actions.Editable, value: Value, number: int | None = None
     ) -> None:
-        """Correct a bonus, or the name or the start cost of the hunt."""
+        """Correct a bonus, or the hunt's name or start cost."""
         hunt = await run_action(ctx, actions.edit, what, value, number)
         await answer(ctx, messages.edited(hunt))
 
     @hunt.command(name="guesses")
     @app_commands.describe(what="Open or close guessing")
     async def guesses(self, ctx: Context, what: Literal["open", "close"]) -> None:
-        """Let viewers guess how much comes back, or no longer."""
+        """Open or close guessing."""
         hunt = await run_action(ctx, actions.set_guessing, opened=what == "open")
         await answer(ctx, messages.guessing(hunt))
 
@@ -218,9 +219,9 @@ class BonusHunts(commands.Cog):
         await answer(ctx, messages.finished(await run_action(ctx, actions.finish)))
 
     @hunt.command(name="reopen", ignore_extra=False)
-    @app_commands.describe(number="Number of the hunt; without one, the last")
+    @app_commands.describe(number="Number of the hunt; default: the last one")
     async def reopen(self, ctx: Context, number: int | None = None) -> None:
-        """Go on with a finished hunt; nobody has won its guessing then."""
+        """Reopen a finished hunt; its guessing has no winner until it ends again."""
         await answer(ctx, messages.reopened(await run_action(ctx, actions.reopen, number)))
 
     @hunt.command(name="history")
@@ -230,9 +231,9 @@ class BonusHunts(commands.Cog):
 
     @hunt.command(name="stats")
     async def stats(self, ctx: Context) -> None:
-        """Show profit and loss of all bonus hunts, and the best and the worst game."""
+        """Show profit and loss of all bonus hunts, with the best and worst game."""
         found = await run_action(ctx, store.get_stats)
-        callers = [one.viewer_id for one in (found.best, found.worst) if one is not None]
+        callers = [bonus.viewer_id for bonus in (found.best, found.worst) if bonus is not None]
         names = await run_action(ctx, public_names, callers)
         await answer(ctx, messages.stats(found, names))
 

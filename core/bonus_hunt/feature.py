@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from core.bonus_hunt import messages
 from core.bonus_hunt.discord import HISTORY, BonusHunts, HuntButton, render_message
-from core.bonus_hunt.guessing import guess_in_chat, tell_hunt
+from core.bonus_hunt.guessing import guess_in_chat, reply_with_hunt
 from core.bonus_hunt.pages import OVERLAY, PAGES, PUBLIC, activity, latest, stats
 from core.bonus_hunt.panel import forget, on_setting_changed
 from core.bonus_hunt.records import Bonus, Guess, Hunt
@@ -25,14 +25,14 @@ FEATURE = Feature(
             GUESS_NAMES,
             chat_action(guess_in_chat),
             usage="!guess <amount>",
-            help="Guess how much the bonus hunt brings back; your last guess counts.",
+            help="Guess how much the bonus hunt returns; your last guess counts.",
             lasts=timedelta(days=1),
         ),
         ChatCommand(
             ("hunt",),
-            chat_action(tell_hunt),
+            chat_action(reply_with_hunt),
             usage="!hunt",
-            help="How the bonus hunt stands.",
+            help="Shows the current bonus hunt.",
         ),
     ),
     settings=tuple(HuntSettings.declared.values()),
@@ -41,17 +41,17 @@ FEATURE = Feature(
         "bonus_hunt.guesses": messages.guesses_line,
         "bonus_hunt.guessed": Digested(messages.guessed_line, messages.guesses_in_line),
         "bonus_hunt.rejected": messages.rejected_line,
-        "bonus_hunt.told": messages.hunt_line,
+        "bonus_hunt.status": messages.hunt_line,
     },
     buttons=(HuntButton,),
     audit={
         "bonus_hunt.start": N_("started bonus hunt {target} for {after}"),
         "bonus_hunt.add": N_("added a bonus to hunt {target}: {after}"),
         "bonus_hunt.remove": N_("removed a bonus from hunt {target}: {before}"),
-        "bonus_hunt.edit": N_("corrected hunt {target}: {before} is now {after}"),
-        "bonus_hunt.open": N_("began to open the bonuses of hunt {target}"),
-        "bonus_hunt.result": N_("noted a result of hunt {target}: {after}"),
-        "bonus_hunt.skip": N_("skipped a bonus of hunt {target}"),
+        "bonus_hunt.edit": N_("corrected hunt {target}: {before} → {after}"),
+        "bonus_hunt.open": N_("started opening the bonuses of hunt {target}"),
+        "bonus_hunt.result": N_("entered a result in hunt {target}: {after}"),
+        "bonus_hunt.skip": N_("skipped a bonus in hunt {target}"),
         "bonus_hunt.guess_open": N_("opened guessing in hunt {target}"),
         "bonus_hunt.guess_close": N_("closed guessing in hunt {target}"),
         "bonus_hunt.finish": N_("finished bonus hunt {target}"),

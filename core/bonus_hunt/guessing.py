@@ -22,13 +22,13 @@ from core.people import actions as people
 from core.people.exclusions.store import without_excluded
 
 Rejection = Literal["closed", "which", "amount"]
-"""Why a guess in chat does not count: guessing is closed, no amount was given, or none that is
-understood."""
+"""Why a guess in chat does not count: guessing is closed, the amount is missing, or it is
+invalid."""
 
 
 def guess_in_chat(work: Work, message: ChatMessageSent, argument: str) -> None:
     """Handle `!guess <amount>`. The moment of the message decides whether it is in time."""
-    (viewer_id,) = people.meet_senders(work.tx, [message])
+    (viewer_id,) = people.get_or_create_senders(work.tx, [message])
     if not without_excluded(work.tx, [message], "everything"):
         return
     hunt = work.scalar(select(Hunt).where(IN_PROGRESS))
@@ -66,13 +66,13 @@ def _answer(
 
 
 def guess_here(work: Work, text: str) -> tuple[Hunt, Decimal]:
-    """The guess of a member who has linked an account. Raises Refusal if guessing is closed, they
-    have linked none or are excluded, or it is no amount."""
+    """Store the guess of a Discord member. Raises Refusal if guessing is closed, the amount is
+    invalid, or the member has no linked account or is excluded."""
     viewer = people.find_own(work)
     if viewer is None:
-        raise Refusal(_("Link your account first."), _("`/link` does that."))
+        raise Refusal(_("Link your account first."), _("Use `/link`."))
     if viewer.viewer_id in list_excluded(work):
-        raise Refusal(_("You cannot take part."), _("A moderator can tell you why."))
+        raise Refusal(_("You can't take part."), _("A moderator can tell you why."))
     hunt = work.scalar(select(Hunt).where(IN_PROGRESS))
     if hunt is None or not hunt.takes_guess(work.now):
         raise Refusal(_("Guessing is closed right now."))
@@ -82,7 +82,7 @@ def guess_here(work: Work, text: str) -> tuple[Hunt, Decimal]:
 
 
 def _store(work: Work, hunt: Hunt, viewer_id: int, amount: Decimal, at: datetime) -> None:
-    """The last guess counts, also where an earlier one is handled later."""
+    """Store the viewer's last guess, even if messages are handled out of order."""
     new = insert(Guess).values(hunt=hunt.number, viewer_id=viewer_id, amount=amount, at=at)
     late = {"amount": amount, "at": at}
     work.execute(
@@ -92,8 +92,8 @@ def _store(work: Work, hunt: Hunt, viewer_id: int, amount: Decimal, at: datetime
     )
 
 
-def tell_hunt(work: Work, message: ChatMessageSent, _argument: str) -> None:
-    """Handle `!hunt`: how the hunt is going, once a minute for all."""
+def reply_with_hunt(work: Work, message: ChatMessageSent, _argument: str) -> None:
+    """Handle `!hunt`: reply with the state of the hunt, at most once a minute."""
     if not without_excluded(work.tx, [message], "everything"):
         return
     view = find_view(work)
@@ -111,4 +111,4 @@ def tell_hunt(work: Work, message: ChatMessageSent, _argument: str) -> None:
         "profit": str(found.profit),
         "break_even": None if found.break_even is None else str(found.break_even),
     }
-    outbox.post_reply(work, message, "bonus_hunt.told", payload, once_a_minute="all")
+    outbox.post_reply(work, message, "bonus_hunt.status", payload, once_a_minute="all")

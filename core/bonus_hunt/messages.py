@@ -36,7 +36,7 @@ def signed(amount: Decimal) -> str:
 
 
 def break_even_words(multiplier: Decimal | None) -> str:
-    """How much the bonuses that are left have to pay."""
+    """The average multiplier that the remaining bonuses need."""
     if multiplier is None:
         return "–"
     return times(multiplier) if multiplier else _("reached")
@@ -46,7 +46,7 @@ def break_even_words(multiplier: Decimal | None) -> str:
 
 
 def hunt(payload: Mapping[str, Any]) -> discord.Embed:
-    """The message that always shows the hunt."""
+    """The live message of a hunt."""
     icon, tone = _STATES[payload["state"]]
     rows = [_bonus_row(payload, row) for row in payload["rows"]]
     if payload["earlier"]:
@@ -87,15 +87,15 @@ def _decimal(text: str | None) -> Decimal | None:
 
 def _heading(payload: Mapping[str, Any]) -> list[str]:
     says = {
-        "collecting": _("Bonuses are being collected."),
+        "collecting": _("Collecting bonuses."),
         "opening": _("Next: #{next}").format_map(payload),
         "finished": _("Finished."),
     }[payload["state"]]
     if payload["state"] == "opening" and not payload["next"]:
-        says = _("Every bonus is opened.")
+        says = _("All bonuses opened.")
     if payload["guesses_open"]:
         says += "\n🔮 " + _(
-            "Guess how much comes back: `!{command} <amount>` in the stream's chat, or `/guess`."
+            "Guess the total payout: `!{command} <amount>` in the stream's chat, or `/guess`."
         ).format_map(payload)
     elif payload["viewer"]:
         says += "\n🔮 " + _("Best guess: **{viewer}** with {amount}").format(
@@ -118,7 +118,7 @@ def _bonus_row(payload: Mapping[str, Any], row: Mapping[str, Any]) -> str:
 
 
 def chart(payload: Mapping[str, Any]) -> Callable[[], bytes]:
-    """Draws what the opened bonuses paid, as PNG, on any thread."""
+    """Returns a function that draws the payouts of the opened bonuses as PNG, on any thread."""
     shown = payload["chart"]
     return partial(
         payout_chart,
@@ -134,7 +134,7 @@ def chart(payload: Mapping[str, Any]) -> Callable[[], bytes]:
 
 
 def chart_words(payload: Mapping[str, Any]) -> str:
-    """The chart in words, for those who cannot see it."""
+    """Alt text of the chart."""
     text = plural(
         "Payout of {count} bonus: {{returned}} of {{cost}} came back.",
         "Payouts of {count} bonuses: {{returned}} of {{cost}} came back.",
@@ -147,7 +147,7 @@ def chart_words(payload: Mapping[str, Any]) -> str:
 
 
 def started(hunt: Hunt) -> discord.Embed:
-    body = _("`/hunt add` and the button below its message add bonuses; `/hunt open` comes next.")
+    body = _("Add bonuses with `/hunt add` or the button below the message. Then run `/hunt open`.")
     title = "🧺 " + _("{title} has started").format(title=safe(hunt.name))
     return card(title, body, tone="success", footer=_("Bonus hunt #{n}").format(n=hunt.number))
 
@@ -158,15 +158,13 @@ def added(bonus: Bonus) -> discord.Embed:
 
 
 def removed(bonus: Bonus) -> discord.Embed:
-    title = _("#{position} {slot} is removed").format(
-        position=bonus.position, slot=safe(bonus.slot)
-    )
-    return card("➖ " + title, _("`/hunt undo` brings it back."))
+    title = _("#{position} {slot} removed").format(position=bonus.position, slot=safe(bonus.slot))
+    return card("➖ " + title, _("Undo with `/hunt undo`."))
 
 
 def opening(hunt: Hunt) -> discord.Embed:
-    title = _("{title} is opened").format(title=safe(hunt.name))
-    return card("🎰 " + title, _("`/hunt result <payout>` notes what the next bonus paid."))
+    title = _("{title} is open").format(title=safe(hunt.name))
+    return card("🎰 " + title, _("Enter payouts with `/hunt result <payout>`."))
 
 
 def result(bonus: Bonus) -> discord.Embed:
@@ -180,31 +178,31 @@ def result(bonus: Bonus) -> discord.Embed:
 
 
 def skipped(bonus: Bonus) -> discord.Embed:
-    body = _("`/hunt undo` brings it back.")
+    body = _("Undo with `/hunt undo`.")
     return card(f"⏭️ #{bonus.position} {safe(bonus.slot)}", body, tone="warning")
 
 
 def edited(hunt: Hunt) -> discord.Embed:
-    return card("✏️ " + _("{title} is corrected").format(title=safe(hunt.name)), tone="success")
+    return card("✏️ " + _("{title} updated").format(title=safe(hunt.name)), tone="success")
 
 
 def act_words(act: str) -> str:
     return {
-        "add": _("a bonus was added"),
-        "remove": _("a bonus was removed"),
-        "edit": _("something was corrected"),
-        "open": _("the opening began"),
-        "result": _("a result was noted"),
-        "skip": _("a bonus was skipped"),
-        "guess_open": _("guessing was opened"),
-        "guess_close": _("guessing was closed"),
-        "finish": _("the hunt was finished"),
-        "reopen": _("the hunt was reopened"),
+        "add": _("bonus added"),
+        "remove": _("bonus removed"),
+        "edit": _("correction"),
+        "open": _("opening started"),
+        "result": _("result entered"),
+        "skip": _("bonus skipped"),
+        "guess_open": _("guessing opened"),
+        "guess_close": _("guessing closed"),
+        "finish": _("hunt finished"),
+        "reopen": _("hunt reopened"),
     }.get(act, "–")
 
 
 def audited_undo(_before: Any, after: Any) -> str:
-    return _("took back the last step of hunt {target} ({what})").format(
+    return _("undid the last step of hunt {target} ({what})").format(
         target="{target}", what=act_words(str(after))
     )
 
@@ -222,8 +220,8 @@ def finished(view: View) -> discord.Embed:
     )
     if view.figures.left:
         body += "\n" + plural(
-            "{count} bonus was not opened. `/hunt reopen` goes on.",
-            "{count} bonuses were not opened. `/hunt reopen` goes on.",
+            "{count} bonus was not opened. Reopen the hunt with `/hunt reopen`.",
+            "{count} bonuses were not opened. Reopen the hunt with `/hunt reopen`.",
             view.figures.left,
         )
     title = _("{title} is finished").format(title=safe(view.hunt.name))
@@ -231,24 +229,24 @@ def finished(view: View) -> discord.Embed:
 
 
 def reopened(hunt: Hunt) -> discord.Embed:
-    return card("🎰 " + _("{title} goes on").format(title=safe(hunt.name)), tone="success")
+    return card("🎰 " + _("{title} resumed").format(title=safe(hunt.name)), tone="success")
 
 
 def shown(hunt: Hunt) -> discord.Embed:
-    body = _("It is edited with every step, and its buttons do the same as the commands.")
-    return card("📌 " + _("{title} is posted").format(title=safe(hunt.name)), body, tone="success")
+    body = _("It updates with every step. Its buttons do the same as the commands.")
+    return card("📌 " + _("{title} posted").format(title=safe(hunt.name)), body, tone="success")
 
 
 def guessing(hunt: Hunt) -> discord.Embed:
     if hunt.guesses_open:
-        body = _("It ends with the first result, or with `/hunt guesses close`.")
+        body = _("It closes with the first result, or with `/hunt guesses close`.")
         return card("🔮 " + _("Guessing is open"), body, tone="success")
     return card("🔮 " + _("Guessing is closed"), tone="success")
 
 
 def guessed(hunt: Hunt, amount: Decimal) -> discord.Embed:
     title = _("Your guess: {amount}").format(amount=f"{show_amount(amount)} {hunt.currency}")
-    return card("🔮 " + title, _("The last one counts."), tone="success")
+    return card("🔮 " + title, _("Only your last guess counts."), tone="success")
 
 
 PER_PAGE = 10
@@ -257,7 +255,7 @@ PER_PAGE = 10
 def history(views: Sequence[View], number: int, pages: int) -> discord.Embed:
     """A page of hunts, newest first."""
     if not views:
-        return card("🧺 " + _("There was no bonus hunt yet"), _("`/hunt start` starts one."))
+        return card("🧺 " + _("No bonus hunts yet"), _("Start one with `/hunt start`."))
     first = (number - 1) * PER_PAGE
     footer = _("Page {number} of {pages}").format(number=number, pages=pages) if pages > 1 else ""
     rows = [_hunt_row(view) for view in views[first : first + PER_PAGE]]
@@ -275,7 +273,7 @@ def _hunt_row(view: View) -> str:
 
 def stats(found: Stats, names: Names) -> discord.Embed:
     if not found.totals:
-        return card("📊 " + _("No bonus hunt is finished yet"), _("`/hunt start` starts one."))
+        return card("📊 " + _("No finished bonus hunts yet"), _("Start one with `/hunt start`."))
     rows = [
         plural("{count} hunt", "{count} hunts", total.hunts)
         + f" · {show_amount(total.cost)} → {show_amount(total.returned)} {total.currency}"
@@ -294,14 +292,14 @@ def stats(found: Stats, names: Names) -> discord.Embed:
 
 
 def guesses_line(payload: Mapping[str, Any]) -> str:
-    """Guessing was opened or closed, or somebody has won."""
+    """Chat line: guessing was opened or closed, or a viewer won."""
     if payload["state"] == "open":
         return _(
-            "{title}: guess how much comes back! Type !{command} <amount> ({currency})."
+            "{title}: guess the total payout! Type !{command} <amount> ({currency})."
         ).format_map(payload)
     if payload["state"] == "closed":
         return _("{title}: guessing is closed. Good luck!").format_map(payload)
-    won = _("{title}: {returned} came back. @{viewer} was closest with {amount}!").format(
+    won = _("{title} returned {returned}. @{viewer} was closest with {amount}!").format(
         title=payload["title"],
         returned=_money(payload, "returned"),
         viewer=payload["viewer"],
@@ -330,7 +328,7 @@ def rejected_line(payload: Mapping[str, Any]) -> str:
     replies = {
         "closed": _("Guessing is closed right now."),
         "which": _("@{viewer} How much? For example: !{command} 1250"),
-        "amount": _("@{viewer} I don't understand this amount. Write it like 500 or 1234.50."),
+        "amount": _("@{viewer} Invalid amount. Write it like 500 or 1234.50."),
     }
     return replies[payload["reason"]].format_map(payload)
 
@@ -341,7 +339,7 @@ def hunt_line(payload: Mapping[str, Any]) -> str:
     parts = [_("start cost {cost}").format(cost=_money(payload, "cost")), opened]
     if payload["state"] == "collecting":
         bonuses = plural("{count} bonus", "{count} bonuses", payload["total"])
-        parts[1] = bonuses + " " + _("collected so far")
+        parts[1] = bonuses + " " + _("so far")
     else:
         parts.append(_("returned {returned}").format(returned=_money(payload, "returned")))
         if payload["break_even"] is not None:

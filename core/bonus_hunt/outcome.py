@@ -1,4 +1,4 @@
-"""Who guessed best: found and announced when a hunt ends, and revoked when it goes on."""
+"""The winning guess: announced when a hunt ends, and revoked when it is reopened."""
 
 from typing import Any
 
@@ -16,8 +16,8 @@ from core.people.exclusions.store import select_excluded
 from core.people.names import public_name
 
 
-def settle(work: Work, hunt: Hunt) -> None:
-    """Find who guessed best, if anything was opened, and tell everybody."""
+def award_best_guess(work: Work, hunt: Hunt) -> None:
+    """Find the best guess, if any bonus was opened, and announce it."""
     balance = get_view(work, hunt.number).figures
     excluded = list_excluded(work)
     guesses = {guess.viewer_id: guess for guess in list_guesses(work, hunt.number)}
@@ -55,13 +55,13 @@ def settle(work: Work, hunt: Hunt) -> None:
 
 
 def list_excluded(work: Work) -> set[int]:
-    """Viewers who are excluded from everything, so from guessing, too."""
+    """Viewers who are excluded from everything, and so from guessing."""
     found = work.tx.execute(select_excluded(work.guild_id, "everything"))
     return {row.viewer_id for row in found}
 
 
-def unsettle(work: Work, hunt: Hunt) -> None:
-    """The hunt goes on, so nobody has won yet."""
+def revoke_win(work: Work, hunt: Hunt) -> None:
+    """Revoke the win of a reopened hunt."""
     if hunt.viewer_id is None:
         return
     hunt.viewer_id = hunt.winning_guess = None

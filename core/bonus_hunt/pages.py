@@ -1,4 +1,4 @@
-"""Bonus hunts on the dashboard and for everybody: a whole hunt can be run with the keyboard."""
+"""Dashboard and public pages of bonus hunts. A whole hunt can be run with the keyboard."""
 
 from typing import Any, get_args
 
@@ -41,7 +41,7 @@ _SHOWS: dict[str, Any] = {
 
 @PAGES.get()
 def hunt(page: Page) -> str:
-    """The hunt that is in progress, or else the last one."""
+    """The hunt in progress, or else the last one."""
     with page.together():
         view = page.run(store.find_view)
         guesses = page.run(store.list_guesses, view.hunt.number) if view else []
@@ -67,18 +67,18 @@ def history(page: Page) -> str:
 
 
 @PAGES.get("<int:number>")
-def one(page: Page, number: int) -> str:
+def past_hunt(page: Page, number: int) -> str:
     with page.together():
         view = page.run(store.find_view, number) or abort(404)
         guesses = page.run(store.list_guesses, number)
-    return page.render("bonus_hunt/one.html", view=view, guesses=guesses, **_SHOWS)
+    return page.render("bonus_hunt/past_hunt.html", view=view, guesses=guesses, **_SHOWS)
 
 
 @PAGES.get("<int:number>/csv")
 def download(page: Page, number: int) -> Response:
     with page.together():
         view = page.run(store.find_view, number) or abort(404)
-        platforms = page.run(list_platforms, [one.viewer_id for one in view.bonuses])
+        platforms = page.run(list_platforms, [bonus.viewer_id for bonus in view.bonuses])
     rows = [
         (
             bonus.position,
@@ -102,7 +102,7 @@ def download(page: Page, number: int) -> Response:
 @PAGES.post("start", shows=hunt)
 def start(page: Page) -> Response:
     form = page.form
-    # A channel that was not offered could be one that the person must not see.
+    # Reject channels that were not offered: the person might not be allowed to see them.
     chosen = dict(page.channel_choices()).get(form.get("channel", ""))
     channel_id = int(form["channel"]) if chosen else 0
     given = form.get("name", ""), form.get("cost", ""), form.get("currency", "")
@@ -114,7 +114,7 @@ def start(page: Page) -> Response:
 def add(page: Page) -> Response:
     game, bet, by = (page.form.get(name, "") for name in ("game", "bet", "by"))
     bonus = page.run(actions.add_typed, game, bet, by)
-    return page.done(_("{slot} is #{n}.").format(slot=bonus.slot, n=bonus.position), to=hunt)
+    return page.done(_("Added {slot} as #{n}.").format(slot=bonus.slot, n=bonus.position), to=hunt)
 
 
 @PAGES.post("result", shows=hunt)
@@ -137,16 +137,16 @@ def edit(page: Page) -> Response:
 
 @PAGES.post("<int:position>/<any(skip, remove):act>", shows=hunt)
 def drop(page: Page, position: int, act: str) -> Response:
-    """Leave a bonus out, or take it out of the hunt."""
+    """Skip a bonus, or remove it from the hunt."""
     action = actions.skip_bonus if act == "skip" else actions.remove_bonus
     bonus = page.run(action, position)
-    done = {"skip": _("{slot} is skipped."), "remove": _("{slot} is removed.")}[act]
+    done = {"skip": _("{slot} skipped."), "remove": _("{slot} removed.")}[act]
     return page.done(done.format(slot=bonus.slot), to=hunt)
 
 
 @PAGES.post("<any(open, finish, reopen):act>", shows=hunt)
 def move(page: Page, act: str) -> Response:
-    """The steps of the whole hunt."""
+    """Start the opening, finish the hunt, or reopen it."""
     match act:
         case "open":
             page.run(actions.open_hunt)
@@ -155,9 +155,9 @@ def move(page: Page, act: str) -> Response:
         case _:
             page.run(actions.reopen)
     done = {
-        "open": _("The bonuses are opened now."),
-        "finish": _("The hunt is finished."),
-        "reopen": _("The hunt goes on."),
+        "open": _("All set: enter the first payout."),
+        "finish": _("Hunt finished."),
+        "reopen": _("Hunt resumed."),
     }
     return page.done(done[act], to=hunt)
 
@@ -195,38 +195,38 @@ def stats(work: Work) -> list[Stat]:
 def activity(page: Page) -> list[Activity]:
     url = page.url_of(PAGES, history)
 
-    def says(one: Hunt) -> list[Activity]:
+    def says(hunt: Hunt) -> list[Activity]:
         begun = Activity(
-            one.started_at, _("{title} has started.").format(title=one.name), PAGES.icon, url
+            hunt.started_at, _("{title} has started.").format(title=hunt.name), PAGES.icon, url
         )
-        if one.finished_at is None:
+        if hunt.finished_at is None:
             return [begun]
-        done = _("{title} is finished.").format(title=one.name)
-        return [Activity(one.finished_at, done, PAGES.icon, url), begun]
+        done = _("{title} is finished.").format(title=hunt.name)
+        return [Activity(hunt.finished_at, done, PAGES.icon, url), begun]
 
-    return [said for one in page.run(store.list_newest, 5) for said in says(one)]
-
-
-ON_STREAM = 5
-"""Bonuses around the next one."""
+    return [said for hunt in page.run(store.list_newest, 5) for said in says(hunt)]
 
 
-def _on_stream(work: Work) -> dict[str, Any]:
+OVERLAY_ROWS = 5
+"""Bonuses shown around the next one."""
+
+
+def _overlay_data(work: Work) -> dict[str, Any]:
     view = store.find_view(work)
     if view is None:
         return {"view": None}
     place = view.bonuses.index(view.next) if view.next else len(view.bonuses)
-    first = max(0, min(place - 1, len(view.bonuses) - ON_STREAM))
+    first = max(0, min(place - 1, len(view.bonuses) - OVERLAY_ROWS))
     if view.hunt.state == "collecting":
-        first = max(0, len(view.bonuses) - ON_STREAM)
+        first = max(0, len(view.bonuses) - OVERLAY_ROWS)
     command = names_of(work, GUESS_NAMES)[0]
-    rows = view.bonuses[first : first + ON_STREAM]
+    rows = view.bonuses[first : first + OVERLAY_ROWS]
     names = _names(work, view)
     return {"view": view, "names": names, "rows": rows, "command": command, **_SHOWS}
 
 
 def _names(work: Work, view: store.View) -> Names:
-    """Of everybody in a hunt, in public."""
+    """Public names of all viewers in a hunt."""
     return public_names(work, [view.hunt.viewer_id, *(bonus.viewer_id for bonus in view.bonuses)])
 
 
@@ -235,30 +235,30 @@ OVERLAY = Overlay(
     lambda: _("Bonus hunt"),
     PAGES.icon,
     "bonus_hunt/overlay.html",
-    data=_on_stream,
+    data=_overlay_data,
     follows=("bonus_hunt",),
 )
 
 
 def latest(work: Work) -> list[Latest]:
-    hunts = store.list_newest(work, ON_STREAM)
-    names = public_names(work, [one.viewer_id for one in hunts])
+    hunts = store.list_newest(work, OVERLAY_ROWS)
+    names = public_names(work, [hunt.viewer_id for hunt in hunts])
     return [
-        Latest(one.finished_at, names[one.viewer_id], _("guessed the bonus hunt best"))
-        for one in hunts
-        if one.finished_at is not None and one.viewer_id in names
+        Latest(hunt.finished_at, names[hunt.viewer_id], _("won the bonus hunt guessing"))
+        for hunt in hunts
+        if hunt.finished_at is not None and hunt.viewer_id in names
     ]
 
 
 def _public(public: PublicRequest) -> str:
-    """The list, or with a number in the address one hunt."""
+    """The list of hunts, or one hunt if the address has a number."""
     number = public.number
     if number is None:
         views = public.run(store.list_hunts)
         return public.render("bonus_hunt/public.html", views=views, **_SHOWS)
     view = public.run(store.find_view, number) or abort(404)
     names = public.run(_names, view)
-    return public.render("bonus_hunt/public_one.html", view=view, names=names, **_SHOWS)
+    return public.render("bonus_hunt/public_hunt.html", view=view, names=names, **_SHOWS)
 
 
 PUBLIC = PublicPage(

@@ -1,4 +1,4 @@
-"""The message that always shows the hunt."""
+"""The live message of a hunt."""
 
 from typing import Any
 
@@ -16,13 +16,13 @@ from core.kit.database.work import Lock, Work
 from core.outbox import actions as outbox
 from core.people.names import Names, public_names
 
-ROWS = 15
-"""Bonuses in the message."""
+MAX_ROWS = 15
+"""Bonuses shown in the message."""
 
 
 def show(work: Work, channel_id: int) -> Hunt:
-    """Post the message of the hunt again, in this channel; the one before is deleted. Raises
-    Refusal if there was no hunt yet."""
+    """Post the hunt's message in this channel and delete the previous one. Raises Refusal if there
+    are no hunts."""
     work.lock(Lock.BONUS_HUNT)
     hunt = get_view(work).hunt
     outbox.delete_live(work, hunt, "bonus_hunt.message")
@@ -41,13 +41,13 @@ def refresh_message(work: Work, hunt: Hunt) -> None:
 
 
 def _payload(work: Work, hunt: Hunt) -> dict[str, Any]:
-    """What the message shows: of many bonuses those around the next one."""
+    """The message's payload, with the bonuses around the next one."""
     view = get_view(work, hunt.number)
     found = view.figures
-    place = next((i for i, one in enumerate(view.bonuses) if one is view.next), found.total)
-    first = place - ROWS // 3 if hunt.state == "opening" else found.total - ROWS
-    first = max(0, min(first, found.total - ROWS))
-    names = public_names(work, [hunt.viewer_id, *(one.viewer_id for one in view.bonuses)])
+    place = next((i for i, bonus in enumerate(view.bonuses) if bonus is view.next), found.total)
+    first = place - MAX_ROWS // 3 if hunt.state == "opening" else found.total - MAX_ROWS
+    first = max(0, min(first, found.total - MAX_ROWS))
+    names = public_names(work, [hunt.viewer_id, *(bonus.viewer_id for bonus in view.bonuses)])
     return {
         "hunt": hunt.number,
         "version": hunt.version,
@@ -70,7 +70,7 @@ def _payload(work: Work, hunt: Hunt) -> dict[str, Any]:
         "best": view.best and _row(view.best, names),
         "worst": view.worst and _row(view.worst, names),
         "earlier": first,
-        "rows": [_row(bonus, names) for bonus in view.bonuses[first : first + ROWS]],
+        "rows": [_row(bonus, names) for bonus in view.bonuses[first : first + MAX_ROWS]],
         "viewer": names[hunt.viewer_id],
         "chart": _chart(view) if hunt.state == "finished" and found.opened else None,
         "amount": None if hunt.winning_guess is None else str(hunt.winning_guess),
@@ -98,7 +98,7 @@ def _row(bonus: Bonus, names: Names) -> dict[str, Any]:
 
 
 def on_setting_changed(work: Work, event: SettingChanged) -> None:
-    """Show what the command for guessing is called."""
+    """Update the message after the guess command was renamed."""
     if event.setting == key_of(GUESS_NAMES[0]):
         work.lock(Lock.BONUS_HUNT)
         hunt = work.scalar(select(Hunt).where(IN_PROGRESS))
@@ -107,8 +107,8 @@ def on_setting_changed(work: Work, event: SettingChanged) -> None:
 
 
 def forget(work: Work, subject: Subject) -> None:
-    """Edit the messages that name the person. They are edited after the names are replaced: what
-    still waits to be sent is redacted by the outbox."""
+    """Edit the messages that name the person, after their names were replaced. The outbox redacts
+    messages that are still waiting."""
     work.lock(Lock.BONUS_HUNT)
     asked = select(Bonus.hunt).where(Bonus.viewer_id.in_(subject.viewer_ids))
     named = Hunt.number.in_(asked) | Hunt.viewer_id.in_(subject.viewer_ids)

@@ -1,4 +1,4 @@
-"""Hunts, their bonuses, what viewers guessed, and the steps that can be undone."""
+"""Hunts with their bonuses, guesses and undoable steps."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -35,13 +35,13 @@ Act = Literal[
 ]
 
 AMOUNT = Numeric(24, 8)
-"""Exact, with the digits of every currency."""
+"""Exact; enough digits for every currency."""
 
 HUNT = ["bonus_hunts.guild_id", "bonus_hunts.number"]
 
 
 class Hunt(OptionalViewerRecord, LiveMessage, kw_only=True):
-    """A bonus hunt, and the message that shows it. The viewer is who guessed best."""
+    """A bonus hunt and its live message. The viewer is the one with the best guess."""
 
     __tablename__ = "bonus_hunts"
 
@@ -79,8 +79,8 @@ class Hunt(OptionalViewerRecord, LiveMessage, kw_only=True):
         return f"{self.number} ({self.name})"
 
     def takes_guess(self, at: datetime) -> bool:
-        """Whether a guess of this moment counts, whenever it is handled. The whole second in which
-        guessing began counts, because Kick's times are whole seconds."""
+        """Whether a guess sent at this moment counts, no matter when it is handled. The second in
+        which guessing opened counts completely, because Kick's times are whole seconds."""
         began, ended = self.guesses_from, self.guesses_until
         return (
             began is not None
@@ -90,7 +90,7 @@ class Hunt(OptionalViewerRecord, LiveMessage, kw_only=True):
 
 
 class Bonus(OptionalViewerRecord, kw_only=True):
-    """A bonus of a hunt. The viewer is who asked for the game."""
+    """A bonus of a hunt. The viewer is the one who requested the game."""
 
     __tablename__ = "bonus_hunt_bonuses"
 
@@ -112,12 +112,12 @@ class Bonus(OptionalViewerRecord, kw_only=True):
 
     @property
     def line(self) -> Line:
-        """What the figures need of it."""
+        """The part that the figures need."""
         return Line(self.position, self.bet, self.payout, self.skipped)
 
 
 class Guess(ViewerRecord, kw_only=True):
-    """What a viewer guessed last."""
+    """The last guess of a viewer."""
 
     __tablename__ = "bonus_hunt_guesses"
 
@@ -134,7 +134,7 @@ class Guess(ViewerRecord, kw_only=True):
 
 
 class Step(GuildRecord, kw_only=True):
-    """Something that was done to a hunt, and what it changed. Undoing it deletes the row."""
+    """A step of a hunt, with the state before it. Undoing it deletes the row."""
 
     __tablename__ = "bonus_hunt_steps"
 

@@ -1,4 +1,4 @@
-"""The figures of a hunt, whose guess is best, and settings."""
+"""Settings, figures of a hunt, and the best guess. Pure."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,11 +10,11 @@ from typing import NamedTuple
 from core.kit.guild_settings import GuildSettings, number, switch, text
 
 MAX_BONUSES = 500
-"""Of a hunt. Real ones have fewer than 200."""
-LONGEST_TITLE = 80
+"""Per hunt. Real hunts have fewer than 200."""
+MAX_TITLE_LENGTH = 80
 
 GUESS_NAMES = ("guess",)
-"""Of the command in the stream's chat, unless a server calls it something else."""
+"""Default names of the chat command."""
 
 USUAL_DIGITS = 2
 _DIGITS = {
@@ -26,34 +26,34 @@ _DIGITS = {
 
 
 class HuntSettings(GuildSettings, feature="bonus_hunt"):
-    """What an admin can set."""
+    """Settings of a server."""
 
     currency: str = text(
-        "The currency of a new bonus hunt, unless another one is given.",
+        "Default currency of new bonus hunts.",
         default="EUR",
         label="Currency",
     )
     prize_tickets: int = number(
-        "Raffle tickets for the best guess of a bonus hunt's balance; 0 for none.",
+        "Raffle tickets for the viewer whose guess is closest to the balance; 0 for none.",
         default=0,
         minimum=0,
         maximum=1_000_000,
         label="Tickets for the best guess",
     )
     replies: bool = switch(
-        "Whether each guess is answered in the stream's chat.",
+        "Reply to each guess in the stream's chat.",
         default=True,
         label="Reply to guesses",
     )
     public_page: bool = switch(
-        "Whether bonus hunts have a public web page.",
+        "Show bonus hunts on a public web page.",
         default=True,
         label="Public page of bonus hunts",
     )
 
 
 def digits_of(currency: str) -> int:
-    """How many decimals its amounts have."""
+    """Decimals of the currency's amounts."""
     return _DIGITS.get(currency, USUAL_DIGITS)
 
 
@@ -68,12 +68,12 @@ class Line:
 
     @property
     def waits(self) -> bool:
-        """Whether it is still to be opened."""
+        """Whether it has been neither opened nor skipped."""
         return self.payout is None and not self.skipped
 
     @property
     def multiplier(self) -> Decimal | None:
-        """What came back for each unit of the bet."""
+        """Payout divided by bet."""
         return None if self.payout is None else self.payout / self.bet
 
 
@@ -106,7 +106,7 @@ class Figures:
 
 
 def figures(start_cost: Decimal, lines: Sequence[Line]) -> Figures:
-    """Everything is exact but the quotients, which have 28 digits."""
+    """All values are exact except quotients, which have 28 digits."""
     waiting = [line for line in lines if line.waits]
     opened = [(line, line.payout) for line in lines if line.payout is not None]
     returned = sum((payout for _line, payout in opened), Decimal(0))
@@ -129,7 +129,7 @@ def figures(start_cost: Decimal, lines: Sequence[Line]) -> Figures:
 
 
 class Guessed(NamedTuple):
-    """Somebody's last guess."""
+    """The last guess of a viewer."""
 
     viewer_id: int
     amount: Decimal
@@ -137,7 +137,7 @@ class Guessed(NamedTuple):
 
 
 def best_guess(guesses: Iterable[Guessed], balance: Decimal) -> Guessed | None:
-    """The nearest one, above or below; of equally near ones the earliest."""
+    """The guess closest to the balance; the earliest one in a tie."""
     return min(
         guesses,
         key=lambda guess: (abs(guess.amount - balance), guess.at, guess.viewer_id),

@@ -1,5 +1,5 @@
-"""The steps of a hunt: each can be undone, the last one first, and has the same consequences
-whether it is done or undone."""
+"""Steps of a hunt, which can be undone, last one first. Doing and undoing a step trigger the same
+follow-ups."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -26,23 +26,26 @@ _HUNT = ("name", "start_cost", "state", "finished_at", "guesses_from", "guesses_
 _BONUS = ("slot", "provider", "bet", "viewer_id", "payout", "skipped")
 
 
-def take(work: Work, number: int | None = None) -> Hunt:
-    """The hunt that is in progress, locked; a button says which one it belongs to."""
+def lock_current(work: Work, number: int | None = None) -> Hunt:
+    """Lock and return the hunt in progress. Raises Refusal if there is none, or it is not the one
+    with this number."""
     work.lock(Lock.BONUS_HUNT)
     hunt = work.scalar(select(Hunt).where(IN_PROGRESS))
     if hunt is None:
         raise Refusal(
             _("No bonus hunt is in progress."),
-            _("`/hunt start` starts one, `/hunt reopen` goes on with the last one."),
+            _("`/hunt start` starts one, `/hunt reopen` reopens the last one."),
         )
     if number is not None and hunt.number != number:
-        raise Refusal(_("This hunt is over: #{number} runs now.").format(number=hunt.number))
+        raise Refusal(
+            _("This hunt is over. Hunt #{number} is in progress now.").format(number=hunt.number)
+        )
     return hunt
 
 
 @contextmanager
 def step(work: Work, hunt: Hunt, act: Act, position: int | None = None) -> Iterator[None]:
-    """Do something to the hunt, and perhaps to a bonus, so that it can be undone."""
+    """Record a change of the hunt, and possibly of a bonus, so that it can be undone."""
     before = _snapshot(work, hunt, position)
     with _change(work, hunt):
         yield
@@ -56,7 +59,7 @@ def step(work: Work, hunt: Hunt, act: Act, position: int | None = None) -> Itera
 
 
 def _snapshot(work: Work, hunt: Hunt, position: int | None) -> dict[str, Any]:
-    """What a step can change, as JSON."""
+    """Everything a step can change, as JSON."""
     work.flush()
     bonus = work.find(Bonus, hunt.number, position) if position else None
     return {"hunt": _plain(hunt, _HUNT), "bonus": bonus and _plain(bonus, _BONUS)}
@@ -92,21 +95,21 @@ def _summary(snapshot: dict[str, Any], currency: str) -> str:
 
 
 def undo(work: Work, number: int | None = None, version: int | None = None) -> Step:
-    """Take back the last step of the hunt that is in progress, or of the last one.
+    """Undo the last step of the hunt in progress, or else of the last hunt.
 
     Args:
-        number: refuse unless it is this hunt.
-        version: refuse if it has changed since it had this version.
+        number: refuse unless it is this hunt. version: refuse if the hunt has changed since this
+        version.
 
     Raises:
-        Refusal: there is nothing to undo, or somebody else was faster.
+        Refusal: there is nothing to undo, or the hunt has changed.
     """
     work.lock(Lock.BONUS_HUNT)
     hunt = get_view(work).hunt
     if (number or hunt.number, version or hunt.version) != (hunt.number, hunt.version):
         raise Refusal(
-            _("The hunt has changed in the meantime, so nothing was undone."),
-            _("Look at it, and press *Undo* again if you still want to."),
+            _("The hunt changed in the meantime, so nothing was undone."),
+            _("Check it, then press *Undo* again if you still want to."),
         )
     last = select(Step).where(Step.hunt == hunt.number).order_by(Step.number.desc()).limit(1)
     done = work.scalar(last)
@@ -116,7 +119,7 @@ def undo(work: Work, number: int | None = None, version: int | None = None) -> S
         closed_at = hunt.guesses_until
         _restore(hunt, done.before["hunt"])
         if hunt.payout_known and hunt.guesses_open:
-            hunt.guesses_until = closed_at  # whoever has seen the payout could guess
+            hunt.guesses_until = closed_at  # viewers who saw the payout could guess
         if done.position is not None:
             _restore_bonus(work, hunt, done.position, done.before["bonus"])
         work.delete(done)
@@ -138,15 +141,15 @@ def _restore_bonus(work: Work, hunt: Hunt, position: int, before: dict[str, Any]
 
 @contextmanager
 def _change(work: Work, hunt: Hunt) -> Iterator[None]:
-    """Whatever has changed the hunt, what follows from it is the same."""
+    """Announce a win or its revocation and refresh the message after the hunt was changed."""
     was_over, was_open = hunt.state == "finished", hunt.guesses_open
     yield
     work.flush()
     is_over = hunt.state == "finished"
     if is_over and not was_over:
-        outcome.settle(work, hunt)
+        outcome.award_best_guess(work, hunt)
     elif was_over and not is_over:
-        outcome.unsettle(work, hunt)
+        outcome.revoke_win(work, hunt)
     if hunt.guesses_open != was_open and not is_over:
         outcome.announce(work, hunt, "open" if hunt.guesses_open else "closed", {})
     refresh_message(work, hunt)

@@ -1,4 +1,4 @@
-"""Looking at hunts: with their bonuses and figures."""
+"""Queries about hunts, with their bonuses and figures."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -19,8 +19,8 @@ MAX_HUNTS = 50
 """Hunts in the history."""
 
 IN_PROGRESS = Hunt.state != "finished"
-_FRESH = {"populate_existing": True}
-"""Names change with the ids that they belong to."""
+_RELOAD = {"populate_existing": True}
+"""Reload viewers' names, which may have changed."""
 _SHOWN_FIRST = select(Hunt).order_by(IN_PROGRESS.desc(), Hunt.number.desc())
 
 
@@ -57,7 +57,7 @@ class View:
 
 
 def is_in_progress(work: Work) -> bool:
-    """Whether there is a hunt to which bonuses can be added."""
+    """Whether a hunt is in progress."""
     return work.exists(IN_PROGRESS)
 
 
@@ -67,7 +67,7 @@ def list_hunts(work: Work, maximum: int = MAX_HUNTS) -> list[View]:
 
 
 def list_newest(work: Work, maximum: int) -> Sequence[Hunt]:
-    """The same without bonuses and figures."""
+    """The newest hunts, without bonuses and figures."""
     return work.scalars(select(Hunt).order_by(Hunt.number.desc()).limit(maximum)).all()
 
 
@@ -75,39 +75,39 @@ def _views(work: Work, hunts: Sequence[Hunt]) -> list[View]:
     found: dict[int, list[Bonus]] = defaultdict(list)
     theirs = select(Bonus).where(Bonus.hunt.in_([hunt.number for hunt in hunts]))
     in_order = theirs.order_by(Bonus.hunt, Bonus.position)
-    for bonus in work.scalars(in_order, execution_options=_FRESH):
+    for bonus in work.scalars(in_order, execution_options=_RELOAD):
         found[bonus.hunt].append(bonus)
     return [
-        View(one, theirs, figures(one.start_cost, [bonus.line for bonus in theirs]))
-        for one, theirs in ((hunt, found[hunt.number]) for hunt in hunts)
+        View(hunt, bonuses, figures(hunt.start_cost, [bonus.line for bonus in bonuses]))
+        for hunt, bonuses in ((hunt, found[hunt.number]) for hunt in hunts)
     ]
 
 
 def find_view(work: Work, number: int | None = None) -> View | None:
-    """The hunt with this number, or else the one that is in progress, or else the last one."""
+    """The hunt with this number; without one, the hunt in progress, or else the last one."""
     wanted = _SHOWN_FIRST if number is None else _SHOWN_FIRST.where(Hunt.number == number)
-    hunt = work.scalar(wanted.limit(1), execution_options=_FRESH)
+    hunt = work.scalar(wanted.limit(1), execution_options=_RELOAD)
     return _views(work, [hunt])[0] if hunt else None
 
 
 def get_view(work: Work, number: int | None = None) -> View:
-    """The same; raises Refusal if there is none."""
+    """`find_view`, but raises Refusal if there is none."""
     found = find_view(work, number)
     if found is None and number is not None:
         raise Refusal(_("There is no bonus hunt #{number}.").format(number=number))
     if found is None:
-        raise Refusal(_("There was no bonus hunt yet."), _("`/hunt start` starts one."))
+        raise Refusal(_("No bonus hunts yet."), _("Start one with `/hunt start`."))
     return found
 
 
 def list_guesses(work: Work, number: int) -> Sequence[Guess]:
-    """The guesses about a hunt, the lowest first; of a person who guessed with several accounts the
-    last one."""
+    """The guesses of a hunt, lowest first. If a person guessed with several accounts, only the last
+    one."""
     theirs = select(Guess, Viewer.person_id).join(Viewer, IS_GUESSER).where(Guess.hunt == number)
     newest: dict[int, Guess] = {}
     for guess, person_id in work.execute(theirs.order_by(Guess.at, Guess.viewer_id)):
         newest[person_id] = guess
-    return sorted(newest.values(), key=lambda one: (one.amount, one.at))
+    return sorted(newest.values(), key=lambda guess: (guess.amount, guess.at))
 
 
 def count_guesses(work: Work, number: int) -> int:
@@ -131,7 +131,7 @@ class Total:
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """All finished hunts, and of their bonuses the best and the worst by their multiplier."""
+    """Totals of all finished hunts, and their best and worst bonus by multiplier."""
 
     totals: Sequence[Total]
     best: Bonus | None
@@ -139,7 +139,7 @@ class Stats:
 
 
 def get_stats(work: Work) -> Stats:
-    """Sums by currency, the one with the most hunts first."""
+    """Totals per currency, the one with the most hunts first."""
     is_over = Hunt.state == "finished"
     sums = select(Hunt.currency, func.count(), func.sum(Hunt.start_cost)).where(is_over)
     paid = select(Hunt.currency, func.sum(Bonus.payout)).join_from(

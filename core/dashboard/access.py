@@ -87,8 +87,9 @@ class Access:
         return found
 
     def rights(self, guild_id: int, login: WebSession) -> Rights | None:
-        """Their rights, or None if they or the bot are not in the guild. A streamer who logged in
-        with Twitch has no groups, in the servers that they have connected. Raises Outage."""
+        """The person's rights, or None if they or the bot are not in the guild. A streamer who
+        logged in with Twitch has no groups, in the servers that they have connected. Raises
+        Outage."""
         return self._rights_as(guild_id, login, session.get(VIEW_AS, {}).get(str(guild_id)))
 
     def _rights_as(
@@ -150,7 +151,7 @@ class Access:
             groups=rights.groups,
             time_zone=rights.time_zone,
             view_as=rights.role,
-            # A form may change what was read.
+            # A form may change data that was read before.
             known=rights.known if request.method == "GET" else {},
         )
 
@@ -176,7 +177,7 @@ class Access:
 
 
 def person_of(login: WebSession) -> Person:
-    """Who has logged in."""
+    """The person who is logged in."""
     return Person(login.discord_id or THE_BOT, login.name, login.avatar_url, login.twitch_user_id)
 
 
@@ -191,13 +192,13 @@ ME = GuildPages("me", lambda: _("Me"), icon="user", for_members=True)
 
 
 class Forbidden(errors.Forbidden):
-    """A member without the right to these pages, or to any."""
+    """A member who has no right to these pages, or to any page."""
 
     def __init__(self, pages: GuildPages | None = None) -> None:
         if pages is None:
             what = _("This dashboard is for the moderators of the server.")
         else:
-            what = _("You cannot use “{title}”.").format(title=pages.title())
+            what = _("You don't have access to “{title}”.").format(title=pages.title())
         super().__init__(
             what,
             _("An admin can give your role access with /permissions grant. Then reload this page."),
@@ -210,4 +211,6 @@ class NotForStreamers(Forbidden):
     def __init__(self) -> None:
         super().__init__()
         self.what = _("With a Twitch login you can only use the Twitch pages.")
-        self.remedy = _("Log in with Discord to use the others, if you are a moderator there.")
+        self.remedy = _(
+            "If you are a moderator on Discord, log in with Discord to use the other pages."
+        )

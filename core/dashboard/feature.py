@@ -1,4 +1,4 @@
-"""The dashboard feature, which is given the other features."""
+"""The dashboard feature, which receives the other features."""
 
 from collections.abc import Collection
 

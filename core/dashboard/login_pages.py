@@ -138,7 +138,7 @@ class LoginPages:
         return redirect(url_for(".login"), 303)  # type: ignore[return-value]
 
     def _limit_logins(self) -> None:
-        what = _("Too many logins from your network.")
+        what = _("Too many login attempts from your network.")
         self.rate.require(what, LOGINS, "login", network_of(request.remote_addr))
 
 
@@ -152,7 +152,7 @@ def _require_same(state: str) -> None:
     given = request.args.get("state", "")
     if not state or not hmac.compare_digest(state.encode(), given.encode()):
         raise Refusal(
-            _("This login was started in another browser, or twice."),
+            _("This login was started in another browser, or more than once."),
             _("Please log in again."),
         )
 

@@ -5,7 +5,7 @@ from inspect import cleandoc
 from typing import Any
 
 from pydantic import BaseModel
-from pydantic.json_schema import models_json_schema
+from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from core.kit.web.api import Endpoint
 from core.kit.web.app import Problem
@@ -30,19 +30,18 @@ _BODY_ONLY = (413, 415)
 
 def document(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
     """The OpenAPI document of these endpoints."""
-    asked: list[type[BaseModel]] = [endpoint.asks for endpoint in endpoints if endpoint.asks]
-    answered: list[type[BaseModel]] = [one.answers for one in endpoints if one.answers]
-    inputs = [(fromkey, "validation") for fromkey in dict.fromkeys(asked)]
-    outputs = [(one, "serialization") for one in dict.fromkeys((*answered, Problem))]
-    names, found = models_json_schema(
-        [*inputs, *outputs],  # type: ignore[list-item]
-        ref_template=_REF,
-    )
+    used: dict[tuple[type[BaseModel], JsonSchemaMode], None] = {(Problem, "serialization"): None}
+    for endpoint in endpoints:
+        if endpoint.asks is not None:
+            used[endpoint.asks, "validation"] = None
+        if endpoint.answers is not None:
+            used[endpoint.answers, "serialization"] = None
+    names, found = models_json_schema(list(used), ref_template=_REF)
     schemas = found.get("$defs", {})
     paths: dict[str, Any] = {}
-    for one in endpoints:
-        method = paths.setdefault(f"/api{one.path}", {})
-        method[one.method.lower()] = _operation(one, names, schemas)
+    for endpoint in endpoints:
+        methods = paths.setdefault(f"/api{endpoint.path}", {})
+        methods[endpoint.method.lower()] = _operation(endpoint, names, schemas)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -77,8 +76,8 @@ def document(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
     }
 
 
-def _operation(one: Endpoint, names: Any, schemas: dict[str, Any]) -> dict[str, Any]:
-    summary, _blank, text = cleandoc(one.handler.__doc__ or "").partition("\n")
+def _operation(endpoint: Endpoint, names: Any, schemas: dict[str, Any]) -> dict[str, Any]:
+    summary, _blank, text = cleandoc(endpoint.handler.__doc__ or "").partition("\n")
     server = {
         "name": "server",
         "in": "query",
@@ -86,17 +85,17 @@ def _operation(one: Endpoint, names: Any, schemas: dict[str, Any]) -> dict[str, 
         "schema": {"type": "string", "pattern": "^[1-9][0-9]{0,18}$"},
     }
     operation: dict[str, Any] = {
-        "operationId": one.name,
+        "operationId": endpoint.name,
         "summary": summary.rstrip("."),
         "description": " ".join(text.split()),
-        "tags": [one.handler.__module__.split(".")[1]],
-        "parameters": [] if one.secret else [server],
-        "responses": _responses(one, names),
+        "tags": [endpoint.handler.__module__.split(".")[1]],
+        "parameters": [] if endpoint.secret else [server],
+        "responses": _responses(endpoint, names),
     }
-    if one.secret:
+    if endpoint.secret:
         operation["security"] = [{"secret": []}]
-    if one.asks is not None and one.method in ("GET", "DELETE"):
-        schema = schemas[names[one.asks, "validation"]["$ref"].rsplit("/", 1)[1]]
+    if endpoint.asks is not None and endpoint.method in ("GET", "DELETE"):
+        schema = schemas[names[endpoint.asks, "validation"]["$ref"].rsplit("/", 1)[1]]
         for name, field in schema.get("properties", {}).items():
             is_needed = name in schema.get("required", ())
             operation["parameters"].append(
@@ -108,31 +107,31 @@ def _operation(one: Endpoint, names: Any, schemas: dict[str, Any]) -> dict[str, 
                     "schema": _without_null(field),
                 }
             )
-    elif one.asks is not None:
-        content = {"application/json": {"schema": names[one.asks, "validation"]}}
+    elif endpoint.asks is not None:
+        content = {"application/json": {"schema": names[endpoint.asks, "validation"]}}
         operation["requestBody"] = {"required": True, "content": content}
     return operation
 
 
 def _without_null(field: dict[str, Any]) -> dict[str, Any]:
     """The schema without null, which a query cannot express."""
-    kinds = [one for one in field.get("anyOf", ()) if one != {"type": "null"}]
+    kinds = [kind for kind in field.get("anyOf", ()) if kind != {"type": "null"}]
     if len(kinds) != 1:
         return field
     rest = {key: value for key, value in field.items() if key not in ("anyOf", "default")}
     return {**kinds[0], **rest}
 
 
-def _responses(one: Endpoint, names: Any) -> dict[str, Any]:
+def _responses(endpoint: Endpoint, names: Any) -> dict[str, Any]:
     content: dict[str, Any]
-    if one.stream:
+    if endpoint.stream:
         content = {"text/event-stream": {"schema": {"type": "string"}}}
     else:
-        content = {"application/json": {"schema": names[one.answers, "serialization"]}}
-    found: dict[str, Any] = {str(one.status): {"description": "Success.", "content": content}}
+        content = {"application/json": {"schema": names[endpoint.answers, "serialization"]}}
+    found: dict[str, Any] = {str(endpoint.status): {"description": "Success.", "content": content}}
     reference = {"schema": names[Problem, "serialization"]}
     for status, text in _ERRORS.items():
-        if status in _BODY_ONLY and one.method in ("GET", "DELETE"):
+        if status in _BODY_ONLY and endpoint.method in ("GET", "DELETE"):
             continue
         found[str(status)] = {
             "description": text,

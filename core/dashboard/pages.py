@@ -73,10 +73,10 @@ class Dashboard:
         self.csrf = CSRFProtect()
         self.rate = RateLimit(services.settings)
         self.declared = sorted(
-            (*own, *(pages for one in features for pages in one.guild_pages)),
+            (*own, *(pages for feature in features for pages in feature.guild_pages)),
             key=lambda pages: pages.order,
         )
-        of_streamers = frozenset(one.group for one in self.declared if one.for_streamer)
+        of_streamers = frozenset(pages.group for pages in self.declared if pages.for_streamer)
         discord = DiscordRest(services.settings, services.bus)
         self.access = Access(services, discord, of_streamers)
         apis = [feature.api for feature in features if feature.api is not None]
@@ -131,7 +131,7 @@ class Dashboard:
             return {"menu_for": self._menu}
 
     def _note_position(self) -> None:
-        # Before anything is read: no change may fall between the page and its stream.
+        # Taken before anything is read, so that no change falls between the page and its stream.
         g.live_position = self.streams.position()
 
     def _menu(self, page: Page) -> list[tuple[str, list[GuildPages]]]:
@@ -163,7 +163,9 @@ class Dashboard:
         return child
 
     def _serve(self, pages: GuildPages, route: Route) -> Callable[..., Response]:
-        shown = next((one for one in pages.routes if one.view is route.shows), None)
+        shown = next(
+            (candidate for candidate in pages.routes if candidate.view is route.shows), None
+        )
 
         @wraps(route.view)
         def serve(guild_id: int, **parts: Any) -> Response:
@@ -201,7 +203,9 @@ class Dashboard:
         login = self.access.login()
         is_streamer = login.twitch_user_id is not None
         with self.services.database.begin() as tx:
-            known = [one for one in guild_store.list_present(tx) if one in login.guild_ids]
+            known = [
+                guild_id for guild_id in guild_store.list_present(tx) if guild_id in login.guild_ids
+            ]
             if login.twitch_user_id is not None:
                 known = list_guilds_of(tx, login.twitch_user_id)
         found, away = [], False
@@ -227,7 +231,9 @@ class Dashboard:
             render(
                 "dashboard/servers.html",
                 login=login,
-                servers=[(one, self._home(one.guild.id, is_streamer=is_streamer)) for one in found],
+                servers=[
+                    (guild, self._home(guild.guild.id, is_streamer=is_streamer)) for guild in found
+                ],
                 is_streamer=is_streamer,
                 discord_is_away=away,
                 invite=invite,
@@ -236,7 +242,7 @@ class Dashboard:
 
     def _home(self, guild_id: int, *, is_streamer: bool) -> str:
         """The start page of a server."""
-        first = next((one for one in self.declared if one.for_streamer), None)
+        first = next((pages for pages in self.declared if pages.for_streamer), None)
         if not is_streamer or first is None:
             return url_for("dashboard.overview", guild_id=guild_id)
         return url_for(f"dashboard.{first.name}.{first.routes[0].name}", guild_id=guild_id)
@@ -248,9 +254,9 @@ class Dashboard:
         with page.together():
             stats = [
                 stat
-                for one in self.features
-                if one.stats and page.may(one.name)
-                for stat in page.run(one.stats)
+                for feature in self.features
+                if feature.stats and page.may(feature.name)
+                for stat in page.run(feature.stats)
             ]
             if page.member.is_admin:
                 roles = set(chain(*page.run(guilds.list_permissions).values()))
@@ -258,7 +264,9 @@ class Dashboard:
             page.render(
                 "dashboard/overview.html",
                 stats=stats,
-                urls={one.name: page.url_of(one, one.routes[0].view) for one in self.declared},
+                urls={
+                    pages.name: page.url_of(pages, pages.routes[0].view) for pages in self.declared
+                },
                 active=[feature.name for feature in self.features if feature.activity],
                 cards=self._overview_cards(page),
                 view_as_roles=[role for role in page.guild.roles if role.id in roles],
@@ -306,10 +314,12 @@ class Dashboard:
         login = self.access.login()
         with self.services.database.begin() as tx:
             names = guild_store.list_names(tx)
-            known = [one for one in guild_store.list_present(tx) if one in login.guild_ids]
+            known = [
+                guild_id for guild_id in guild_store.list_present(tx) if guild_id in login.guild_ids
+            ]
         if len(known) == 1:
             return redirect(url_for(".me", guild_id=known[0]))  # type: ignore[return-value]
-        servers = [(one, names[one]) for one in known]
+        servers = [(guild_id, names[guild_id]) for guild_id in known]
         return make_response(render("dashboard/my_servers.html", servers=servers))
 
     def me(self, guild_id: int) -> Response:
@@ -337,7 +347,7 @@ class Dashboard:
             return None
         guild_id, is_streamer = int(parts[1]), self.access.login().twitch_user_id is not None
         self.access.page(guild_id, LIVE if is_streamer else None)
-        theirs = [one.name for one in self.declared if one.for_streamer]
+        theirs = [pages.name for pages in self.declared if pages.for_streamer]
         return Topic(
             guild_id,
             say_names_among(theirs) if is_streamer else say_names,

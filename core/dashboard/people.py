@@ -133,7 +133,7 @@ def _add_exclusion_forms(pages: GuildPages, person: View) -> None:
         viewer, scope = page.run(_get, viewer_id), _scope(page)
         reason = page.form.get("reason", "").strip()
         if not page.run(exclusions.exclude_viewer, viewer_id, scope, reason=reason):
-            raise Refusal(_("{name} is excluded already.").format(name=viewer.name))
+            raise Refusal(_("{name} is already excluded.").format(name=viewer.name))
         return page.done(_("{name} is excluded.").format(name=viewer.name))
 
     @pages.post("<int:viewer_id>/include", shows=person)

@@ -78,11 +78,12 @@ class PublicCache:
         return kept.response
 
     def _make(self, key: Any, environ: "WSGIEnvironment") -> wrappers.Response | ServiceUnavailable:
-        """Render the page, unless another request just did; an old one if too many are rendered."""
+        """Render the page, unless another request just did. Return an old one if too many are being
+        rendered."""
         asked = {**environ, "REQUEST_METHOD": "GET"}
         asked.pop("HTTP_COOKIE", None)
         if not self._allows(environ.get("REMOTE_ADDR", "")):
-            # Before it waits for a slot that others need.
+            # Checked before it waits for a slot that others need.
             return wrappers.Response.from_app(self._app, asked | {_REFUSED: True}, buffered=True)
         if not self._slots.acquire(timeout=WAIT_SECONDS):
             return self._find(key, float("inf")) or ServiceUnavailable(retry_after=5)

@@ -1,1 +1,1 @@
-"""The public randomness beacon drand: a number every three seconds that nobody knows before."""
+"""The public randomness beacon drand: an unpredictable number every three seconds."""

@@ -1,9 +1,9 @@
 """The beacon's chains, and how their rounds are checked (https://docs.drand.love).
 
-Every few seconds the members of the League of Entropy sign the number of the round together; its
-random number is the SHA-256 of that signature. Nobody can know it before enough of them have
-signed, and anybody can check it with the public key. On the chain `quicknet` a signature is a point
-of BLS12-381's first group, and what is signed is the SHA-256 of the round's number.
+Every few seconds the members of the League of Entropy sign the round's number together; its random
+number is the SHA-256 of that signature. Nobody can know it before enough members have signed, and
+everybody can check it with the public key. On the chain `quicknet` a signature is a point of
+BLS12-381's first group, and the signed message is the SHA-256 of the round's number.
 
 `QUICKNET` is the public beacon. A chain is public only if all its values are those of the constant:
 a chain with quicknet's hash but another key, start or period is as private as any other.
@@ -28,10 +28,10 @@ class Chain:
 
     Attributes:
         hash: part of its addresses.
-        public_key: of its members together, in hex.
+        public_key: the members' common key, in hex.
         genesis: when its first round was published, in seconds since 1970.
         period: seconds between two rounds.
-        ahead: seconds by which a round has to lie in the future when it is chosen.
+        ahead: how many seconds in the future a round must be when it is chosen.
     """
 
     hash: str
@@ -42,16 +42,16 @@ class Chain:
 
     @property
     def is_public(self) -> bool:
-        """Whether it is independent of whoever runs this installation."""
+        """Whether it is the public beacon, which nobody here controls."""
         return self == QUICKNET
 
     @property
     def name(self) -> str:
-        """The name that is stored and published. Only quicknet may be called by quicknet's hash."""
+        """The name that is stored and published. Only quicknet may have quicknet's hash as name."""
         return self.hash if self.is_public else OTHER + self.hash
 
     def first_round_after(self, instant: datetime) -> int:
-        """The first round that is published at this instant or later."""
+        """The first round published at this time or later."""
         seconds = instant.timestamp() - self.genesis
         return max(1, int(-(-seconds // self.period)) + 1)
 
@@ -76,7 +76,7 @@ OTHER = "other:"
 
 
 def parse_chain(text: str) -> Chain:
-    """A chain as the setting DRAND_CHAIN writes it: `hash:public key:genesis:period:ahead`."""
+    """A chain in the format of the setting DRAND_CHAIN: `hash:public key:genesis:period:ahead`."""
     name, key, *numbers = text.split(":")
     return Chain(name, key, *(int(number) for number in numbers))
 

@@ -25,7 +25,7 @@ class DrandClient:
         self._addresses = settings.drand_url.split(",")
 
     def get_round(self, number: int) -> Round:
-        """Raises Outage if no address has the round yet, or none has one that the beacon signed."""
+        """Raises Outage if no address has the round yet, or none has a valid signature."""
         reasons = []
         for address in self._addresses:
             try:
@@ -35,9 +35,9 @@ class DrandClient:
         raise Outage("drand", "; ".join(reasons))
 
     def _ask(self, address: str, number: int) -> Round:
-        # The older of its two interfaces, which all of its addresses speak.
+        # The older of its two APIs, which all of its addresses support.
         url = f"{address}/{self.chain.hash}/public/{number}"
-        # A session for each request: several threads ask, and seldom.
+        # A session per request: several threads make rare requests.
         with (
             bounded_exchange(),
             bounded(requests.Session()) as session,

@@ -1,5 +1,5 @@
-"""Compares a stored draw with what was published. Run these checks before each draw, so that the
-result cannot be changed by editing the database."""
+"""Compares a stored draw with what was published. Run these checks before each draw, so that
+editing the database cannot change the result."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -15,8 +15,8 @@ class Tampered(Exception):
 
 
 def check_snapshot(snapshot: str, published_hash: str, header: str) -> Entrants:
-    """The lines of the list. Raises Tampered if it does not have this hash, or not the header that
-    follows from what is stored beside the list."""
+    """The lines of the list. Raises Tampered if its hash or its header differs from the stored
+    values."""
     if hash_of(snapshot) != published_hash:
         raise Tampered(_("the list is not the one whose hash was posted"))
     if header_of(snapshot) != header:
@@ -28,7 +28,7 @@ def check_snapshot(snapshot: str, published_hash: str, header: str) -> Entrants:
 
 
 def check_seed(seed: bytes, commitment: str) -> None:
-    """Raises Tampered if this is not the seed of the commitment."""
+    """Raises Tampered if the seed does not match the commitment."""
     if commitment_to(seed) != commitment:
         raise Tampered(_("the seed is not the one whose hash was posted"))
 
@@ -44,9 +44,8 @@ def check_round(chain: Chain, random: Round) -> None:
 
 
 def count_mismatches(entrants: Entrants, weights: Mapping[str, int], erased: Iterable[int]) -> int:
-    """How many lines of a list differ from the weights that the feature has on record: by pseudonym
-    of every account that is still known, and of accounts that were erased since, so that nobody
-    knows which line is theirs."""
+    """Number of lines that differ from the feature's records. `weights` are by pseudonym of known
+    accounts; `erased` are the weights of accounts erased since, whose lines nobody can identify."""
     different = Counter(
         listed
         for pseudonym, listed in zip(*entrants, strict=True)

@@ -1,5 +1,5 @@
-"""Who is drawn, and the bundle with which anybody can repeat the draw. docs/fairness.md specifies
-both to the last bit; docs/verify_draw.py and a draw's web page compute the same."""
+"""The draw, and the bundle with which anyone can repeat it. docs/fairness.md specifies both
+exactly; docs/verify_draw.py and a draw's web page compute the same."""
 
 import hashlib
 import hmac
@@ -20,23 +20,23 @@ RULE = (
     "the next counter; tickets are counted from 0 in the order of the snapshot, k and counter are "
     "4 bytes, most significant first, counter starts at 0, and whoever was drawn leaves the pool."
 )
-"""Part of every bundle, and verified with it: never translate or reword it."""
+"""Part of every bundle and verified with it: never translate or reword it."""
 
 NO_RANDOMNESS = bytes(32)
-"""Used instead of the round's randomness in a draw without beacon."""
+"""Replaces the round's randomness in a draw without beacon."""
 
 Result = Literal["won", "waiting", "expired", "skipped"]
 """`waiting` for the winner to claim; `expired` if the winner did not."""
 
 SkipReason = Literal["excluded", "banned", "unlinked", "won_already"]
-"""Why somebody who was drawn does not win. This is public."""
+"""Why a drawn person does not win. This is public."""
 
 
 def draw_order(
     seed: bytes, snapshot_hash: str, randomness: str | None, entrants: Entrants
 ) -> Iterator[str]:
-    """All pseudonyms in the order in which they are drawn, each with a chance in proportion to the
-    weight. `randomness` is the round's, in hex; None for a draw without beacon."""
+    """All pseudonyms in draw order; chances are proportional to weights. `randomness` is the
+    round's, in hex; None for a draw without beacon."""
     pool, weights = list(entrants.pseudonyms), list(entrants.weights)
     number = NO_RANDOMNESS if randomness is None else bytes.fromhex(randomness)
     message = bytes.fromhex(snapshot_hash) + number
@@ -48,7 +48,7 @@ def draw_order(
 
 
 def random_below(total: int, seed: bytes, message: bytes, k: int) -> int:
-    """A number below `total`, each equally likely (rejection sampling)."""
+    """A uniform number below `total` (rejection sampling)."""
     limit = 2**256 - 2**256 % total
     counter = 0
     while True:
@@ -61,7 +61,7 @@ def random_below(total: int, seed: bytes, message: bytes, k: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Pick:
-    """Somebody who was drawn, as published.
+    """A drawn person, as published.
 
     Attributes:
         k: counts the picks of a draw, from 1.
@@ -96,11 +96,11 @@ _TIMES = ("since", "until")
 
 
 def bundle(snapshot: str, seed: bytes, random: Round | None, picks: Sequence[Pick]) -> bytes:
-    """All that is needed to repeat the draw, as canonical JSON: keys in order, no spaces, ASCII,
-    one newline at the end. `random` is None for a draw without beacon."""
+    """All data needed to repeat the draw, as canonical JSON: sorted keys, no spaces, ASCII, one
+    newline at the end. `random` is None for a draw without beacon."""
     published = [asdict(pick) for pick in picks]
     if format_of(snapshot) == FORMAT:
-        published = [{k: v for k, v in one.items() if k not in _TIMES} for one in published]
+        published = [{k: v for k, v in pick.items() if k not in _TIMES} for pick in published]
     beacon = random and {
         "chain": random.chain,
         "round": random.number,

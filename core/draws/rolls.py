@@ -1,4 +1,4 @@
-"""The fast profile, for games: every player of a frozen list wins or loses on their own.
+"""Rolls for games: every player of a frozen list wins or loses independently.
 
 A list holds what decides about each player: stake, chance, multiplier and bonus. docs/fairness.md
 specifies every byte; docs/verify_game.py and a game's web page repeat the rolls from the bundle.
@@ -19,10 +19,10 @@ FORMAT = "regulars game 1"
 
 UNIT = 10_000
 
-NOTICE = timedelta(seconds=6)
-"""Between the freeze and the round that decides, at least."""
-PATIENCE = timedelta(seconds=60)
-"""After the freeze: without the round by then, stakes are refunded."""
+ROUND_DELAY = timedelta(seconds=6)
+"""Minimum time between the freeze and the deciding round."""
+ROUND_TIMEOUT = timedelta(seconds=60)
+"""How long to wait for the round after the freeze. After that, stakes are refunded."""
 
 HEADER_LINES = 8
 
@@ -34,7 +34,7 @@ RULE = (
     "above the highest multiple of total being thrown again with the next counter; k and counter "
     "are 4 bytes, most significant first, and counter starts at 0."
 )
-"""Part of every bundle, and verified with it: never translate or reword it."""
+"""Part of every bundle and verified with it: never translate or reword it."""
 
 
 class Bet(NamedTuple):
@@ -85,13 +85,13 @@ class GameTerms:
 
 
 def next_second(now: datetime) -> datetime:
-    """Lists have whole seconds; rounding up keeps the full notice."""
+    """Lists contain whole seconds; rounding up keeps the full delay."""
     return now + timedelta(microseconds=-now.microsecond % 1_000_000)
 
 
 def choose_round(chain: Chain, frozen_at: datetime) -> int:
-    """The first round that is published at least `NOTICE` after the freeze."""
-    return chain.first_round_after(frozen_at + NOTICE)
+    """The first round that is published at least `ROUND_DELAY` after the freeze."""
+    return chain.first_round_after(frozen_at + ROUND_DELAY)
 
 
 def freeze(terms: GameTerms, salt: bytes, bets: Mapping[str, Bet]) -> str:
@@ -153,7 +153,7 @@ def bundle(
     results: Mapping[str, Rolled],
     owners: Mapping[str, tuple[str, str]],
 ) -> bytes:
-    """All that is needed to repeat the rolls, as canonical JSON with one newline at the end.
+    """All data needed to repeat the rolls, as canonical JSON with one newline at the end.
 
     Args:
         owners: pseudonym -> account and secret number, of players who are still known.
@@ -161,13 +161,13 @@ def bundle(
     published = [
         {
             "pseudonym": name,
-            "won": one.won,
-            "multiplier": one.multiplier,
-            "payout": one.payout,
+            "won": rolled.won,
+            "multiplier": rolled.multiplier,
+            "payout": rolled.payout,
             "account": owners[name][0] if name in owners else None,
             "secret": owners[name][1] if name in owners else None,
         }
-        for name, one in results.items()
+        for name, rolled in results.items()
     ]
     content = {
         "format": FORMAT,

@@ -10,14 +10,14 @@ from collections.abc import Iterable, Iterator
 
 SECRET_BYTES = 32
 
-PSEUDONYM = 40
-"""Characters of a name in the list."""
+PSEUDONYM_LENGTH = 40
+"""Length of a pseudonym in the list."""
 
-SECRET_NUMBER = 32
-"""Characters of an account's secret number."""
+SECRET_NUMBER_LENGTH = 32
+"""Length of an account's secret number."""
 
-CLAIMANT = 32
-"""Characters of a name as a Discord member: so many that nobody finds two members with the same."""
+CLAIMANT_LENGTH = 32
+"""Length of a claimant's code, long enough that nobody can find two members with the same."""
 
 
 def new_secret() -> bytes:
@@ -26,7 +26,8 @@ def new_secret() -> bytes:
 
 
 def commitment_to(seed: bytes) -> str:
-    """What is published when a draw opens, in hex: the seed cannot be replaced later."""
+    """The commitment that is published when a draw opens, in hex: the seed cannot be replaced
+    later."""
     return hashlib.sha256(seed).hexdigest()
 
 
@@ -37,16 +38,16 @@ def server_pseudonym(guild_id: int) -> str:
 
 def secret_number(salt: bytes, account: str) -> str:
     """Shown only to the owner of an account; of winners it is published."""
-    return hmac.digest(salt, account.encode(), "sha256").hex()[:SECRET_NUMBER]
+    return hmac.digest(salt, account.encode(), "sha256").hex()[:SECRET_NUMBER_LENGTH]
 
 
 def pseudonym(secret: str, account: str) -> str:
-    """The name in the list of an account such as `kick:123`.
+    """The pseudonym of an account such as `kick:123`.
 
     Nobody can find another account with the same pseudonym, and without the secret number nobody
     can find this account.
     """
-    return hashlib.sha256(f"{secret} {account}".encode()).hexdigest()[:PSEUDONYM]
+    return hashlib.sha256(f"{secret} {account}".encode()).hexdigest()[:PSEUDONYM_LENGTH]
 
 
 def pseudonym_of(salt: bytes, account: str) -> str:
@@ -55,11 +56,11 @@ def pseudonym_of(salt: bytes, account: str) -> str:
 
 def claimant(salt: bytes, discord_id: int) -> str:
     """Ties a prize to the Discord member who may claim it."""
-    return pseudonym_of(salt, claimant_account(discord_id))[:CLAIMANT]
+    return pseudonym_of(salt, claimant_account(discord_id))[:CLAIMANT_LENGTH]
 
 
 def claimant_account(discord_id: int) -> str:
-    """What a claimant's code is made of, together with its secret number."""
+    """The input of a claimant's code, together with its secret number."""
     return f"discord:{discord_id}"
 
 
@@ -74,5 +75,5 @@ def pseudonyms(salt: bytes, accounts: Iterable[str]) -> Iterator[str]:
         inside, outside = inner.copy(), outer.copy()
         inside.update(encoded)
         outside.update(inside.digest())
-        secret = outside.hexdigest()[:SECRET_NUMBER].encode()
-        yield hashlib.sha256(secret + b" " + encoded).hexdigest()[:PSEUDONYM]
+        secret = outside.hexdigest()[:SECRET_NUMBER_LENGTH].encode()
+        yield hashlib.sha256(secret + b" " + encoded).hexdigest()[:PSEUDONYM_LENGTH]

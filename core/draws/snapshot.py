@@ -1,5 +1,5 @@
-"""What is fixed before the random number exists: the list of entrants, with the terms of the draw,
-and the round of the beacon that decides."""
+"""Everything fixed before the random number exists: the list of entrants, the terms of the draw,
+and the beacon round that decides."""
 
 import hashlib
 import json
@@ -9,10 +9,10 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from core.drand.chain import QUICKNET, Chain
-from core.draws.secrets import CLAIMANT, claimant_account, pseudonyms
+from core.draws.secrets import CLAIMANT_LENGTH, claimant_account, pseudonyms
 
 FORMAT = "regulars draw 2"
-"""Of a list whose lines belong to nobody in Discord, such as requests."""
+"""Format of a list whose lines belong to nobody in Discord, such as requests."""
 
 FORMAT_WITH_CLAIMANTS = "regulars draw 3"
 
@@ -23,8 +23,8 @@ HEADER_LINES = {FORMAT: 10, FORMAT_WITH_CLAIMANTS: 12}
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What was announced about a draw in advance: when the list is to be frozen, the chain's name,
-    and the round that decides if it is frozen then."""
+    """An announced plan: when the list will be frozen, the chain's name, and the round that decides
+    if the list is frozen then."""
 
     freeze_at: datetime
     chain: str
@@ -38,7 +38,7 @@ def plan_for(chain: Chain, freeze_at: datetime) -> Plan:
 
 
 def choose_round(chain: Chain, plan: Plan | None, frozen_at: datetime) -> int:
-    """The announced round if the list is frozen as planned, else the first one that is published at
+    """The announced round if the list is frozen as planned, otherwise the first one published at
     least `chain.ahead` seconds later."""
     ahead = timedelta(seconds=chain.ahead)
     if plan and plan.chain == chain.name:
@@ -65,7 +65,7 @@ def is_public(
 
 
 class Freeze(NamedTuple):
-    """A list that a server has frozen before.
+    """A list that a server froze earlier.
 
     Attributes:
         number: counts the lists that a server has frozen, from 1.
@@ -129,7 +129,9 @@ def freeze(
     if terms.claim_minutes is None:
         return make_snapshot(header, pseudonyms(salt, accounts), weights)
     named = pseudonyms(salt, map(claimant_account, members))
-    ends = (f"{weight} {name[:CLAIMANT]}" for weight, name in zip(weights, named, strict=True))
+    ends = (
+        f"{weight} {name[:CLAIMANT_LENGTH]}" for weight, name in zip(weights, named, strict=True)
+    )
     return make_snapshot(header, pseudonyms(salt, accounts), ends)
 
 
@@ -183,5 +185,5 @@ def entrants_of(snapshot: str) -> Entrants:
 
 
 def hash_of(snapshot: str) -> str:
-    """What is published before the beacon's round exists, in hex."""
+    """The hash that is published before the beacon's round exists, in hex."""
     return hashlib.sha256(snapshot.encode()).hexdigest()

@@ -1,5 +1,5 @@
-"""What a draw's random number proves, in words. Every feature says it with these, so that no
-message claims more than is true: whoever runs a beacon of their own could know the result.
+"""Texts on what a draw's random number proves. All features use them, so that no message claims too
+much: someone who runs their own beacon could know the result.
 
 `is_public` is whether a round of the public beacon decides that nobody could know at the freeze
 (`core.draws.snapshot.is_public`), or of a plan whether the public beacon is meant at all.
@@ -8,7 +8,7 @@ message claims more than is true: whoever runs a beacon of their own could know 
 from core.kit.text.words import _
 
 PUBLIC_BEACON = "https://api.drand.sh"
-"""Where everybody can ask it."""
+"""Where anyone can query it."""
 
 
 def round_words(is_public: bool, number: int, when: str) -> str:
@@ -32,7 +32,7 @@ def decides_words(is_public: bool, number: int, when: str) -> str:
 
 
 def decided_words(is_public: bool, number: int) -> str:
-    """A round, wherever it stands."""
+    """A round, for any place in a sentence."""
     words = (
         _("Decided by round **{round}** of the public beacon")
         if is_public
@@ -49,17 +49,18 @@ def warning_words(is_public: bool) -> str:
 
 
 def drawn_words(is_public: bool) -> str:
-    """How somebody was drawn."""
+    """How a winner was drawn."""
     if is_public:
         return _("drawn with the public beacon")
     return "⚠️ " + _("drawn WITHOUT the public beacon")
 
 
 def promise_words(with_beacon: bool, is_public: bool) -> str:
-    """How a draw that is about to be started will be decided."""
+    """How a draw will be decided, for the confirmation before it."""
     if not with_beacon:
         return "⚠️ " + _(
-            "Winners are drawn at once **without the public beacon**, and the announcement says so."
+            "Winners are drawn right away **without the public beacon**, and the announcement "
+            "says so."
         )
     if is_public:
         return _(

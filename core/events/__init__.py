@@ -1,8 +1,8 @@
 """Events, in the past tense. Packages of one layer communicate only through these.
 
-Every event has a natural `key` taken from what the platform sent, so that an event that is sent
-twice counts once. Gifts are one event per giftee, so that the same gift in other chunks still
-counts once. Platforms are `kick`, later `twitch`; `shuffle` for wagers.
+Every event has a natural `key` taken from what the platform sent, so an event that is sent twice
+counts once. Gifts are one event per giftee, so the same gift split into other chunks still counts
+once. Platforms are `kick` and `twitch`; `shuffle` for wagers.
 """
 
 import re
@@ -41,7 +41,7 @@ class Event:
 
 
 _TYPED = frozenset(("title", "category", "message", "user_input", "gift_name"))
-"""Fields with what people have typed on the platform."""
+"""Fields that hold text typed on the platform."""
 
 
 def to_json(event: Event) -> dict[str, Any]:
@@ -84,7 +84,7 @@ class Sender:
     """Who wrote a chat message.
 
     Attributes:
-        user_id: the platform's user id; the only thing that identifies a person.
+        user_id: the platform's user id; nothing else identifies a person.
         name: their current name, as they write it.
         login: the name in addresses, or "".
         badges: badge types, such as `moderator`, `vip`, `subscriber`.
@@ -117,7 +117,7 @@ class ChatMessageSent(_ChannelEvent):
 
     Attributes:
         message_id: the platform's id, to reply to.
-        text: on one line, without emotes and what cannot be seen.
+        text: on one line, without emotes and invisible characters.
         is_answered: this server is the channel's primary one, so chat commands are for it; other
             servers that follow the channel only count.
         command: the word after a leading "!", folded; "" if it is not a command.
@@ -150,7 +150,7 @@ _COMMAND = re.compile(r"(?:[@＠][^\s!！]+ ){0,2}[!！﹗] ?(\w+)[^\w\s]*(?: (.
 
 
 def _clean_name(account: "Sender | Person") -> None:
-    """A name of which nothing can be seen becomes the number of the account."""
+    """A name without visible characters becomes the account's user id."""
     name = clean(account.name) or (str(account.user_id) if account.name else "")
     object.__setattr__(account, "name", name)
 
@@ -238,7 +238,7 @@ class SubGifted(_ChannelEvent):
         giftee: who received it, None if the platform sent no id.
         giftee_name: the name that it sent instead, or "".
         drop: the same for all that the gifter gave at that instant.
-        expires_at: as sent; Kick is days off here, so build nothing on it.
+        expires_at: as sent; Kick's value is days off, so do not rely on it.
         tier: "1000", "2000" or "3000" on Twitch.
     """
 
@@ -424,8 +424,8 @@ class ViewerBanned(_ChannelEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SupportRevoked(_ChannelEvent):
-    """An admin found that something was counted which had not happened: handlers take back, once,
-    what they gave for it. `key` is the class name and the key of what is taken back.
+    """An admin found that an event was counted that had not happened. Handlers take back, once,
+    what they credited for it. `key` is the class name and the key of what is taken back.
 
     Attributes:
         event: class name of what is taken back, such as `SubscriptionStarted`.
@@ -550,7 +550,7 @@ class StreamElementsSettled(Event):
         operation: its key.
         applied: the references of the changes that were made.
         refused: of those that were not.
-        too_little: those of the refused whose balance did not suffice.
+        too_little: the refused ones whose balance was too low.
     """
 
     operation: str
@@ -564,8 +564,8 @@ class StreamElementsSettled(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PointsMoved(Event):
-    """A provider of points has moved points of some or all viewers of a pending operation of a
-    game, or refused to; get the outcome from `core.points.providers.find_moved`.
+    """A points provider has moved points of some or all viewers of a game's pending operation, or
+    refused to; get the outcome from `core.points.providers.find_moved`.
 
     Attributes:
         operation: its key.
@@ -588,7 +588,7 @@ class PointsSpent(Event):
         offer: its key, such as `raffle.tickets`.
         quantity: how many units.
         points: what was paid in total.
-        wish: what the viewer asked for with it, where the offer wants that; else "".
+        wish: the text that the viewer added, where the offer asks for one; else "".
     """
 
     viewer_id: int
@@ -600,7 +600,8 @@ class PointsSpent(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PointsPurchaseRefused(Event):
-    """What was bought cannot be delivered: the points go back. `key` is that of the `PointsSpent`.
+    """A purchase cannot be delivered, so the points are returned. `key` is that of the
+    `PointsSpent`.
 
     Attributes:
         viewer_id: who bought it.

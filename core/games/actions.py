@@ -10,13 +10,13 @@ from sqlalchemy.dialects.postgresql import insert
 
 from core.games.records import Catalogue, OwnGame
 from core.games.rules import (
-    MAX_TITLE,
+    MAX_TITLE_LENGTH,
     Game,
     GameFile,
     fold_title,
     split_aliases,
 )
-from core.games.rules import Index as Index  # what these actions return, for their callers
+from core.games.rules import Index as Index  # re-exported: these actions return it
 from core.games.rules import Match as Match
 from core.games.starter import GAMES
 from core.guilds.actions import audit
@@ -26,7 +26,7 @@ from core.kit.text.cleaning import clean
 from core.kit.text.words import _
 
 MAX_INDEXES = 100
-"""Servers whose games are kept in memory."""
+"""Number of servers whose games are cached."""
 
 _indexes: dict[int, tuple[str, Index]] = {}
 _VERSION = select(Catalogue.version)
@@ -56,7 +56,7 @@ def _game(own: OwnGame) -> Game:
 
 
 def find_game(work: Work, typed: str) -> Match:
-    """The match of a name."""
+    """The result of a search."""
     return get_index(work).find(typed)
 
 
@@ -70,7 +70,7 @@ class Overview:
 
 
 def get_overview(work: Work) -> Overview:
-    """Counts, and the banned games."""
+    """The number of games, and the banned games."""
     index = get_index(work)
     own = sum(game.is_own for game in index.games)
     return Overview(len(index.games), own, index.search("", only_banned=True))
@@ -87,9 +87,9 @@ def save_game(work: Work, title: str, provider: str = "", aliases: str = "") -> 
     """
     title, provider = clean(title), clean(provider)
     if not title:
-        raise Refusal(_("The game needs a title."))
-    if max(len(title), len(provider)) > MAX_TITLE:
-        raise Refusal(_("Use at most {maximum} characters.").format(maximum=MAX_TITLE))
+        raise Refusal(_("Enter a title."))
+    if max(len(title), len(provider)) > MAX_TITLE_LENGTH:
+        raise Refusal(_("Use at most {maximum} characters.").format(maximum=MAX_TITLE_LENGTH))
     work.lock(Lock.GAMES)
     before = get_index(work).titled(title)
     banned = before is not None and before.banned
@@ -100,34 +100,38 @@ def save_game(work: Work, title: str, provider: str = "", aliases: str = "") -> 
 
 
 def add_alias(work: Work, title: str, alias: str) -> Game:
-    """Let a game be found by another name.
+    """Add an alias for a game.
 
     Raises:
-        Refusal: there is no such game, or the name means a game already.
+        Refusal: there is no such game, or the name already belongs to a game.
     """
     work.lock(Lock.GAMES)
     game, alias = _existing(work, title), clean(alias)
     taken = get_index(work).get(alias)
-    if not alias or len(alias) > MAX_TITLE:
+    if not alias or len(alias) > MAX_TITLE_LENGTH:
         raise Refusal(
-            _("The other name needs 1 to {maximum} characters.").format(maximum=MAX_TITLE)
+            _("Enter an alias of 1 to {maximum} characters.").format(maximum=MAX_TITLE_LENGTH)
         )
     if taken is not None:
-        raise Refusal(_("{alias} already means {title}.").format(alias=alias, title=taken.title))
+        raise Refusal(
+            _("{alias} is already an alias of {title}.").format(alias=alias, title=taken.title)
+        )
     return save_game(work, game.title, game.provider, "|".join((*game.aliases, alias)))
 
 
 def ban_game(work: Work, title: str, *, banned: bool = True) -> Game:
-    """Refuse requests for a game, or allow them again. A game that is not in the list is added.
+    """Ban or unban a game. A game that is not in the list is added.
 
     Raises:
-        Refusal: it is so already, or the name is empty or too long.
+        Refusal: nothing would change, or the name is empty or too long.
     """
     work.lock(Lock.GAMES)
     match = find_game(work, title)
     known = get_index(work).get(match.title)
-    if not clean(title) or len(match.title) > MAX_TITLE:
-        raise Refusal(_("Which game? At most {maximum} characters.").format(maximum=MAX_TITLE))
+    if not clean(title) or len(match.title) > MAX_TITLE_LENGTH:
+        raise Refusal(
+            _("Enter a game of 1 to {maximum} characters.").format(maximum=MAX_TITLE_LENGTH)
+        )
     if (known is not None and known.banned) == banned:
         says = _("{title} is already banned.") if banned else _("{title} is not banned.")
         raise Refusal(says.format(title=match.title))
@@ -139,7 +143,7 @@ def ban_game(work: Work, title: str, *, banned: bool = True) -> Game:
 
 
 def remove_game(work: Work, title: str) -> Game:
-    """Remove a game that the server added; a game of the starter list is reset.
+    """Remove a game that the server added, or reset a changed game of the starter list.
 
     Raises:
         Refusal: the server did not add or change it.
@@ -148,8 +152,8 @@ def remove_game(work: Work, title: str) -> Game:
     game = _existing(work, title)
     if not game.is_own:
         raise Refusal(
-            _("{title} is in the starter list.").format(title=game.title),
-            _("Ban it if viewers should not request it."),
+            _("{title} is a built-in game, so it can't be removed.").format(title=game.title),
+            _("Ban it if viewers shouldn't request it."),
         )
     work.execute(delete(OwnGame).where(OwnGame.folded_title == fold_title(game.title)))
     _renew(work)
@@ -159,7 +163,7 @@ def remove_game(work: Work, title: str) -> Game:
 
 @dataclass(frozen=True, slots=True)
 class ImportPreview:
-    """What an import would change."""
+    """Changes an import would make."""
 
     file: GameFile
     new: Sequence[Game]
@@ -179,7 +183,7 @@ def preview_import(work: Work, file: GameFile) -> ImportPreview:
 
 
 def import_games(work: Work, file: GameFile) -> ImportPreview:
-    """Add and change the games of a file; no game is removed.
+    """Add and update games from a file; no game is removed.
 
     Raises:
         Refusal: there is nothing to add or to change.
@@ -188,7 +192,7 @@ def import_games(work: Work, file: GameFile) -> ImportPreview:
     preview = preview_import(work, file)
     games = [*preview.new, *preview.changed]
     if not games:
-        raise Refusal(_("The file has nothing new."), _("Each line needs at least a title."))
+        raise Refusal(_("The file contains nothing new."), _("Every line needs at least a title."))
     _store(work, games)
     audit(work, "games.import", str(len(games)))
     return preview

@@ -10,7 +10,7 @@ from core.kit.discord.ui import answer, run_action, server_group
 Context = commands.Context[commands.Bot]
 
 MAY_BAN = any_of("games", "slot_calls")
-"""Whoever works through the queue bans games there as well."""
+"""Moderators who handle the queue can ban games, too."""
 
 
 class Games(commands.Cog):
@@ -24,12 +24,12 @@ class Games(commands.Cog):
     @games.command(name="find")
     @app_commands.describe(name="As a viewer would type it")
     async def find(self, ctx: Context, *, name: str) -> None:
-        """Show which game a name matches, including typos."""
+        """Show which game a name matches; typos are fine."""
         await answer(ctx, messages.found(await run_action(ctx, actions.find_game, name)))
 
     @games.command(name="add", ignore_extra=False)
     @app_commands.describe(
-        title="Its name", provider="Who makes it", aliases="Other names, with | between them"
+        title="The title", provider="The provider", aliases="Other names, with | between them"
     )
     async def add(self, ctx: Context, title: str, provider: str = "", aliases: str = "") -> None:
         """Add a game, or change its provider and other names."""
@@ -37,28 +37,28 @@ class Games(commands.Cog):
         await answer(ctx, messages.saved(game))
 
     @games.command(name="alias", ignore_extra=False)
-    @app_commands.describe(title="The game", alias="Another name for it")
+    @app_commands.describe(title="The game", alias="Another name for the game")
     async def alias(self, ctx: Context, title: str, alias: str) -> None:
-        """Let viewers request a game by another name, too."""
+        """Add another name that viewers can use for a game."""
         await answer(ctx, messages.saved(await run_action(ctx, actions.add_alias, title, alias)))
 
     @games.command(name="ban", extras=MAY_BAN)
     @app_commands.describe(title="The game")
     async def ban(self, ctx: Context, *, title: str) -> None:
-        """Refuse requests for a game."""
+        """Ban a game so that viewers can't request it."""
         game = await run_action(ctx, actions.ban_game, title)
         await answer(ctx, messages.ban_changed(game))
 
     @games.command(name="unban", extras=MAY_BAN)
     @app_commands.describe(title="The game")
     async def unban(self, ctx: Context, *, title: str) -> None:
-        """Allow requests for a banned game again."""
+        """Allow a banned game again."""
         game = await run_action(ctx, actions.ban_game, title, banned=False)
         await answer(ctx, messages.ban_changed(game))
 
     @games.command(name="banned", extras=MAY_BAN)
     async def banned(self, ctx: Context) -> None:
-        """List the banned games."""
+        """List banned games."""
         overview = await run_action(ctx, actions.get_overview)
         await answer(ctx, messages.banned(overview.banned))
 

@@ -12,7 +12,7 @@ FEATURE = Feature(
     audit={
         "games.save": N_("saved the game {target}"),
         "games.ban": N_("banned the game {target}"),
-        "games.unban": N_("allowed the game {target} again"),
+        "games.unban": N_("unbanned the game {target}"),
         "games.remove": N_("removed the game {target}"),
         "games.import": N_("imported a list of games ({target} new or changed)"),
     },

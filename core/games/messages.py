@@ -17,7 +17,7 @@ def overview(current: Overview) -> discord.Embed:
     rows = [
         plural("{count} game", "{count} games", current.games)
         + ", "
-        + _("{own} of them added or changed here").format(own=f"{current.own:,}"),
+        + _("{own} added or changed on this server").format(own=f"{current.own:,}"),
         plural("{count} is banned", "{count} are banned", len(current.banned)),
         _("Typos are recognised: try `/games find`."),
     ]
@@ -25,7 +25,7 @@ def overview(current: Overview) -> discord.Embed:
 
 
 def found(match: Match) -> discord.Embed:
-    """The match of a name."""
+    """The result of a search."""
     title = safe(match.title)
     if match.found == "known":
         body = safe(match.provider)
@@ -33,9 +33,9 @@ def found(match: Match) -> discord.Embed:
             body += "\n🚫 " + _("Viewers cannot request it.")
         return card(f"🎮 {title}", body.strip(), tone="success")
     if match.found == "uncertain":
-        body = _("Did you mean **{title}**? A request would be added as typed, and marked.")
+        body = _("Did you mean **{title}**? A request would be added as typed and marked.")
         return card("❔ " + title, body.format(title=safe(match.suggestion)), tone="warning")
-    return card("❔ " + title, _("There is no game with that name. Add it with `/games add`."))
+    return card("❔ " + title, _("No game matches that name. Add it with `/games add`."))
 
 
 def saved(game: Game) -> discord.Embed:
@@ -47,7 +47,7 @@ def saved(game: Game) -> discord.Embed:
 
 
 def ban_changed(game: Game) -> discord.Embed:
-    """Viewers can no longer request it, or again."""
+    """A game was banned or unbanned."""
     if game.banned:
         return card(f"🚫 {safe(game.title)}", _("Viewers can no longer request it."))
     return card(f"🎮 {safe(game.title)}", _("Viewers can request it again."), tone="success")
@@ -59,10 +59,10 @@ def removed(game: Game) -> discord.Embed:
 
 
 def banned(games: Sequence[Game]) -> discord.Embed:
-    """The games that nobody can request."""
+    """The banned games."""
     if not games:
-        return card("🚫 " + _("No game is banned"), _("Ban one with `/games ban`."))
+        return card("🚫 " + _("No banned games"), _("Ban one with `/games ban`."))
     rows = [f"{safe(game.title)} · {safe(game.provider)}" for game in games[:MAX_LISTED]]
     if len(games) > MAX_LISTED:
-        rows.append(_("The rest is on the dashboard."))
+        rows.append(_("See the dashboard for the rest."))
     return card("🚫 " + _("Banned games"), lines(rows))

@@ -36,7 +36,7 @@ def games(page: Page) -> str:
 
 @PAGES.get("games.csv")
 def export(page: Page) -> Response:
-    """Every game, in the form that can be imported."""
+    """Every game, as a file that can be imported again."""
     index = page.run(actions.get_index)
     return csv_response("games", COLUMNS, map(to_cells, index.games))
 
@@ -53,7 +53,7 @@ def save(page: Page) -> Response:
 def ban(page: Page, what: str) -> Response:
     """Ban or unban a game."""
     game = page.run(actions.ban_game, page.form.get("title", ""), banned=what == "ban")
-    says = _("{title} banned.") if game.banned else _("{title} can be requested again.")
+    says = _("{title} banned.") if game.banned else _("{title} allowed again.")
     return page.done(says.format(title=game.title), to=games)
 
 
@@ -86,5 +86,5 @@ def import_file(page: Page) -> Response:
 def _read(text: str) -> GameFile:
     file = read_file(text, chosen_columns(READ))
     if not file.games:
-        raise Refusal(_("The file has no games."), _("Each line needs at least a title."))
+        raise Refusal(_("No games found in the file."), _("Every line needs at least a title."))
     return file

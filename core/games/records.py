@@ -1,4 +1,4 @@
-"""The games that a server added to the starter list, or changed."""
+"""Games that a server added or changed."""
 
 from sqlalchemy import ARRAY, ForeignKeyConstraint, PrimaryKeyConstraint, Text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -8,7 +8,7 @@ from core.kit.database.records import GuildRecord
 
 
 class OwnGame(GuildRecord, kw_only=True):
-    """A game of one server. It replaces the one of the starter list with the same title."""
+    """A server's game. It replaces a game of the starter list with the same title."""
 
     __tablename__ = "games"
 
@@ -25,7 +25,7 @@ class OwnGame(GuildRecord, kw_only=True):
 
 
 class Catalogue(GuildRecord, kw_only=True):
-    """Which version of its games a server has; a change makes a new one."""
+    """The version of a server's games, for the cache; every change makes a new one."""
 
     __tablename__ = "games_catalogues"
 

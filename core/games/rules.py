@@ -13,23 +13,23 @@ from core.kit.text.amounts import CURRENCY
 from core.kit.text.cleaning import clean, looks_like_emote
 from core.kit.text.tables import Column, Table, read_table
 
-MAX_TITLE = 80
+MAX_TITLE_LENGTH = 80
 """Real titles have fewer than 50 characters."""
 MAX_ALIASES = 20
 MAX_GAMES = 20_000
-"""In one file; a server that imports several can have more."""
+"""Per file; a server that imports several can have more."""
 
-SURE = 88
-"""How similar a name must be to count as a typo, from 0 to 100."""
-LIKELY = 70
-"""How similar a name must be to be suggested."""
-_CLEARLY = 3
-"""By how much it must be more similar than to any other game."""
-_FEWEST = 5
-"""Shorter names are too easily similar by chance."""
-_FEWEST_GLUED = 8
+MIN_MATCH_SCORE = 88
+"""Minimum similarity for a typo, from 0 to 100."""
+MIN_SUGGESTION_SCORE = 70
+"""Minimum similarity for a suggestion."""
+_MIN_SCORE_LEAD = 3
+"""Minimum lead over the second most similar game."""
+_MIN_FUZZY_LENGTH = 5
+"""Shorter names are often similar by chance."""
+_MIN_GLUED_LENGTH = 8
 _MAX_WORDS = 10
-"""Of a name that is searched among other words."""
+"""Minimum length of a name that is searched among other words."""
 
 COLUMNS = ("title", "provider", "aliases", "banned")
 _SEPARATOR = "|"
@@ -37,7 +37,7 @@ _TRUE = {"1", "yes", "true", "x", "banned"}
 
 
 Found = Literal["known", "uncertain", "unknown"]
-"""Whether a name means a game; `uncertain` if there is only a similar one."""
+"""Whether a name matches a game; `uncertain` if only a similar one was found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Game:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The title and the aliases, as they are compared; an article may be left out."""
+        """Title and aliases in the form used for comparison, also without a leading article."""
         names = [fold_title(name) for name in (self.title, *self.aliases)]
         return tuple(dict.fromkeys((*names, *(name.removeprefix("the ") for name in names))))
 
@@ -68,10 +68,10 @@ class Match:
     """The result of a search by name.
 
     Attributes:
-        title: the game's, or else what was typed.
-        found: `uncertain` if there is a similar game, which is then `suggestion`.
-        banned: the game that was typed is, or one whose name is among other words.
-        meant: the game whose whole name is among other words; `uncertain` if a number behind it may
+        title: the game's, or else what was typed. found: `uncertain` if there is a similar game,
+        which is then `suggestion`. banned: whether the matched game, or one named among other
+        words, is banned. meant: the game whose whole name is among other words; `uncertain` if a
+        number behind it may
             make it another game.
     """
 
@@ -84,7 +84,7 @@ class Match:
 
     @property
     def key(self) -> str:
-        """The same for all texts in which the same game is recognised."""
+        """The same for all texts that match the same game."""
         return fold_title((self.meant or self).title)
 
 
@@ -116,7 +116,7 @@ _SHAPES = str.maketrans(
     "ᎪᏴᏟᎠᎬᏀᎻᎥᎫᏦᏞᎷᏁᎤᏢᏒᏚᎢᏌᏙᎳᎽᏃꓮꓐꓚꓓꓰꓝꓖꓧꓲꓙꓗꓡꓟꓠꓳꓑꓣꓢꓔꓴꓦꓪꓫꓬꓜ",
     "abcdeghijklmnoprstuvwyzabcdefghijklmnoprstuvwxyz",
 )
-"""Letters of scripts in which no game is named."""
+"""Letters of scripts that no game title uses."""
 _NAMED = re.compile(
     "(?:NEGATIVE .*)?(?:LATIN|REGIONAL INDICATOR) .*LETTER (?:.* )?([A-Z])(?: WITH .*)?"
 )
@@ -124,7 +124,8 @@ _NAMED = re.compile(
 
 @lru_cache(maxsize=MAX_GAMES)
 def _latin(char: str) -> str:
-    """The Latin letter of which it is a form, such as a small capital; else itself."""
+    """The Latin letter behind a styled form such as a small capital; otherwise the letter
+    itself."""
     if char.isascii():
         return char
     named = _NAMED.fullmatch(unicodedata.name(char, ""))
@@ -157,11 +158,11 @@ _POLITE = """
     lol lmao xd gg ez kek kekw lul lulw omegalul pog pogu pogchamp poggers monkas catjam pepega
     sadge copium kappa hype gamba aware clueless letsgo bet bets stake einsatz with at mit"""
 _NOISE = frozenset(_POLITE.split())
-"""Words around the name of a game that do not make it another game."""
+"""Words around a game's name that do not change which game is meant."""
 
 
 class Index:
-    """The games of a server, to be searched."""
+    """Search index of a server's games."""
 
     def __init__(self, starter: Iterable[Game], own: Iterable[Game] = ()) -> None:
         titles = {fold_title(game.title): game for game in (*starter, *own)}
@@ -180,7 +181,7 @@ class Index:
         ]
         providers = {fold_title(game.provider) for game in self.games if game.provider}
         firsts = {name.split()[0] for name in providers}
-        self._providers = providers | {first for first in firsts if len(first) >= _FEWEST}
+        self._providers = providers | {first for first in firsts if len(first) >= _MIN_FUZZY_LENGTH}
         self._found: dict[str, Match] = {}
 
     def get(self, name: str) -> Game | None:
@@ -192,8 +193,8 @@ class Index:
         return self._titles.get(fold_title(title))
 
     def find(self, typed: str) -> Match:
-        """The best match of a typed name. Typos, and words around it that mean nothing, such as
-        the provider or an emote, do not matter."""
+        """The best match of a typed name, despite typos, emotes, and filler words such as the
+        provider."""
         found = self._found.get(typed)
         if found is None:
             if len(self._found) >= MAX_GAMES:
@@ -221,18 +222,18 @@ class Index:
         if letters != _DISGUISED.sub(lambda word: word[0].rstrip("!"), bare):
             if exact := self._exact(letters) or self._exact(bare.translate(_LEET_L)):
                 return _known(exact)
-            matches += [self._read(one) for one in (letters, bare.translate(_LEET))]
+            matches += [self._read(variant) for variant in (letters, bare.translate(_LEET))]
         return self._as_typed(typed, matches)
 
     def _as_typed(self, typed: str, matches: Sequence[Match]) -> Match:
-        """The text, with the game that it means or is similar to."""
+        """The match of a text, or a suggestion."""
         found = [_uncertain(match) if match.found == "known" else match for match in matches]
         best = max(
             found,
-            key=lambda one: (
-                one.banned,
-                len(one.meant.title if one.meant else ""),
-                one.suggestion > "",
+            key=lambda match: (
+                match.banned,
+                len(match.meant.title if match.meant else ""),
+                match.suggestion > "",
             ),
         )
         return replace(best, title=clean(typed))
@@ -256,7 +257,7 @@ class Index:
             game = self._by_name.get(bare) or (again if is_clear else None)
             if game is not None:
                 return _known(game)
-        meant = self._contained(words) if len(folded) <= 2 * MAX_TITLE else None
+        meant = self._contained(words) if len(folded) <= 2 * MAX_TITLE_LENGTH else None
         if meant is not None:
             return Match(clean(typed), "uncertain", "", meant.banned, meant.title, _known(meant))
         meant = self._numbered(typed, words)
@@ -270,10 +271,10 @@ class Index:
         )
 
     def _numbered(self, typed: str, words: list[str]) -> Game | None:
-        """The game beside a number, which may be a bet or make it another game."""
+        """The game next to a number, which may be a bet or part of another game's name."""
         text = " ".join(words)
         bare = _LOOSE.sub(" ", text)
-        if bare == text or len(text) > 2 * MAX_TITLE:
+        if bare == text or len(text) > 2 * MAX_TITLE_LENGTH:
             return None
         for some in (words, bare.split()):
             if found := self._contained(some, any_number=True):
@@ -282,22 +283,26 @@ class Index:
 
     def _similar(self, folded: str) -> tuple[Game | None, bool]:
         """The most similar game, and whether it is meant for certain."""
-        if len(folded) < _FEWEST:
+        if len(folded) < _MIN_FUZZY_LENGTH:
             return None, False
         similar = process.extract(
-            folded, self._names, scorer=fuzz.ratio, score_cutoff=LIKELY, limit=MAX_ALIASES
+            folded,
+            self._names,
+            scorer=fuzz.ratio,
+            score_cutoff=MIN_SUGGESTION_SCORE,
+            limit=MAX_ALIASES,
         )
         if not similar:
             return None, False
         name, score, _place = similar[0]
         best = self._by_name[name]
         others = [score for name, score, _place in similar if self._by_name[name] is not best]
-        is_clear = score >= SURE and score - max(others, default=0) >= _CLEARLY
+        is_clear = score >= MIN_MATCH_SCORE and score - max(others, default=0) >= _MIN_SCORE_LEAD
         return best, is_clear and _numbers(name) == _numbers(folded)
 
     def _without_noise(self, typed: str, words: list[str]) -> str:
-        """Without the provider, polite words and emotes at the beginning and the end."""
-        loud = {fold_title(one) for one in typed.split() if looks_like_emote(one)}
+        """The text without provider, polite words and emotes at its start and end."""
+        loud = {fold_title(word) for word in typed.split() if looks_like_emote(word)}
         noise = _NOISE if typed.isupper() else _NOISE | loud
         first, last = 0, len(words)
         while first < last and (skipped := self._noise_at(words[first:last], noise)):
@@ -326,19 +331,19 @@ class Index:
         spans.sort(key=lambda span: span[0] - span[1])
         texts = [" ".join(words[first:last]) for first, last in spans]
         for text in texts:
-            if len(text) >= _FEWEST and text in self._by_name:
+            if len(text) >= _MIN_FUZZY_LENGTH and text in self._by_name:
                 return self._by_name[text]
         near = process.extract(
             " ".join(words),
             self._names,
             scorer=fuzz.partial_ratio,
-            score_cutoff=SURE,
+            score_cutoff=MIN_MATCH_SCORE,
             limit=MAX_ALIASES,
         )
-        names = sorted((name for name, _s, _p in near if len(name) > _FEWEST), key=len)
+        names = sorted((name for name, _s, _p in near if len(name) > _MIN_FUZZY_LENGTH), key=len)
         for name in reversed(names):
             if any(
-                fuzz.ratio(text, name) >= SURE and _numbers(text) == _numbers(name)
+                fuzz.ratio(text, name) >= MIN_MATCH_SCORE and _numbers(text) == _numbers(name)
                 for text in texts
             ):
                 return self._by_name[name]
@@ -346,7 +351,7 @@ class Index:
 
     def _glued_in(self, text: str, *, any_number: bool) -> Game | None:
         """The same where there are no spaces between."""
-        found = [name for name in self._glued if len(name) >= _FEWEST_GLUED and name in text]
+        found = [name for name in self._glued if len(name) >= _MIN_GLUED_LENGTH and name in text]
         if not found:
             return None
         longest = max(found, key=len)
@@ -368,7 +373,7 @@ def _known(game: Game) -> Match:
 
 
 def _uncertain(known: Match) -> Match:
-    """It is similar in disguise only."""
+    """Whether it is only similar because of look-alike letters."""
     return Match(known.title, "uncertain", "", known.banned, known.title, known)
 
 
@@ -400,20 +405,20 @@ _PROVIDER = Column("provider", tuple(_PROVIDERS.split()), optional=True)
 _ALIASES = Column("aliases", ("aliases", "alias", "othernames", "synonyms"), optional=True)
 _BANNED = Column("banned", ("banned", "ban", "blocked", "gesperrt", "verboten"), optional=True)
 READ = (_TITLE, _PROVIDER, _ALIASES, _BANNED)
-"""The columns, as they are recognised."""
+"""The detected columns."""
 
 
 def read_file(text: str, chosen: Mapping[str, int] | None = None) -> GameFile:
-    """Read a list with headings; without, it has a title in each line, then perhaps provider,
-    aliases (with `|` between them) and whether it is banned."""
+    """Parse a list. Without headings, the columns are title, and optionally provider, aliases
+    (separated by `|`) and whether it is banned."""
     table = read_table(text, READ, chosen, in_order=True)
     games: dict[str, Game] = {}
     problems: list[tuple[int, Problem]] = []
     for row in table.rows:
-        title, provider, aliases, banned = (table.cell(row, one.name) for one in READ)
+        title, provider, aliases, banned = (table.cell(row, column.name) for column in READ)
         if not title:
             problems.append((row.number, "no_title"))
-        elif len(title) > MAX_TITLE or len(provider) > MAX_TITLE:
+        elif len(title) > MAX_TITLE_LENGTH or len(provider) > MAX_TITLE_LENGTH:
             problems.append((row.number, "too_long"))
         elif fold_title(title) in games:
             problems.append((row.number, "twice"))
@@ -429,7 +434,7 @@ def read_file(text: str, chosen: Mapping[str, int] | None = None) -> GameFile:
 
 def split_aliases(text: str) -> tuple[str, ...]:
     """`a | b` as `("a", "b")`; none is longer than a title, and there are not too many."""
-    names = dict.fromkeys(clean(one)[:MAX_TITLE] for one in text.split(_SEPARATOR))
+    names = dict.fromkeys(clean(alias)[:MAX_TITLE_LENGTH] for alias in text.split(_SEPARATOR))
     return tuple(name for name in names if name)[:MAX_ALIASES]
 
 

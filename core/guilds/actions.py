@@ -1,4 +1,4 @@
-"""What one can do with a guild, its settings and its permissions."""
+"""Actions on a guild, its settings and its permissions."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar, cast
@@ -54,7 +54,9 @@ def setting(tx: Connection, guild_id: int, declared: GuildSetting[T]) -> T:
 def load_settings(work: Work, kind: type[S]) -> S:
     """A feature's settings in this guild."""
     tx = work.tx
-    return kind(**{name: setting(tx, work.guild_id, one) for name, one in kind.declared.items()})
+    return kind(
+        **{name: setting(tx, work.guild_id, declared) for name, declared in kind.declared.items()}
+    )
 
 
 def change_setting(
@@ -96,9 +98,9 @@ def change_setting(
 def check_settings(work: Work, changed: Iterable[GuildSetting[Any]]) -> None:
     """Raises Refusal if the settings of a group do not fit together now."""
     groups: dict[type[GuildSettings], list[str]] = {}
-    for one in changed:
-        if one.group is not None:
-            groups.setdefault(one.group, []).append(one.key)
+    for guild_setting in changed:
+        if guild_setting.group is not None:
+            groups.setdefault(guild_setting.group, []).append(guild_setting.key)
     for group, keys in groups.items():
         settings = load_settings(work, group)
         settings.check()
@@ -146,7 +148,7 @@ def _require_right(work: Work, declared: GuildSetting[Any]) -> None:
 
 
 def _read_again(tx: Connection, guild_id: int, declared: GuildSetting[T]) -> T:
-    """The value, which nobody else can change until the transaction ends."""
+    """The value, locked against other changes until the transaction ends."""
     store.lock_settings(tx, guild_id)
     _drop_cache(tx, guild_id)
     return setting(tx, guild_id, declared)
@@ -164,14 +166,14 @@ def apply_environment(
         return
     guild_id = settings.discord_guild_id
     store.add_guild(tx, guild_id, f"server {guild_id}")
-    for one in declared:
-        if one.environment is None:
+    for guild_setting in declared:
+        if guild_setting.environment is None:
             continue
-        value = getattr(settings, one.environment)
+        value = getattr(settings, guild_setting.environment)
         if value is None:
-            store.end_setting(tx, guild_id, one.key, set_by_admin=False)
+            store.end_setting(tx, guild_id, guild_setting.key, set_by_admin=False)
         else:
-            store.set_setting(tx, guild_id, one.key, value)
+            store.set_setting(tx, guild_id, guild_setting.key, value)
 
 
 def language_of(work: Work) -> str:
@@ -203,7 +205,7 @@ _AUTOMATIC: list[Automatic] = []
 
 def gives_roles(find: Automatic) -> Automatic:
     """Declare which roles a feature gives to viewers, so that none of them is granted a command
-    group later. `require_for_viewers` checks the same when a feature is told to give a role."""
+    group later. `require_for_viewers` checks the same when an admin makes a feature give a role."""
     _AUTOMATIC.append(find)
     return find
 
@@ -247,8 +249,10 @@ def revoke(work: Work, group: str, role_id: int) -> bool:
 def list_permissions(work: Work) -> dict[str, list[int]]:
     """Command group -> the roles that it was granted to."""
     found: dict[str, list[int]] = {}
-    for one in work.scalars(select(Permission).order_by(Permission.command_group, "role_id")):
-        found.setdefault(one.command_group, []).append(one.role_id)
+    for permission in work.scalars(
+        select(Permission).order_by(Permission.command_group, "role_id")
+    ):
+        found.setdefault(permission.command_group, []).append(permission.role_id)
     return found
 
 

@@ -15,7 +15,7 @@ from core.guilds.records import ChannelTrouble, TroubleReason
 from core.guilds.settings import ADMIN_CHANNEL
 from core.kit.database.connection import cache_of, cached
 from core.kit.database.work import ACROSS_GUILDS, Work, read_records
-from core.kit.discord.ui import TO_POST, permission_names
+from core.kit.discord.ui import POSTING_PERMISSIONS, permission_names
 from core.kit.guild_settings import GuildSetting
 from core.kit.health_item import HealthItem
 from core.kit.text.words import _
@@ -27,16 +27,18 @@ _log = structlog.get_logger(__name__)
 def list_used(work: Work, declared: Iterable[GuildSetting[Any]]) -> dict[int, list[str]]:
     """Channel id -> keys of the settings that name it."""
     used: dict[int, list[str]] = {}
-    for one in declared:
-        if one.of == "channel" and (channel_id := setting(work.tx, work.guild_id, one)):
-            used.setdefault(channel_id, []).append(one.key)
+    for guild_setting in declared:
+        if guild_setting.of == "channel" and (
+            channel_id := setting(work.tx, work.guild_id, guild_setting)
+        ):
+            used.setdefault(channel_id, []).append(guild_setting.key)
     return used
 
 
 def note_trouble(
     work: Work, channel_id: int, reason: TroubleReason, missing: Iterable[str]
 ) -> bool:
-    """Remember that the channel cannot be used; False if that was known."""
+    """Store that the channel cannot be used; False if that was already stored."""
     new = {"reason": reason, "missing": list(missing), "since": work.now}
     noted = work.execute(
         upsert(ChannelTrouble)
@@ -53,7 +55,7 @@ def note_trouble(
 
 
 def end_trouble(work: Work, channel_id: int) -> None:
-    """The channel works again: what could not be posted in the last day is retried."""
+    """The channel works again: retry what could not be posted in the last day."""
     if trouble := work.find(ChannelTrouble, channel_id):
         work.delete(trouble)
         cache_of(work.tx).pop(_cached(work), None)
@@ -61,7 +63,7 @@ def end_trouble(work: Work, channel_id: int) -> None:
 
 
 def forget_unused(work: Work, used: Iterable[int]) -> None:
-    """Forget the troubles of all other channels, because nothing is posted there any more."""
+    """Forget the problems of all other channels, because nothing is posted there anymore."""
     work.execute(delete(ChannelTrouble).where(ChannelTrouble.channel_id.not_in(list(used))))
     cache_of(work.tx).pop(_cached(work), None)
 
@@ -70,8 +72,8 @@ _OF_GUILD = select(ChannelTrouble).where(ChannelTrouble.guild_id == bindparam("g
 
 
 def find_trouble(work: Work, channel_id: int) -> ChannelTrouble | None:
-    """Why the bot cannot post in this channel; None as far as is known. A guild's troubles are read
-    once in a transaction."""
+    """Why the bot cannot post in this channel; None as far as is known. A guild's problems are read
+    once per transaction."""
 
     def read() -> dict[int, ChannelTrouble]:
         found = read_records(work.tx, _OF_GUILD.params(guild_id=work.guild_id))
@@ -84,12 +86,15 @@ def _cached(work: Work) -> object:
     return "channel_troubles", work.guild_id
 
 
-def say_trouble(trouble: ChannelTrouble) -> str:
-    """What is wrong and what helps, in Discord's markup."""
+def describe_trouble(trouble: ChannelTrouble) -> str:
+    """What is wrong and how to fix it, in Discord's markup."""
     if trouble.reason == "deleted":
         return _("The channel for these posts was deleted. Choose another one.")
-    return _("I can't post in <#{channel_id}>. Give my role there: {needed}.").format(
-        channel_id=trouble.channel_id, needed=permission_names(trouble.missing or TO_POST)
+    return _(
+        "I can't post in <#{channel_id}>. Give my role these permissions there: {needed}."
+    ).format(
+        channel_id=trouble.channel_id,
+        needed=permission_names(trouble.missing or POSTING_PERMISSIONS),
     )
 
 
@@ -100,7 +105,7 @@ def check_health(tx: Connection, now: datetime) -> list[HealthItem]:
         HealthItem(
             _("Posts in a channel"),
             "warn",
-            say_trouble(trouble),
+            describe_trouble(trouble),
             (now - trouble.since).total_seconds(),
             guild_id=trouble.guild_id,
         )
@@ -108,9 +113,10 @@ def check_health(tx: Connection, now: datetime) -> list[HealthItem]:
     ]
 
 
-def tell_admins(work: Work, kind: str, key: str, payload: dict[str, Any]) -> bool:
+def alert_admins(work: Work, kind: str, key: str, payload: dict[str, Any]) -> bool:
     """Alert a guild's admins once: in the admin channel or, if that cannot be used, by direct
-    message to the guild's contact. False if it was sent before or there is nobody to send it to."""
+    message to the guild's contact. False if it was sent before or if there is nobody to send it
+    to."""
     channel_id = setting(work.tx, work.guild_id, ADMIN_CHANNEL)
     if channel_id and find_trouble(work, channel_id) is None:
         return outbox.post_to_channel(work, channel_id, kind, key, payload)

@@ -1,4 +1,4 @@
-"""How a server has changed the commands of its stream's chat."""
+"""A server's changes to the commands of its stream's chat."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,7 +21,7 @@ from core.kit.text.cleaning import fold
 from core.kit.text.words import _
 
 MAX_NAMES = 5
-MAX_COOLDOWN = 3600
+MAX_COOLDOWN_SECONDS = 3600
 _NAME = re.compile(r"\w{1,30}")
 
 OTHER_BOTS = {
@@ -65,22 +65,24 @@ def key_of(name: str) -> str:
 
 
 def parse_names(text: str) -> tuple[str, ...]:
-    """The names that somebody has typed, with or without exclamation marks. Raises Refusal if there
-    is none, too many, or one cannot be typed as a command."""
-    names = tuple(dict.fromkeys(fold(one.lstrip("!")) for one in re.split(r"[\s,]+", text) if one))
+    """Parse typed names, with or without exclamation marks. Raises Refusal if there is none, too
+    many, or one cannot be typed as a command."""
+    names = tuple(
+        dict.fromkeys(fold(word.lstrip("!")) for word in re.split(r"[\s,]+", text) if word)
+    )
     if not names or len(names) > MAX_NAMES:
         raise Refusal(_("A command needs 1 to {maximum} names.").format(maximum=MAX_NAMES))
     for name in names:
         if not _NAME.fullmatch(name):
-            raise Refusal(_("A name has up to 30 letters, digits and underscores."))
+            raise Refusal(_("A name can have up to 30 letters, digits and underscores."))
     return names
 
 
 def change_command(
     work: Work, known: Sequence[ChatCommand], command: ChatCommand, rules: ChatRules
 ) -> bool:
-    """Change how a command is used; False if it was so already. Raises Refusal if another command
-    has one of the names."""
+    """Change a command's rules; False if nothing changed. Raises Refusal if another command has one
+    of the names."""
     store.lock_settings(work.tx, work.guild_id)
     _drop_cache(work)
     before = rules_of(work.tx, work.guild_id, command)
@@ -91,7 +93,7 @@ def change_command(
             continue
         if taken := set(rules.names) & set(rules_of(work.tx, work.guild_id, other).names):
             raise Refusal(
-                _("!{name} belongs to the command !{other} already.").format(
+                _("!{name} is already used by the command !{other}.").format(
                     name=sorted(taken)[0], other=other.names[0]
                 )
             )
@@ -114,13 +116,15 @@ def _stored(rules: ChatRules) -> dict[str, Any]:
 
 
 def parse_cooldown(text: str) -> int:
-    """The seconds that somebody has typed. Raises Refusal if that is no such number."""
+    """Parse typed seconds. Raises Refusal if they are not a number within bounds."""
     try:
         seconds = int(parse_length(text or "0", "s").total_seconds())
     except Refusal:
-        seconds = MAX_COOLDOWN + 1
-    if seconds > MAX_COOLDOWN:
-        raise Refusal(_("A cooldown is 0 to {maximum} seconds.").format(maximum=MAX_COOLDOWN))
+        seconds = MAX_COOLDOWN_SECONDS + 1
+    if seconds > MAX_COOLDOWN_SECONDS:
+        raise Refusal(
+            _("The cooldown must be 0 to {maximum} seconds.").format(maximum=MAX_COOLDOWN_SECONDS)
+        )
     return seconds
 
 

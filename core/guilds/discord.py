@@ -63,7 +63,7 @@ _COMMAND = re.compile(r"\A\s*[!！﹗]\s*(\w+)")
 
 
 def clean_typed(content: str) -> str:
-    """A message as it is read if it is a command."""
+    """The message's text, cleaned if it is a command."""
     return _COMMAND.sub(lambda found: PREFIX + fold(found[1]), clean_lines(content))
 
 
@@ -154,7 +154,7 @@ class RegularsBot(commands.Bot):
     async def on_command_error(
         self, ctx: commands.Context[Any], error: commands.CommandError, /
     ) -> None:
-        if not isinstance(error, commands.CommandNotFound):  # that may be for another bot
+        if not isinstance(error, commands.CommandNotFound):  # may be meant for another bot
             await handle_error(ctx, error)
 
     async def on_error(self, event_method: str, /, *_args: Any, **_kwargs: Any) -> None:
@@ -180,9 +180,9 @@ def list_problems(
             "the id again."
         ]
     problems = {
-        one.environment: _problem_of_channel(guild, getattr(settings, one.environment))
-        for one in declared
-        if one.environment is not None and one.of == "channel"
+        setting.environment: _problem_of_channel(guild, getattr(settings, setting.environment))
+        for setting in declared
+        if setting.environment is not None and setting.of == "channel"
     }
     return [f"{name.upper()} {problem}" for name, problem in problems.items() if problem]
 

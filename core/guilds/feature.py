@@ -1,4 +1,4 @@
-"""What the guilds package declares."""
+"""Declaration of the guilds package."""
 
 from typing import Any
 
@@ -8,14 +8,13 @@ from core.guilds.connections import messages
 from core.guilds.records import AuditEntry, Guild, StoredSetting
 from core.guilds.settings import SETTINGS
 from core.kit.database.privacy import personal_data
-from core.kit.discord.access import group_title
 from core.kit.feature import Feature, Undo
-from core.kit.text.words import N_, _
+from core.kit.text.words import N_, _, package_title
 
 
 def with_group(line: str, group: Any) -> str:
     """A line of the audit log with the name of a command group."""
-    return line.replace("{group}", group_title(group) if isinstance(group, str) else "–")
+    return line.replace("{group}", package_title(group) if isinstance(group, str) else "–")
 
 
 FEATURE = Feature(

@@ -59,7 +59,7 @@ class GuildChannel(GuildRecord, kw_only=True):
 
     __tablename__ = "guild_channels"
 
-    platform: Mapped[str] = mapped_column(comment="kick, later twitch")
+    platform: Mapped[str] = mapped_column(comment="kick or twitch")
     channel_id: Mapped[PlatformUserId] = mapped_column(comment="user id of the channel's owner")
     slug: Mapped[str] = mapped_column(comment="as in the channel's address")
 
@@ -129,7 +129,7 @@ class AuditEntry(GuildRecord, kw_only=True):
 
 
 class ChannelTrouble(GuildRecord, kw_only=True):
-    """A Discord channel that features post in and the bot cannot."""
+    """A Discord channel of a feature that the bot cannot post in."""
 
     __tablename__ = "guild_channel_troubles"
 

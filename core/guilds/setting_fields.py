@@ -43,11 +43,17 @@ def setting_fields(page: Page, declared: Iterable[GuildSetting[Any]]) -> list[Se
     known = list(declared)
 
     def read(work: Work) -> list[Any]:
-        return [actions.setting(work.tx, work.guild_id, one) for one in known]
+        return [actions.setting(work.tx, work.guild_id, declared) for declared in known]
 
     return [
-        SettingField(one, label_of(one), value, _choices(page, one, value), _suggestions(one))
-        for one, value in zip(known, page.run(read), strict=True)
+        SettingField(
+            declared,
+            label_of(declared),
+            value,
+            _choices(page, declared, value),
+            _suggestions(declared),
+        )
+        for declared, value in zip(known, page.run(read), strict=True)
     ]
 
 
@@ -60,10 +66,10 @@ def label_of(declared: GuildSetting[Any]) -> str:
 
 def _choices(page: Page, declared: GuildSetting[Any], value: Any) -> list[tuple[str, str]]:
     if declared.of not in ("channel", "role"):
-        return [(one, one.replace("_", " ")) for one in choices_of(declared)]
+        return [(word, word.replace("_", " ")) for word in choices_of(declared)]
     choices = page.channel_choices() if declared.of == "channel" else page.role_choices()
     if value and str(value) not in dict(choices):
-        choices.append((str(value), f"{value} ?"))  # deleted, or not theirs to give
+        choices.append((str(value), f"{value} ?"))  # deleted, or above their own roles
     return choices
 
 
@@ -97,11 +103,13 @@ def save_settings(page: Page, declared: Iterable[GuildSetting[Any]]) -> None:
 
     def change(work: Work) -> None:
         changed = [
-            one for one, value in values if value != actions.setting(work.tx, work.guild_id, one)
+            declared
+            for declared, value in values
+            if value != actions.setting(work.tx, work.guild_id, declared)
         ]
-        for one, value in values:
-            if one in changed:
-                actions.change_setting(work, one, value, checked=False)
+        for declared, value in values:
+            if declared in changed:
+                actions.change_setting(work, declared, value, checked=False)
         actions.check_settings(work, changed)
 
     page.run(change)

@@ -1,4 +1,4 @@
-"""What a server's admin can set about the server itself, and whether a value fits a setting."""
+"""Settings of the server itself, and checks whether a value is valid for a setting."""
 
 from typing import Any
 
@@ -21,8 +21,8 @@ ADMIN_CHANNEL = GuildSetting(
     "kick.admin_channel",
     int,
     0,
-    "Discord channel for alerts about Kick; without one, they go to whoever connected the account "
-    "or chose the channel.",
+    "Discord channel for alerts to admins; without one, they go by direct message to whoever "
+    "connected the account or chose the channel.",
     of="channel",
 )
 """Declared here, because every feature alerts admins; listed among the settings of Kick."""
@@ -31,12 +31,12 @@ SETTINGS = (LANGUAGE, TIME_ZONE)
 
 
 def choices_of(declared: GuildSetting[Any]) -> tuple[str, ...]:
-    """All that may be chosen, where that is a handful of words; else nothing."""
+    """The allowed words, if there are only a few; else nothing."""
     return languages() if declared.of == "language" else declared.choices
 
 
 def require_fitting(declared: GuildSetting[Any], value: Any) -> None:
-    """Raises Refusal, which says what fits, when a value does not."""
+    """Raises Refusal, which names the allowed values, if a value is invalid."""
     if isinstance(value, int) and not isinstance(value, bool):
         _require_bounds(declared, value)
     elif declared.of == "time_zone":
@@ -50,9 +50,9 @@ def require_fitting(declared: GuildSetting[Any], value: Any) -> None:
 
 def _require_bounds(declared: GuildSetting[Any], value: int) -> None:
     if declared.minimum is not None and value < declared.minimum:
-        raise Refusal(_("That is too small. Minimum: {minimum}.").format(minimum=declared.minimum))
+        raise Refusal(_("That is too low. Minimum: {minimum}.").format(minimum=declared.minimum))
     if declared.maximum is not None and value > declared.maximum:
-        raise Refusal(_("That is too much. Maximum: {maximum}.").format(maximum=declared.maximum))
+        raise Refusal(_("That is too high. Maximum: {maximum}.").format(maximum=declared.maximum))
 
 
 def _require_zone(value: str) -> None:
@@ -60,10 +60,10 @@ def _require_zone(value: str) -> None:
         return
     near = zones.near(value)
     raise Refusal(
-        _("I know no time zone of that name"),
+        _("I don't know that time zone"),
         _("Did you mean {near}?").format(near=_code(near))
         if near
-        else _("Name a large city in it, such as `Europe/Stockholm` or `New York`."),
+        else _("Enter a large city in it, such as `Europe/Stockholm` or `New York`."),
     )
 
 

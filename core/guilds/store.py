@@ -31,7 +31,7 @@ def set_guild(tx: Connection, guild_id: int, name: str) -> None:
 
 
 def add_guild(tx: Connection, guild_id: int, name: str) -> None:
-    """Make sure the guild is known; a known one keeps its name."""
+    """Store the guild if it is unknown; a known guild keeps its name."""
     tx.execute(upsert(_guilds).values(guild_id=guild_id, name=name).on_conflict_do_nothing())
 
 

@@ -4,13 +4,13 @@ from difflib import get_close_matches
 from functools import cache
 from zoneinfo import available_timezones
 
-_OF_MACHINES = {"Factory", "localtime"}
+_NOT_PLACES = {"Factory", "localtime"}
 
 
 @cache
 def names() -> tuple[str, ...]:
     """Every time zone of the tables, in alphabetical order."""
-    return tuple(sorted(available_timezones() - _OF_MACHINES))
+    return tuple(sorted(available_timezones() - _NOT_PLACES))
 
 
 def find(text: str) -> str | None:
@@ -25,7 +25,7 @@ def find(text: str) -> str | None:
 
 
 def near(text: str, maximum: int = 3) -> list[str]:
-    """Zones that might be meant, the likeliest first."""
+    """Similar zones, the likeliest first."""
     wanted = _plain(text)
     parts = [name for name in names() if wanted and wanted in _plain(name)]
     parts.sort(key=lambda name: (not _city(name).startswith(wanted), name))

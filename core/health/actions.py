@@ -1,4 +1,4 @@
-"""Running the health checks."""
+"""Runs the health checks."""
 
 import threading
 import time
@@ -21,8 +21,9 @@ from core.kit.errors import Outage
 from core.kit.feature import Check
 from core.kit.health_item import HealthItem, State
 from core.kit.runtime.deadlines import HEALTH, use_budget
-from core.kit.runtime.leases import PREFIX, is_dead, words_for
+from core.kit.runtime.leases import PREFIX, holder_words, is_dead
 from core.kit.services import Services
+from core.kit.text.words import package_title
 from core.outbox import actions as outbox
 
 _log = structlog.get_logger(__name__)
@@ -52,7 +53,7 @@ class Report:
         return replace(self, parts=tuple(worst_of_each_name(parts)))
 
     def by_trouble(self) -> list[HealthItem]:
-        """All parts, the ones in trouble first."""
+        """All parts, those with problems first."""
         return sorted(self.parts, key=lambda part: WORSE[part.state], reverse=True)
 
 
@@ -62,7 +63,7 @@ CHECKS_SECONDS = 4.0
 """After this long the remaining checks are skipped, so that the answer comes in time."""
 
 WAITS_SECONDS = 3.0
-"""A statement that waits longer for a lock is reported."""
+"""A statement that waits longer than this for a lock is reported."""
 
 
 def examine(
@@ -96,7 +97,7 @@ def _run_check(tx: Connection, check: Check, now: datetime) -> list[HealthItem]:
 
 def _unknown(check: Check, why: str = "the database is too slow") -> HealthItem:
     """An item with the name of the package that declares the check."""
-    name = check.__module__.split(".")[1].replace("_", " ").capitalize()
+    name = package_title(check.__module__.split(".")[1])
     return HealthItem(name, "warn", f"Not checked: {why}.")
 
 
@@ -107,14 +108,14 @@ def _check_processes(tx: Connection, now: datetime) -> list[HealthItem]:
 
 
 def _check_leaders(tx: Connection, _now: datetime) -> list[HealthItem]:
-    """What one process does for all, and whether one still says that it does."""
+    """Work that one process does for all, and whether a process still does it."""
     ended = (func.clock_timestamp() - Lease.until).label("ended")
     leases = select(Lease.name, Lease.holder, ended).where(Lease.name.startswith(PREFIX))
     held: list[str] = []
     for name, holder, since in tx.execute(leases.order_by(Lease.name)):
-        what, who = name.removeprefix(PREFIX), words_for(holder)
+        what, who = name.removeprefix(PREFIX), holder_words(holder)
         if since > timedelta():
-            reason = f"No process does this any more: {what}. The last one was {who}."
+            reason = f"No running process does this: {what}. The last one was {who}."
             return [HealthItem("Leaders", "warn", reason, since.total_seconds(), age_of="trouble")]
         held.append(f"{what}: {who}")
     return [HealthItem("Leaders", "ok", "; ".join(held) + ".")] if held else []
@@ -150,10 +151,10 @@ WITHOUT_DETAILS: dict[State, str] = {
 }
 
 FRESH_SECONDS = 2.0
-"""For so long everybody gets the same report."""
+"""How long everybody gets the same report."""
 
 ANSWER_SECONDS = 1.5
-"""After this long without a word from the database the report says so."""
+"""After this long without an answer from the database, the report says so."""
 
 REPORT_SECONDS = 6.0
 """How long the checks may take, once the database has answered."""

@@ -56,7 +56,9 @@ class HealthView(discord.ui.View):
     async def interaction_check(self, interaction: discord.Interaction) -> bool:
         if interaction.user.id == self._asker_id:
             return await is_admin(interaction, __name__)
-        embed = card(_("These buttons are for somebody else"), _("Run `/health` yourself."))
+        embed = card(
+            _("Only the person who ran `/health` can use these"), _("Run `/health` yourself.")
+        )
         await interaction.response.send_message(embed=embed, ephemeral=True)
         return False
 

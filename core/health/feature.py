@@ -1,4 +1,4 @@
-"""The health feature, which is given the other features."""
+"""The health feature, which receives the other features."""
 
 from collections.abc import Iterable
 

@@ -16,7 +16,7 @@ from core.kit.database.lease_records import Lease
 from core.kit.errors import Outage
 from core.kit.health_item import HealthItem, State
 from core.kit.runtime.deadlines import HEALTH, use_budget
-from core.kit.runtime.leases import new_holder
+from core.kit.runtime.leases import new_holder_id
 from core.kit.services import Services
 from core.twitch.client import client_of as twitch_of
 
@@ -26,13 +26,13 @@ CHECK_SECONDS = 0.25
 """How often the status is compared with the last one: a change is stored at once."""
 
 RETRY_SECONDS = 1.0
-"""After a heartbeat that could not be stored."""
+"""Pause after a heartbeat that could not be stored."""
 
 KEEP = timedelta(minutes=10)
 """How long a process that stopped reporting is still shown."""
 
 KEEP_LEASES = timedelta(days=1)
-"""The same for what nobody does any more."""
+"""The same for work that no process does anymore."""
 
 _log = structlog.get_logger(__name__)
 
@@ -43,7 +43,7 @@ class HeartbeatThread:
     def __init__(self, services: Services, status: Callable[[], list[HealthItem]]) -> None:
         self._services = services
         self._status = status
-        self._process = new_holder()
+        self._process = new_holder_id()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
@@ -58,7 +58,7 @@ class HeartbeatThread:
             with self._services.database.begin() as tx:
                 set_heartbeats(tx, self._process, (), self._services.clock())
         except Outage:
-            _log.info("Heartbeat could not be deleted: the database is down")
+            _log.info("Deleting the heartbeat failed: the database is down")
 
     def _run(self) -> None:
         use_budget(HEALTH)
@@ -77,7 +77,7 @@ class HeartbeatThread:
                 stored, due = states, time.monotonic() + HEARTBEAT_SECONDS
             except Outage as outage:
                 wait = RETRY_SECONDS
-                _log.debug("Heartbeat could not be stored", reason=outage.reason)
+                _log.debug("Storing the heartbeat failed", reason=outage.reason)
             except Exception:  # a bug of a component must not end the thread
                 wait = RETRY_SECONDS
                 _log.exception("Heartbeat failed")

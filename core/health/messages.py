@@ -12,7 +12,7 @@ _TONES: dict[str, Tone] = {"ok": "success", "degraded": "warning", "down": "erro
 
 
 def report_card(found: Report) -> discord.Embed:
-    """All parts, the ones in trouble first."""
+    """All parts, those with problems first."""
     titles = {
         "ok": "✅ " + _("Everything works"),
         "degraded": "⚠️ " + _("Working, with warnings"),

@@ -31,7 +31,7 @@ def pages(services: Services, reports: Reports) -> Blueprint:
 
     @blueprint.get("/livez")
     def alive() -> Response:
-        """Whether the web server answers at all, whatever else does."""
+        """Whether the web server answers at all, even if nothing else does."""
         return Response("ok\n", content_type="text/plain; charset=utf-8")
 
     @blueprint.get("/")
@@ -72,10 +72,10 @@ def _may_see_details(settings: Settings) -> bool:
 
 
 class HealthSettings(GuildSettings, feature="health"):
-    """What an admin can set."""
+    """Settings of a server."""
 
     public_status: bool = switch(
-        "Whether a public web page shows which parts of the bot work.",
+        "Show everyone a web page with the parts of the bot and whether they work.",
         default=True,
         label="Public status page",
     )
@@ -87,7 +87,7 @@ def health_pages(checks: tuple[Check, ...]) -> GuildPages:
 
     @pages.get()
     def health(page: Page) -> str:
-        """All parts, the ones in trouble first."""
+        """All parts, those with problems first."""
         found = page.run(actions.examine_server, checks)
         given = {"report": found, "rows": _rows(found), "is_detailed": True}
         return page.render("health_pages/health.html", **given)

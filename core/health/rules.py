@@ -10,11 +10,11 @@ from core.kit.health_item import NOT_USED, STANDING_BY, HealthItem, State
 FRESH = timedelta(seconds=30)
 """A process whose heartbeat is older than this has crashed or is stuck."""
 
-TOLERATED = timedelta(seconds=30)
-"""By how much clocks may differ."""
+TOLERATED_DIFFERENCE = timedelta(seconds=30)
+"""Accepted difference between clocks."""
 
 ONLY_IN_TROUBLE = ("Task ", "Settings", "Discord settings")
-"""How the names of parts begin that are reported only while something is wrong with them."""
+"""Prefixes of parts that are reported only while something is wrong with them."""
 
 OVER = "Over."
 
@@ -42,9 +42,9 @@ def merge(
     beats: Iterable[Heartbeat], now: datetime, ended: Collection[str] = ()
 ) -> list[HealthItem]:
     """One item for each part: the worst state that a running process reports, or `down` if no
-    process reports it any more. None for a part that every running process says is not used, and
-    none for a problem that no running process has. `ended` names processes that run no more,
-    however new their heartbeats are."""
+    process reports it anymore. None for a part that every running process says is not used, and
+    none for a problem that no running process has. `ended` names processes that have ended, even if
+    their heartbeats are recent."""
     by_part = groupby(sorted(beats, key=lambda beat: beat.part), key=lambda beat: beat.part)
     merged = (_merge_one(part, list(of_part), now, ended) for part, of_part in by_part)
     return [item for item in merged if item.reason not in (NOT_USED, OVER)]
@@ -60,7 +60,7 @@ def _merge_one(
     if not fresh:
         return HealthItem(part, "down", "No heartbeat.", age, age_of="seen")
     if all(beat.reason == STANDING_BY for beat in fresh):
-        reason = "Nothing is connected; a process that stands by takes over within half a minute."
+        reason = "Not connected; a standby process takes over within 30 seconds."
         return HealthItem(part, "warn", reason, age)
     worst = max(
         fresh, key=lambda beat: (beat.reason not in (NOT_USED, STANDING_BY), WORSE[beat.state])
@@ -90,7 +90,7 @@ def compare_clocks(now: datetime, others: Mapping[str, datetime]) -> HealthItem:
     name = "Clock"
     if not others:
         return HealthItem(name, "ok", "Not compared with Kick's yet.")
-    off = {who: at - now for who, at in others.items() if abs(at - now) > TOLERATED}
+    off = {who: at - now for who, at in others.items() if abs(at - now) > TOLERATED_DIFFERENCE}
     if not off:
         return HealthItem(name, "ok", f"Agrees with {' and '.join(others)}.")
     reason = " and ".join(f"{_difference(ahead)} {who}'s" for who, ahead in off.items())

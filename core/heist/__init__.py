@@ -1,1 +1,1 @@
-"""The heist: viewers join a crew with a stake of points, and the public beacon decides who wins."""
+"""Heists: viewers join a crew with a stake of points, and the public beacon decides who wins."""

@@ -1,5 +1,5 @@
-"""Starting, cancelling and finishing a heist. Every step is an idempotent transaction: after a kill
-`core.heist.tasks` continues with the next one."""
+"""Starting, cancelling and finishing a heist. Every step is an idempotent transaction; after a
+crash `core.heist.tasks` continues with the next step."""
 
 import json
 from collections.abc import Collection, Sequence
@@ -45,12 +45,12 @@ from core.people.names import named_only, public_name
 from core.points import providers
 from core.points.providers import Moved, Round
 
-CONFIRM_WITHIN = timedelta(seconds=75)
-"""After the lock or the result. Stakes that the provider has not confirmed by then are refused, and
-the heist does not wait for a payout any longer."""
+CONFIRM_TIMEOUT = timedelta(seconds=75)
+"""How long to wait for the points provider after the lock or the result. After that, unconfirmed
+stakes are refused, and the heist stops waiting for payouts."""
 
 MAX_NAMED = 10
-"""Names in a chat line."""
+"""Maximum number of names in a chat line."""
 
 # -- starting -------------------------------------------------------------------------------------
 
@@ -69,7 +69,7 @@ def start(work: Work, viewer_id: int | None = None) -> Heist:
     if not settings.enabled:
         raise Refusal(
             _("Heists are off."),
-            _("An admin can turn them on: `/settings set heist.enabled on`."),
+            _("An admin can turn them on with `/settings set heist.enabled on`."),
         )
     _require_points(work)
     newest = store.find_newest(work)
@@ -110,13 +110,13 @@ def start(work: Work, viewer_id: int | None = None) -> Heist:
 def _require_points(work: Work) -> None:
     if not providers.is_on(work):
         raise Refusal(
-            _("Heists need points, and they are off here."),
-            _("An admin can turn them on: `/settings set points.enabled on`."),
+            _("Heists need points, which are turned off here."),
+            _("An admin can turn them on with `/settings set points.enabled on`."),
         )
 
 
 def _check_switch(work: Work, settings: HeistSettings, changed: Collection[str]) -> None:
-    """Heists can only be turned on where there are points."""
+    """Refuse turning heists on while points are off."""
     if settings.enabled and "heist.enabled" in changed:
         _require_points(work)
 
@@ -156,7 +156,7 @@ def start_in_chat(work: Work, message: ChatMessageSent, argument: str) -> None:
     if argument.casefold().split()[:1] == ["odds"]:
         reply_with_odds(work, message)
         return
-    (viewer_id,) = people.meet_senders(work.tx, [message])
+    (viewer_id,) = people.get_or_create_senders(work.tx, [message])
     settings = load_settings(work, HeistSettings)
     sender = message.sender
     is_moderator = sender.is_broadcaster or "moderator" in sender.badges
@@ -179,13 +179,13 @@ def reply_with_odds(work: Work, message: ChatMessageSent) -> None:
     settings = load_settings(work, HeistSettings)
     odds = [
         {
-            "risk": one.risk,
-            "label": settings.risk_name(one.risk),
-            "odds": settings.odds(one.risk),
-            "value": format_return(one.value),
+            "risk": expected.risk,
+            "label": settings.risk_name(expected.risk),
+            "odds": settings.odds(expected.risk),
+            "value": format_return(expected.value),
         }
-        for one in expected_returns(settings)
-        if one.tier == "none"
+        for expected in expected_returns(settings)
+        if expected.tier == "none"
     ]
     payload = {"rows": odds}
     outbox.post_reply(work, message, "heist.odds", payload, once_a_minute="all")
@@ -197,7 +197,7 @@ def cancel_in_chat(work: Work, message: ChatMessageSent, _argument: str) -> None
         try:
             heist = store.find_running(work)
             if heist is not None and not message.is_since(heist.opened_at):
-                raise Refusal(_("The heist that you wanted to cancel is over."))
+                raise Refusal(_("The heist you wanted to cancel is over."))
             cancel(work)
         except Refusal as refusal:
             reply = {"what": refusal.what, "remedy": refusal.remedy}
@@ -215,7 +215,7 @@ def cancel(work: Work) -> Heist:
     if heist is None:
         raise Refusal(
             _("No heist is running."),
-            _("`!heist` in the stream's chat or `/heist start` starts one."),
+            _("Start one with `!heist` in the stream's chat or `/heist start`."),
         )
     if heist.state not in ("open", "locked") or (heist.round_at and work.now >= heist.round_at):
         raise Refusal(_("It's too late to cancel: the result is already decided."))
@@ -225,7 +225,7 @@ def cancel(work: Work) -> Heist:
 
 
 def _end_without_result(work: Work, heist: Heist, end: End) -> None:
-    """Refund everybody, without a cooldown."""
+    """Refund all stakes, without a cooldown."""
     players, _staked = store.count_crew(work, heist.number)
     heist.state, heist.end, heist.ended_at = "cancelled", end, work.now
     if players:
@@ -251,7 +251,9 @@ def lock(work: Work, number: int, chain: Chain) -> bool:
     pending = select(Player).where(Player.heist == number, Player.state == "pending")
     if was_open:
         heist.state, heist.locked_at = "locked", work.now
-        stakes: dict[int, int] = {one.viewer_id: one.stake for one in work.scalars(pending)}
+        stakes: dict[int, int] = {
+            player.viewer_id: player.stake for player in work.scalars(pending)
+        }
         if stakes:
             moved = providers.take(work, Round(GAME, number), f"{GAME}:{number}:stakes", stakes)
             if moved is None:
@@ -259,7 +261,7 @@ def lock(work: Work, number: int, chain: Chain) -> bool:
             _record_stakes(work, heist, moved, moved.key)
             work.flush()
     if waiting := work.scalars(pending).all():
-        if work.now < (heist.locked_at or heist.closes_at) + CONFIRM_WITHIN:
+        if work.now < (heist.locked_at or heist.closes_at) + CONFIRM_TIMEOUT:
             return False
         for player in waiting:
             player.state, player.reason = "refused", "provider"
@@ -327,15 +329,15 @@ def _freeze(work: Work, heist: Heist, salt: bytes, crew: Sequence[Player], chain
 
 
 def _refusals(work: Work, heist: Heist) -> list[dict[str, Any]]:
-    """Reason, count and some names; the most frequent reason first."""
+    """Refusals by reason, with count and some names; the most frequent reason first."""
     view = store.find_view(work, heist.number)
     found: dict[str, list[Player]] = {}
     for player in view.refused if view else ():
         found.setdefault(player.reason or "amount", []).append(player)
     refusals = []
-    for reason, players in sorted(found.items(), key=lambda one: (-len(one[1]), one[0])):
+    for reason, players in sorted(found.items(), key=lambda reason: (-len(reason[1]), reason[0])):
         named, names = named_only(work, players)
-        shown = [names[one.viewer_id] for one in named[:3]]
+        shown = [names[player.viewer_id] for player in named[:3]]
         refusals.append({"reason": reason, "count": len(players), "names": shown})
     return refusals
 
@@ -389,7 +391,7 @@ def roll(work: Work, number: int) -> bool:
         if name is not None
     ]
     heist.won = sum(result.won for result in results.values())
-    heist.paid = sum(one.payout for one in results.values())
+    heist.paid = sum(rolled.payout for rolled in results.values())
     heist.state = "paying"
     work.flush()
     store.set_rolled(work, number, json.dumps(rows))
@@ -397,7 +399,7 @@ def roll(work: Work, number: int) -> bool:
 
 
 def results_of(heist: Heist, seed: bytes) -> dict[str, rolls.Rolled]:
-    """Pseudonym -> result, as anybody can compute it."""
+    """Pseudonym -> result, as anyone can compute it."""
     bets = rolls.bets_of(heist.snapshot or "")
     return rolls.roll_all(seed, heist.snapshot_hash or "", heist.randomness or "", bets)
 
@@ -415,9 +417,9 @@ def pay(work: Work, number: int) -> bool:
         moved = providers.pay(work, Round(GAME, number), key, payouts)
         if moved is None:
             heist.is_unpaid = True
-            if heist.round_at is None or work.now < heist.round_at + CONFIRM_WITHIN:
+            if heist.round_at is None or work.now < heist.round_at + CONFIRM_TIMEOUT:
                 return False
-        elif not heist.is_unpaid:  # otherwise the events tell who was refused
+        elif not heist.is_unpaid:  # otherwise events report who was refused
             record_refused(work, heist, moved)
     heist.state, heist.ended_at = "cooldown", work.now
     heist.ready_at = work.now + timedelta(seconds=heist.settings.start_heist_cooldown)
@@ -446,15 +448,15 @@ def _result(work: Work, heist: Heist) -> dict[str, Any]:
         if load_settings(work, HeistSettings).announce_ready
         else settings.start_heist_cooldown,
         "winners": [
-            {"viewer": names[one.viewer_id], "payout": one.payout}
-            for one in (named if view.winners else ())[:MAX_NAMED]
+            {"viewer": names[player.viewer_id], "payout": player.payout}
+            for player in (named if view.winners else ())[:MAX_NAMED]
         ],
         **providers.currency_of(work),
     }
 
 
 def end_cooldown(work: Work, number: int) -> bool:
-    """Let the next heist start, and announce that."""
+    """End the cooldown and announce that the next heist can start."""
     work.lock(Lock.HEIST)
     heist = work.find(Heist, number)
     if heist is None or heist.state != "cooldown" or heist.ready_at is None:
@@ -469,12 +471,12 @@ def end_cooldown(work: Work, number: int) -> bool:
 
 
 def refund_after_timeout(work: Work, number: int, end: End = "beacon") -> bool:
-    """Refund everybody if there is no result a minute after the freeze."""
+    """Refund all stakes if there is no result a minute after the freeze."""
     work.lock(Lock.HEIST)
     heist = work.find(Heist, number)
     if heist is None or heist.state not in ("locked", "resolving") or heist.frozen_at is None:
         return False
-    if work.now < heist.frozen_at + rolls.PATIENCE:
+    if work.now < heist.frozen_at + rolls.ROUND_TIMEOUT:
         return False
     _end_without_result(work, heist, end)
     return True
@@ -484,7 +486,7 @@ def refund_after_timeout(work: Work, number: int, end: End = "beacon") -> bool:
 
 
 def on_points_moved(work: Work, event: PointsMoved) -> None:
-    """The provider has answered. The outcome of a payout is read in `pay`."""
+    """Handle the provider's answer. The outcome of a payout is read in `pay`."""
     if event.game != GAME:
         return
     work.lock(Lock.HEIST)
@@ -508,7 +510,7 @@ def _record_stakes(work: Work, heist: Heist, moved: Moved, cause: str) -> None:
     """Store which stakes were confirmed or refused. Late confirmations are refunded, once for each
     cause."""
     theirs = select(Player).where(Player.heist == heist.number)
-    players: dict[int, Player] = {one.viewer_id: one for one in work.scalars(theirs)}
+    players: dict[int, Player] = {player.viewer_id: player for player in work.scalars(theirs)}
     can_play = heist.state in ("open", "locked") and heist.snapshot is None
     late: list[int] = []
     for viewer_id, reason in moved.refused.items():

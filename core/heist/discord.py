@@ -64,12 +64,12 @@ def render_message(payload: Mapping[str, Any]) -> Rendered:
 
 
 class OwedButton(AdminButton, address="heist_owed", acts=("again", "off")):
-    """Pays again or writes off what the provider refused to pay for the heist with this number."""
+    """Retries or writes off the refused payouts of the heist with this number."""
 
     @staticmethod
     def face(act: str) -> Face:
         return {
-            "again": (_("Pay again"), discord.ButtonStyle.success),
+            "again": (_("Retry payout"), discord.ButtonStyle.success),
             "off": (_("Write off"), discord.ButtonStyle.danger),
         }[act]
 
@@ -117,25 +117,23 @@ class Heists(commands.Cog):
 
     @heist.command(name="start")
     async def start(self, ctx: Context) -> None:
-        """Start a heist that viewers can join in the stream's chat."""
+        """Start a heist that viewers can join from chat."""
         await answer(ctx, messages.started(await run_action(ctx, actions.start)))
 
     @heist.command(name="cancel")
     async def cancel(self, ctx: Context) -> None:
-        """Cancel the heist; everybody gets their stake back."""
+        """Cancel the heist and refund all stakes."""
         await answer(ctx, messages.cancelled(await run_action(ctx, actions.cancel)))
 
     @heist.command(name="settings")
-    @app_commands.describe(
-        state="Whether heists can be started", channel="Where each heist is posted"
-    )
+    @app_commands.describe(state="Turn heists on or off", channel="The channel for heist messages")
     async def settings(
         self,
         ctx: Context,
         state: Literal["on", "off"] | None = None,
         channel: discord.TextChannel | None = None,
     ) -> None:
-        """Turn heists on or off, and choose their channel. The dashboard has all the settings."""
+        """Turn heists on or off and set their channel. More settings are on the dashboard."""
 
         def change(work: Work) -> HeistSettings:
             declared = HeistSettings.declared

@@ -48,7 +48,7 @@ FEATURE = Feature(
             CANCEL_NAMES,
             chat_action(cancel_in_chat),
             usage="!cancelheist",
-            help="Cancels the heist and refunds everybody (moderators).",
+            help="Cancels the heist and refunds all stakes (moderators only).",
         ),
     ),
     settings=tuple(HeistSettings.declared.values()),
@@ -69,8 +69,8 @@ FEATURE = Feature(
     audit={
         "heist.start": N_("started heist {target}"),
         "heist.pay_again": lambda _before, after: plural(
-            "paid {count} point of heist {{target}} again",
-            "paid {count} points of heist {{target}} again",
+            "retried paying {count} point of heist {{target}}",
+            "retried paying {count} points of heist {{target}}",
             count_in(after),
         ),
         "heist.write_off": lambda _before, after: plural(

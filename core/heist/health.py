@@ -22,6 +22,6 @@ def check_health(tx: Connection, now: datetime) -> list[HealthItem]:
         for guild_id, number in list_owing(tx)
     ]
     if not stuck:
-        return [HealthItem("Heists", "ok", "No heist is stuck."), *items]
-    text = f"Heist #{stuck[0].number} is stuck in the state {stuck[0].state}."
+        return [HealthItem("Heists", "ok", "No stuck heists."), *items]
+    text = f"Heist #{stuck[0].number} is stuck in state “{stuck[0].state}”."
     return [HealthItem("Heists", "warn", text), *items]

@@ -32,7 +32,7 @@ _STYLES: dict[str, tuple[str, Tone]] = {
     "cancelled": ("⚫", "warning"),
 }
 
-ROOM = 330
+MAX_NAMES_LENGTH = 330
 """Characters for names in a chat line, which leaves enough for the rest."""
 
 
@@ -54,7 +54,7 @@ def heist(payload: Mapping[str, Any]) -> discord.Embed:
     title = f"{icon} " + _("Heist #{heist}").format_map(payload)
     embed = card(title, lines([_heading(payload), "", *rows]), tone=tone)
     embed.add_field(name=_("Crew"), value=f"{payload['players']:,}")
-    embed.add_field(name=_("In the bag"), value=points(payload["staked"], payload))
+    embed.add_field(name=_("Loot"), value=points(payload["staked"], payload))
     if payload["state"] in ("paying", "cooldown", "done"):
         embed.add_field(name=_("Paid"), value=points(payload["paid"], payload))
     proof = [_("Seed: `{commitment}`").format_map(payload)]
@@ -73,7 +73,7 @@ def _heading(payload: Mapping[str, Any]) -> str:
                 "Type `!{command} <amount> [low|medium|high]` in the stream's chat. Closes {at}."
             ).format(command=payload["command"], at=at)
         case "locked":
-            return _("The crew is locked. The beacon decides in a few seconds.")
+            return _("The crew is locked. The result follows in a few seconds.")
         case "resolving" | "paying":
             return _("Paying the winners …")
         case "cancelled":
@@ -84,11 +84,11 @@ def _heading(payload: Mapping[str, Any]) -> str:
 def end_reason_text(end: str | None) -> str:
     """Why a heist was cancelled."""
     return {
-        "moderator": _("Cancelled. Everybody got their stake back."),
+        "moderator": _("Cancelled. All stakes were refunded."),
         "nobody": _("Nobody joined."),
-        "few": _("Not enough players joined. Everybody got their stake back."),
-        "beacon": _("The beacon didn't respond. Everybody got their stake back."),
-        "wrong": _("The result couldn't be verified. Everybody got their stake back."),
+        "few": _("Not enough players joined. All stakes were refunded."),
+        "beacon": _("The beacon didn't respond. All stakes were refunded."),
+        "wrong": _("The result couldn't be verified. All stakes were refunded."),
     }[end or "moderator"]
 
 
@@ -106,8 +106,8 @@ def status(settings: HeistSettings, last: Heist | None, *, has_points: bool) -> 
     if not settings.enabled:
         title, body = _("Heists are off"), _("Turn them on with `/heist settings`.")
     elif not has_points:
-        title = _("Heists need points, and they are off here")
-        body = _("An admin can turn them on: `/settings set points.enabled on`.")
+        title = _("Heists need points, which are turned off here")
+        body = _("An admin can turn them on with `/settings set points.enabled on`.")
     else:
         title = _("Heists are on")
         body = _("Start one with `/heist start`, or with `!heist` in the stream's chat.")
@@ -116,39 +116,40 @@ def status(settings: HeistSettings, last: Heist | None, *, has_points: bool) -> 
     return card(("🟢 " if settings.enabled and has_points else "⚫ ") + title, body)
 
 
-def started(one: Heist) -> discord.Embed:
+def started(heist: Heist) -> discord.Embed:
     """A new heist."""
-    title = "🚨 " + _("Heist #{number} has started").format(number=one.number)
-    return card(title, _("The bot has posted in chat how to join."), tone="success")
+    title = "🚨 " + _("Heist #{number} has started").format(number=heist.number)
+    return card(title, _("The bot posted in chat how to join."), tone="success")
 
 
-def cancelled(one: Heist) -> discord.Embed:
+def cancelled(heist: Heist) -> discord.Embed:
     """A heist was cancelled."""
-    title = "⚫ " + _("Heist #{number} was cancelled").format(number=one.number)
-    return card(title, end_reason_text(one.end), tone="success")
+    title = "⚫ " + _("Heist #{number} was cancelled").format(number=heist.number)
+    return card(title, end_reason_text(heist.end), tone="success")
 
 
 def odds(settings: HeistSettings) -> discord.Embed:
     """Chances, multipliers and the average return."""
     rows = [
-        f"**{safe(settings.risk_name(one))}** ({one}): {_odds(settings.odds(one))}" for one in RISKS
+        f"**{safe(settings.risk_name(risk))}** ({risk}): {_odds(settings.odds(risk))}"
+        for risk in RISKS
     ]
     embed = card("🎯 " + _("Odds of the heist"), lines(rows))
     embed.add_field(
         name=_("Average return per point"),
-        value=lines([return_text(one) for one in expected_returns(settings)]),
+        value=lines([return_text(expected) for expected in expected_returns(settings)]),
     )
-    if any(one.value > 1 for one in expected_returns(settings)):
+    if any(expected.value > 1 for expected in expected_returns(settings)):
         warning = _("With these odds, players win in the long run.")
         embed.add_field(name="⚠️ " + _("Inflation"), value=warning, inline=False)
     return embed
 
 
-def return_text(one: Return) -> str:
+def return_text(expected: Return) -> str:
     """The average return of a risk and tier."""
-    tier = tier_label(one.tier)
-    return f"{one.risk}{f', {tier}' if tier else ''}: {format_return(one.value)}" + (
-        " ⚠️" if one.value > 1 else ""
+    tier = tier_label(expected.tier)
+    return f"{expected.risk}{f', {tier}' if tier else ''}: {format_return(expected.value)}" + (
+        " ⚠️" if expected.value > 1 else ""
     )
 
 
@@ -165,18 +166,19 @@ def owed(payload: Mapping[str, Any]) -> discord.Embed:
     """To the admins. Payload: `number`, `count`, `points`, and the currency."""
     viewers = plural("{count} viewer", "{count} viewers", payload["count"])
     body = _(
-        "The points provider refused to pay {points} to {viewers}. This is not retried "
-        "automatically: pay again once the problem is fixed, or write it off, for example after "
+        "The points provider refused to pay {points} to {viewers}. The bot won't retry this "
+        "automatically: retry the payout once the problem is fixed, or write it off, for example "
+        "after "
         "paying by hand."
     ).format(points=points(payload["points"], payload), viewers=viewers)
-    title = _("Heist #{number}: points were not paid").format_map(payload)
+    title = _("Heist #{number}: payout failed").format_map(payload)
     return card("⚠️ " + title, body, tone="warning")
 
 
-def paid_again(one: Heist) -> discord.Embed:
-    """A refused payout is tried again."""
-    title = _("Heist #{number}: paying again").format(number=one.number)
-    return card("🔁 " + title, _("You get another message if it is refused."), tone="success")
+def paid_again(heist: Heist) -> discord.Embed:
+    """A refused payout is being retried."""
+    title = _("Heist #{number}: payout retried").format(number=heist.number)
+    return card("🔁 " + title, _("You'll get another message if it fails again."), tone="success")
 
 
 def written_off(number: int, total: int) -> discord.Embed:
@@ -197,19 +199,19 @@ def history(heists: Sequence[Heist], number: int, pages: int) -> discord.Embed:
     if not heists:
         return card("💰 " + _("No heists yet"), _("Start one with `/heist start`."))
     first = (number - 1) * PER_PAGE
-    rows = [history_row(one) for one in heists[first : first + PER_PAGE]]
+    rows = [history_row(past) for past in heists[first : first + PER_PAGE]]
     footer = _("Page {number} of {pages}").format(number=number, pages=pages) if pages > 1 else ""
     return card("💰 " + _("Heists"), lines(rows), footer=footer)
 
 
-def history_row(one: Heist) -> str:
+def history_row(heist: Heist) -> str:
     """A heist in one line."""
-    line = f"`#{one.number}` · {ago(one.opened_at)} · "
-    if one.is_decided:
+    line = f"`#{heist.number}` · {ago(heist.opened_at)} · "
+    if heist.is_decided:
         return line + _("{won} of {players} got away, {staked} → {paid}").format(
-            won=one.won, players=one.players, staked=f"{one.staked:,}", paid=f"{one.paid:,}"
+            won=heist.won, players=heist.players, staked=f"{heist.staked:,}", paid=f"{heist.paid:,}"
         )
-    return line + (end_reason_text(one.end) if one.state == "cancelled" else _("running"))
+    return line + (end_reason_text(heist.end) if heist.state == "cancelled" else _("running"))
 
 
 # -- chat -----------------------------------------------------------------------------------------
@@ -253,15 +255,15 @@ def not_started_line(payload: Mapping[str, Any]) -> str:
 def not_joined_line(payload: Mapping[str, Any]) -> str:
     """Why `!join` does nothing right now."""
     return {
-        "none": _("No heist is running. !{command} starts one."),
-        "early": _("The heist had not started yet when you typed that: type !{command} again."),
-        "late": _("Too late: the crew of this heist is complete. The next one is yours."),
+        "none": _("No heist is running. Start one with !{command}."),
+        "early": _("The heist hadn't started yet when you typed that. Type !{command} again."),
+        "late": _("Too late: this heist's crew is locked. Join the next one!"),
     }[payload["reason"]].format_map(payload)
 
 
 def locked_line(payload: Mapping[str, Any]) -> str:
     """The crew, and who was refused."""
-    line = "🔒 " + plural("{count} player is in", "{count} players are in", payload["players"])
+    line = "🔒 " + plural("{count} player joined", "{count} players joined", payload["players"])
     line += " " + _("with {staked}:").format(staked=points(payload["staked"], payload))
     line += " " + _names(payload["names"], payload["players"]) + "."
     line += refusals_text(payload["refused"])
@@ -274,13 +276,14 @@ def refusals_text(refused: Sequence[Mapping[str, Any]]) -> str:
     if not refused:
         return ""
     parts = [
-        f"{refusal_text(one['reason'])}: {_names(one['names'], one['count'])}" for one in refused
+        f"{refusal_text(refusal['reason'])}: {_names(refusal['names'], refusal['count'])}"
+        for refusal in refused
     ]
-    return " " + _("Not in: {reasons}.").format(reasons="; ".join(parts))
+    return " " + _("Not joined: {reasons}.").format(reasons="; ".join(parts))
 
 
 def refusal_text(reason: str) -> str:
-    """Why somebody is not in the crew."""
+    """Why a viewer is not in the crew."""
     return {
         "usage": _("no amount"),
         "amount": _("invalid amount"),
@@ -288,8 +291,8 @@ def refusal_text(reason: str) -> str:
         "low": _("stake too low"),
         "high": _("stake too high"),
         "balance": _("not enough points"),
-        "limit": _("own loss limit"),
-        "break": _("taking a break"),
+        "limit": _("reached their loss limit"),
+        "break": _("on a break from games"),
         "excluded": _("excluded"),
         "provider": _("stake not confirmed"),
         "joined": _("already joined"),
@@ -303,7 +306,7 @@ def _names(named: Sequence[str], count: int) -> str:
     """Some names, and how many more there are, within the limit of characters."""
     shown: list[str] = []
     for name in named:
-        if sum(len(one) + 2 for one in shown) + len(name) > ROOM // 2:
+        if sum(len(other) + 2 for other in shown) + len(name) > MAX_NAMES_LENGTH // 2:
             break
         shown.append(name)
     more = count - len(shown)
@@ -320,16 +323,16 @@ def _fit(line: str, last: str) -> str:
 def result_line(payload: Mapping[str, Any]) -> str:
     """The result, and who won most."""
     usual = {
-        "all": _("Nobody was caught!"),
+        "all": _("Everyone got away!"),
         "most": _("Most of the crew got away!"),
-        "some": _("Some got away, some did not!"),
+        "some": _("Some got away, some didn't!"),
         "few": _("Only a few got away!"),
         "none": _("The whole crew was caught!"),
-        "solo_win": _("{user} did it alone!"),
+        "solo_win": _("{user} pulled it off alone!"),
         "solo_loss": _("{user} was caught!"),
     }[payload["outcome"]]
     line = "🎭 " + fill(payload["story"] or usual, _values(payload))
-    line = line if len(line) <= ROOM // 2 else line[: ROOM // 2 - 1] + "…"
+    line = line if len(line) <= MAX_NAMES_LENGTH // 2 else line[: MAX_NAMES_LENGTH // 2 - 1] + "…"
     line += " " + _("{won}/{players} won {paid}.").format(
         won=f"{payload['won']:,}",
         players=f"{payload['players']:,}",
@@ -351,7 +354,9 @@ def cancelled_line(payload: Mapping[str, Any]) -> str:
 
 def ready_line(payload: Mapping[str, Any]) -> str:
     """The cooldown is over."""
-    return "🎮 " + _("The coast is clear: !{command} starts the next heist.").format_map(payload)
+    return "🎮 " + _("The coast is clear: start the next heist with !{command}.").format_map(
+        payload
+    )
 
 
 def odds_line(payload: Mapping[str, Any]) -> str:

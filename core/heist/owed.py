@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import select
 
 from core.guilds.actions import audit
-from core.guilds.channels import tell_admins
+from core.guilds.channels import alert_admins
 from core.heist.joining import GAME
 from core.heist.records import Heist, Player
 from core.kit.database.work import Lock, Work
@@ -16,7 +16,7 @@ from core.points.providers import Moved, Round
 
 
 def record_refused(work: Work, heist: Heist, moved: Moved | None) -> None:
-    """Store what the provider refused to pay, and ask the admins. Call it once per operation."""
+    """Store refused payouts and ask the admins what to do. Call it once per operation."""
     if moved is None or not moved.refused:
         return
     refused = providers.list_refused(work, moved)
@@ -29,24 +29,24 @@ def record_refused(work: Work, heist: Heist, moved: Moved | None) -> None:
         **providers.currency_of(work),
     }
     key = f"heist.owed:{moved.key}:{min(refused)}"
-    tell_admins(work, "heist.owed", key, payload)
+    alert_admins(work, "heist.owed", key, payload)
 
 
 def _list_owed(work: Work, number: int) -> Sequence[Player]:
-    """Raises Refusal if nobody is owed anything."""
+    """Raises Refusal if the heist has no unpaid points."""
     work.lock(Lock.HEIST)
     found = work.scalars(select(Player).where(Player.heist == number, Player.owed > 0)).all()
     if not found:
-        raise Refusal(_("Nobody is owed anything for heist #{number}.").format(number=number))
+        raise Refusal(_("Heist #{number} has no unpaid points.").format(number=number))
     return found
 
 
 def pay_again(work: Work, number: int) -> Heist:
-    """Ask the provider again to pay what it refused."""
-    owed = {one.viewer_id: one for one in _list_owed(work, number)}
-    amounts: dict[int, int] = {viewer_id: one.owed for viewer_id, one in owed.items()}
-    for one in owed.values():
-        one.owed = 0
+    """Retry the refused payouts."""
+    owed = {player.viewer_id: player for player in _list_owed(work, number)}
+    amounts: dict[int, int] = {viewer_id: player.owed for viewer_id, player in owed.items()}
+    for player in owed.values():
+        player.owed = 0
     audit(work, "heist.pay_again", f"#{number}", after=sum(amounts.values()))
     heist = work.find(Heist, number)
     assert heist is not None, "it has players"
@@ -56,10 +56,10 @@ def pay_again(work: Work, number: int) -> Heist:
 
 
 def write_off(work: Work, number: int) -> int:
-    """Give up on what the provider refused, for example after paying by hand; returns how much."""
+    """Write off the refused payouts, for example after paying by hand; returns how many points."""
     owed = _list_owed(work, number)
-    total = sum(one.owed for one in owed)
-    for one in owed:
-        one.owed = 0
+    total = sum(player.owed for player in owed)
+    for player in owed:
+        player.owed = 0
     audit(work, "heist.write_off", f"#{number}", after=total)
     return total

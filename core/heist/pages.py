@@ -41,7 +41,7 @@ VERIFIER = Path(__file__).parents[2] / "docs" / "verify_game.py"
 MAX_SHOWN = 500
 """Players on a page."""
 
-ON_STREAM = 8
+OVERLAY_ROWS = 8
 
 _TEMPLATE_VALUES: dict[str, Any] = {
     "tier_label": tier_label,
@@ -94,7 +94,7 @@ def heist(page: Page) -> str:
 
 @PAGES.get("preview")
 def preview(page: Page) -> str:
-    """The average return of the odds in the query. Nothing is saved."""
+    """Preview the average return of the odds in the query without saving them."""
     settings, wrong = _read_odds(page.run(load_settings, HeistSettings)), ""
     try:
         check_economy(settings)
@@ -130,11 +130,11 @@ def history(page: Page) -> str:
 
 
 @PAGES.get("<int:number>")
-def one(page: Page, number: int) -> str:
+def past_heist(page: Page, number: int) -> str:
     """A past heist."""
     with page.together():
         view = page.run(store.find_view, number) or abort(404)
-    return page.render("heist/one.html", view=view, **_TEMPLATE_VALUES)
+    return page.render("heist/past_heist.html", view=view, **_TEMPLATE_VALUES)
 
 
 @PAGES.post("start", shows=heist)
@@ -153,16 +153,16 @@ def cancel(page: Page) -> Response:
 
 @PAGES.post("<int:number>/pay_again", shows=heist)
 def pay_again(page: Page, number: int) -> Response:
-    """Pay again what the provider refused."""
+    """Retry the refused payouts."""
     page.run(owed.pay_again, number)
-    return page.done(_("Paying the winners of heist #{number} again.").format(number=number))
+    return page.done(_("Retrying the payout of heist #{number}.").format(number=number))
 
 
 @PAGES.post("<int:number>/write_off", shows=heist)
 def write_off(page: Page, number: int) -> Response:
-    """Write off what the provider refused."""
+    """Write off the refused payouts."""
     page.run(owed.write_off, number)
-    return page.done(_("Unpaid points of heist #{number} written off.").format(number=number))
+    return page.done(_("Wrote off the unpaid points of heist #{number}.").format(number=number))
 
 
 add_settings(PAGES, HeistSettings.declared.values(), shows=heist)
@@ -201,19 +201,21 @@ def activity(page: Page) -> list[Activity]:
     """For the overview."""
     url = page.url_of(PAGES, history)
     return [
-        Activity(one.opened_at, _("Heist #{n} has started.").format(n=one.number), PAGES.icon, url)
-        for one in page.run(store.list_heists, 5)
+        Activity(
+            heist.opened_at, _("Heist #{n} has started.").format(n=heist.number), PAGES.icon, url
+        )
+        for heist in page.run(store.list_heists, 5)
     ]
 
 
-def _on_stream(work: Work) -> dict[str, Any]:
+def _overlay_data(work: Work) -> dict[str, Any]:
     view = store.find_view(work)
     rows = []
     if view is not None:
         rows = view.winners if view.heist.is_decided else list(reversed(view.crew))
     command = names_of(work, JOIN_NAMES)[0]
     named, names = named_only(work, rows)
-    found = {"view": view, "rows": named[:ON_STREAM], "names": names, "command": command}
+    found = {"view": view, "rows": named[:OVERLAY_ROWS], "names": names, "command": command}
     return found | _TEMPLATE_VALUES
 
 
@@ -222,7 +224,7 @@ OVERLAY = Overlay(
     lambda: _("Heist"),
     PAGES.icon,
     "heist/overlay.html",
-    data=_on_stream,
+    data=_overlay_data,
     follows=("heist", "tiers"),
 )
 
@@ -235,13 +237,15 @@ def latest(work: Work) -> list[Latest]:
     won = _("won {points} in the heist")
     named, names = named_only(work, view.winners)
     return [
-        Latest(view.heist.ended_at, names[one.viewer_id], won.format(points=f"{one.payout:,}"))
-        for one in named[:3]
+        Latest(
+            view.heist.ended_at, names[player.viewer_id], won.format(points=f"{player.payout:,}")
+        )
+        for player in named[:3]
     ]
 
 
 def _public(public: PublicRequest) -> str | Response:
-    """The list, or with a number in the address one heist and its proof."""
+    """The list of heists, or one heist and its proof if the address has a number."""
     number = public.number
     if number is None:
         settings = public.run(load_settings, HeistSettings)
@@ -265,12 +269,12 @@ def _public(public: PublicRequest) -> str | Response:
         )
     beacon = ""
     heist = view.heist
-    if snapshot.is_public(heist.chain, heist.round, heist.frozen_at, rolls.NOTICE):
+    if snapshot.is_public(heist.chain, heist.round, heist.frozen_at, rolls.ROUND_DELAY):
         beacon = f"{PUBLIC_BEACON}/{QUICKNET.hash}/public/{view.heist.round}"
     return public.render(
-        "heist/public_one.html",
+        "heist/public_heist.html",
         view=view,
-        names=public.run(public_names, [one.viewer_id for one in view.crew[:MAX_SHOWN]]),
+        names=public.run(public_names, [player.viewer_id for player in view.crew[:MAX_SHOWN]]),
         commitment=view.heist.commitment,
         beacon=beacon,
         rule=rolls.RULE,
@@ -279,7 +283,7 @@ def _public(public: PublicRequest) -> str | Response:
 
 
 def make_proof(work: Work, heist: Heist) -> bytes:
-    """The file with which anybody can repeat a heist. See docs/fairness.md."""
+    """The proof file with which anyone can repeat a heist (docs/fairness.md)."""
     seed, salt = actions.unseal(work, heist.sealed_seed), actions.unseal(work, heist.sealed_salt)
     owners = {}
     for account in store.list_account_names(work, heist.number).values():

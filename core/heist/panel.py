@@ -18,7 +18,7 @@ from core.points.providers import currency_of
 
 KIND = "heist.message"
 
-ROWS = 15
+MAX_ROWS = 15
 """Players in the message."""
 
 
@@ -40,9 +40,9 @@ def _payload(work: Work, heist: Heist) -> dict[str, Any]:
         theirs = theirs.order_by((Player.payout - Player.stake).desc(), Player.viewer_id)
     else:
         theirs = theirs.order_by(Player.joined_at.desc(), Player.viewer_id)
-    shown = work.scalars(theirs.limit(ROWS)).all()
+    shown = work.scalars(theirs.limit(MAX_ROWS)).all()
     settings, tiers = heist.settings, tiers_of(work, shown)
-    names = public_names(work, [heist.viewer_id, *(one.viewer_id for one in shown)])
+    names = public_names(work, [heist.viewer_id, *(player.viewer_id for player in shown)])
     return {
         "heist": heist.number,
         "state": heist.state,
@@ -62,7 +62,9 @@ def _payload(work: Work, heist: Heist) -> dict[str, Any]:
         "hash": heist.snapshot_hash,
         "round": heist.round,
         "round_at": heist.round_at.isoformat() if heist.round_at else None,
-        "is_public": snapshot.is_public(heist.chain, heist.round, heist.frozen_at, rolls.NOTICE),
+        "is_public": snapshot.is_public(
+            heist.chain, heist.round, heist.frozen_at, rolls.ROUND_DELAY
+        ),
         "rows": [
             {
                 "viewer": names[player.viewer_id],

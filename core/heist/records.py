@@ -26,8 +26,9 @@ from core.people.records import OptionalViewerRecord, ViewerRecord, viewer_key
 from core.tiers.badges import Tier as KnownTier
 
 State = Literal["open", "locked", "resolving", "paying", "cooldown", "done", "cancelled"]
-"""`open` to join; `locked`: waits for the beacon; `resolving`: the beacon's number is known;
-`paying`: the results are known; `cooldown`: everybody was paid; `done`: the next one can start."""
+"""`open` to join; `locked`: waiting for the beacon; `resolving`: the beacon's number is known;
+`paying`: the results are known; `cooldown`: all winners were paid; `done`: the next heist can
+start."""
 
 PlayerState = Literal["pending", "in", "refused"]
 """`pending`: the provider of points has not answered yet."""
@@ -40,7 +41,7 @@ RUNNING = ("open", "locked", "resolving", "paying")
 
 
 class Heist(OptionalViewerRecord, LiveMessage, kw_only=True):
-    """A heist, and the message that shows it. The viewer is who started it in chat."""
+    """A heist and its live message. The viewer is the one who started it in chat."""
 
     __tablename__ = "heists"
 
@@ -96,9 +97,11 @@ class Heist(OptionalViewerRecord, LiveMessage, kw_only=True):
 
     @property
     def settings(self) -> HeistSettings:
-        """The settings when it was opened: later changes apply to the next one."""
+        """The settings when it was opened. Later changes apply to the next heist."""
         terms = json.loads(self.terms)
-        return HeistSettings(**{one: terms[one] for one in HeistSettings.declared if one in terms})
+        return HeistSettings(
+            **{name: terms[name] for name in HeistSettings.declared if name in terms}
+        )
 
     @property
     def is_decided(self) -> bool:
@@ -129,7 +132,7 @@ event.listen(Heist.__table__, "after_create", DDL(_PROMISES))  # type: ignore[no
 
 
 class Player(ViewerRecord, kw_only=True):
-    """Somebody who joined a heist, or was refused."""
+    """A viewer who joined a heist or was refused."""
 
     __tablename__ = "heist_players"
 

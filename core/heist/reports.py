@@ -1,8 +1,8 @@
-"""The subscribers that a widget reports.
+"""Subscribers reported by the StreamElements widget.
 
-The widget's key lies in an overlay. So a report says only that a viewer who was seen in chat
-subscribes: it renames nobody and makes nobody known. Each is read by itself, and what does not hold
-is refused with the reason.
+The widget's key is visible in an overlay, so reports are barely trusted: a report can only mark a
+known viewer as subscriber; it never creates or renames a viewer. Each report is validated
+separately and refused with a reason.
 """
 
 import json
@@ -25,25 +25,25 @@ from core.streamelements.subscribers import PLATFORMS, Subscriber, plain_text, r
 
 MAX_REPORTED = 50
 MAX_DIGITS = 40
-DEEPEST = 8
+MAX_DEPTH = 8
 KINDS = (None, "", "subscriber", "subscriber-latest")
-TESTS = ("isTest", "isEmulated")
-OLDEST = timedelta(days=35)
-CLOCK_AHEAD = timedelta(minutes=10)
-"""How far the clock of the streamer's computer may be ahead of ours."""
+TEST_FLAGS = ("isTest", "isEmulated")
+MAX_AGE = timedelta(days=35)
+MAX_CLOCK_SKEW = timedelta(minutes=10)
+"""How far the clock of the streamer's computer may be ahead of the server's."""
 
 
-class Unusable(Exception):
-    """A report is refused, for this reason."""
+class InvalidReport(Exception):
+    """A report is invalid, for this reason."""
 
 
 @dataclass(slots=True)
 class Reported:
-    """What became of the reports.
+    """The outcome of the reports.
 
     Attributes:
-        new: how many were not known.
-        rejected: index of each that was refused, and why.
+        new: number of reports that were not known yet. rejected: index and reason of each refused
+        report.
     """
 
     new: int = 0
@@ -51,8 +51,8 @@ class Reported:
 
 
 def read_body(raw: bytes) -> list[object] | None:
-    """The reports of a request; None if there is no list of them. Values that cannot be read, such
-    as what is nested too deeply, become null, so that they spoil one report and no other."""
+    """The reports of a request; None if it has no list of them. Unreadable values, such as deeply
+    nested ones, become null, so that they invalidate only their own report."""
     text = raw.decode("utf-8", "replace")
     try:
         body = _loads(text)
@@ -80,18 +80,18 @@ _STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*"|[\[{\]}]', re.DOTALL)
 
 
 def _cut_nested(text: str) -> str:
-    """The JSON text with null for each list and object at DEEPEST."""
+    """The JSON text with null in place of each list and object nested `MAX_DEPTH` deep."""
     kept, depth, start = [], 0, 0
     for found in _STRING_OR_BRACKET.finditer(text):
         if found[0] in "[{":
             depth += 1
-            if depth == DEEPEST:
+            if depth == MAX_DEPTH:
                 kept.append(text[start : found.start()] + "null")
         elif found[0] in "]}":
-            if depth == DEEPEST:
+            if depth == MAX_DEPTH:
                 start = found.end()
             depth -= 1
-    return "".join(kept) + (text[start:] if depth < DEEPEST else "")
+    return "".join(kept) + (text[start:] if depth < MAX_DEPTH else "")
 
 
 def report(work: Work, sent: Sequence[object]) -> Reported:
@@ -100,9 +100,9 @@ def report(work: Work, sent: Sequence[object]) -> Reported:
     for index, data in enumerate(sent):
         try:
             if index >= MAX_REPORTED:
-                raise Unusable(f"At most {MAX_REPORTED} reports are read at once.")
+                raise InvalidReport(f"Send at most {MAX_REPORTED} reports at once.")
             event = _read(work, data)
-        except Unusable as unusable:
+        except InvalidReport as unusable:
             outcome.rejected.append({"index": index, "reason": str(unusable)})
         else:
             outcome.new += inbox.publish(work.tx, event)
@@ -110,20 +110,20 @@ def report(work: Work, sent: Sequence[object]) -> Reported:
 
 
 def _read(work: Work, data: object) -> SubscriberReported:
-    """Raises Unusable."""
+    """Raises InvalidReport."""
     if not isinstance(data, Mapping):
-        raise Unusable("A report is an object.")
+        raise InvalidReport("A report must be an object.")
     if data.get("type") not in KINDS:
-        raise Unusable("Only subscribers are reported here.")
+        raise InvalidReport("Only subscription events are accepted.")
     if data.get("bulkGifted"):
-        raise Unusable("A gift bomb as a whole: each receiver has an event of their own.")
-    if any(data.get(name) for name in TESTS):
-        raise Unusable("It is a test event.")
+        raise InvalidReport("This is a whole gift bomb: report the event of each receiver instead.")
+    if any(data.get(name) for name in TEST_FLAGS):
+        raise InvalidReport("This is a test event.")
     if not isinstance(data.get("tier"), str | int | None) or isinstance(data.get("tier"), bool):
-        raise Unusable("The tier is neither a text nor a number.")
+        raise InvalidReport("The tier must be a string or a number.")
     found = read_subscriber(data)
     if found is None:
-        raise Unusable("It has neither a user id nor a login.")
+        raise InvalidReport("The user id or login is missing.")
     at = _when(work, data.get("createdAt"))
     viewer = _find_viewer(work, data.get("provider"), found)
     name = plain_text(data.get("activityId")) or plain_text(data.get("_id")) or f"{at:%Y-%m-%d}"
@@ -142,31 +142,32 @@ def _read(work: Work, data: object) -> SubscriberReported:
 
 
 def _when(work: Work, given: object) -> datetime:
-    """When it happened, from a text or milliseconds. Raises Unusable."""
+    """The time of the event, from a text or milliseconds. Raises InvalidReport."""
     try:
         if isinstance(given, int) and not isinstance(given, bool):
             at = datetime.fromtimestamp(given / 1000, UTC)
         else:
             at = parse_instant(plain_text(given))
     except (ValueError, OverflowError, OSError):
-        raise Unusable("It does not say when it happened.") from None
-    if at <= work.now - OLDEST:
-        raise Unusable(f"It happened more than {OLDEST.days} days ago.")
-    if at > work.now + CLOCK_AHEAD:
-        raise Unusable("It happens in the future: check the computer's clock.")
+        raise InvalidReport("The time is missing.") from None
+    if at <= work.now - MAX_AGE:
+        raise InvalidReport(f"This happened more than {MAX_AGE.days} days ago.")
+    if at > work.now + MAX_CLOCK_SKEW:
+        raise InvalidReport("The time is in the future: check the computer's clock.")
     return min(at, work.now)
 
 
 def _find_viewer(work: Work, provider: object, found: Subscriber) -> Viewer:
-    """Who is meant. Without a provider it may be a platform that we do not know, such as YouTube,
-    whose subscribers pay nothing and have no tier: id and name must be those of one viewer, or a
-    login with a tier is of the platform of the connected account. Raises Unusable."""
+    """The reported viewer. A report without provider may be from an unsupported platform such as
+    YouTube, where subscribing is free and has no tier: so id and name must both match one viewer,
+    or it must have a login with a tier, which then belongs to the connected account's platform.
+    Raises InvalidReport."""
     platform = plain_text(provider).strip().lower()
     if provider in (None, "") and found.user_id is None and found.tier != "subscriber":
         account = find_account(work)
         platform = account.platform if account else ""
     if provider not in (None, "") and platform not in PLATFORMS:
-        raise Unusable("It is of another platform than Twitch and Kick.")
+        raise InvalidReport("The platform must be Twitch or Kick.")
     if platform and found.user_id is None:
         viewer = find_by_name(work.tx, work.guild_id, f"{platform}:{found.login}")
         known = [] if viewer is None or viewer.platform_user_id < 0 else [viewer]
@@ -180,9 +181,9 @@ def _find_viewer(work: Work, provider: object, found: Subscriber) -> Viewer:
         known = list(work.scalars(same))
     if not platform:
         names = {found.login.casefold(), found.name.casefold()}
-        known = [one for one in known if names_of(one) & names]
+        known = [viewer for viewer in known if names_of(viewer) & names]
         if len(known) != 1:
-            raise Unusable("It does not say on which platform, and no viewer has this id and name.")
+            raise InvalidReport("The platform is missing, and no viewer has this id and name.")
     if not known:
-        raise Unusable("This viewer was not seen in chat yet.")
+        raise InvalidReport("This viewer hasn't been seen in chat yet.")
     return known[0]

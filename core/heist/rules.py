@@ -33,41 +33,41 @@ TIERS: tuple[Tier, ...] = get_args(Tier)
 
 def _chance(risk: Risk, default: int) -> Any:
     return number(
-        f"Chance to win at {risk} risk.",
+        f"Players' chance to win at {risk} risk.",
         default=default,
         minimum=0,
         maximum=100,
-        label=f"Chance at {risk} risk",
+        label=f"{risk.capitalize()} risk: chance to win",
         unit="%",
     )
 
 
 def _multiplier(risk: Risk, bound: Literal["minimum", "maximum"], default: int) -> Any:
     return number(
-        f"The {bound} that a winner at {risk} risk gets back, in percent of the stake.",
+        f"The {bound} a winner gets back, in percent of the stake.",
         default=default,
         minimum=100,
         maximum=10_000,
-        label=f"{bound.capitalize()} at {risk} risk",
+        label=f"{risk.capitalize()} risk: {bound} payout",
         unit="%",
     )
 
 
 def _has_bonus(tier: str) -> Any:
     return switch(
-        f"Whether {tier} subscribers get a bonus, while the subscriber bonus is on.",
+        f"Give {tier} subscribers a bonus while the subscriber bonus is on.",
         default=True,
-        label=f"Bonus of {tier} subscribers",
+        label=f"{tier[0].upper()}{tier[1:]} subscribers: bonus",
     )
 
 
 def _bonus(tier: str, default: int) -> Any:
     return number(
-        f"The winnings of {tier} subscribers above the stake, in percent of the usual ones.",
+        f"What {tier} subscribers win on top of their stake, in percent of the normal winnings.",
         default=default,
         minimum=100,
         maximum=500,
-        label=f"Winnings of {tier} subscribers",
+        label=f"{tier[0].upper()}{tier[1:]} subscribers: winnings",
         unit="%",
     )
 
@@ -79,7 +79,7 @@ def _story(when: str, label: str) -> Any:
 
 
 class HeistSettings(GuildSettings, feature="heist"):
-    """The settings have the names of the StreamElements widget, in lower case."""
+    """Settings, named like the fields of the StreamElements widget, in lower case."""
 
     headings = {  # noqa: RUF012
         "enabled": N_("Game"),
@@ -89,58 +89,62 @@ class HeistSettings(GuildSettings, feature="heist"):
         "msg_heist_start": N_("Texts in chat"),
         "announce_ready": N_("Game"),
     }
-    enabled: bool = switch("Whether heists can be started.", default=True, label="Heists")
+    enabled: bool = switch("Heists can be started.", default=True, label="Heists")
     channel: int = channel("The Discord channel of the message that shows each heist.")
     starters: str = choice(
         "Who can start a heist in chat.", Literal["everyone", "subscribers", "moderators"],
         default="everyone", label="Who can start",
     )  # fmt: skip
     heist_duration: int = number(
-        "Seconds in which viewers can join.", default=60, minimum=10, maximum=600,
+        "Seconds viewers have to join a heist.", default=60, minimum=10, maximum=600,
         label="Time to join", unit="s",
     )  # fmt: skip
     start_heist_cooldown: int = number(
-        "Seconds between a heist and the next.", default=300, minimum=0, maximum=86_400,
+        "Seconds before the next heist can start.", default=300, minimum=0, maximum=86_400,
         label="Cooldown", unit="s",
     )  # fmt: skip
     user_cooldown: int = number(
-        "Seconds between two heists of the same viewer.", default=300, minimum=0, maximum=86_400,
-        label="Cooldown of each viewer", unit="s",
+        "Seconds before the same viewer can join again.", default=300, minimum=0, maximum=86_400,
+        label="Cooldown per viewer", unit="s",
     )  # fmt: skip
     min_bet: int = number(
-        "The lowest stake.", default=10, minimum=1, maximum=1_000_000_000, label="Lowest stake"
+        "Smaller stakes are rejected.",
+        default=10,
+        minimum=1,
+        maximum=1_000_000_000,
+        label="Minimum stake",
     )
     max_bet: int = number(
-        "The highest stake.",
+        "Larger stakes are rejected.",
         default=10_000,
         minimum=1,
         maximum=1_000_000_000,
-        label="Highest stake",
+        label="Maximum stake",
     )
     min_participants: int = number(
-        "How many players a heist needs; with fewer, everybody gets their stake back.", default=1,
-        minimum=1, maximum=1000, label="Fewest players",
+        "With fewer players, the heist is cancelled and all stakes are refunded.", default=1,
+        minimum=1, maximum=1000, label="Minimum players",
     )  # fmt: skip
     max_participants: int = number(
-        "How many players can join; 0 for any number.", default=0, minimum=0, maximum=100_000,
-        label="Most players",
+        "How many players can join a heist; 0 for no limit.", default=0, minimum=0, maximum=100_000,
+        label="Maximum players",
     )  # fmt: skip
 
-    low_risk_name: str = text_setting("What low risk is called.", default="Bank Vault")
+    low_risk_name: str = text_setting("Name of the low-risk heist.", default="Bank Vault")
     low_success_rate: int = _chance("low", 65)
     low_multiplier_min: int = _multiplier("low", "minimum", 120)
     low_multiplier_max: int = _multiplier("low", "maximum", 150)
-    medium_risk_name: str = text_setting("What medium risk is called.", default="Diamond Heist")
+    medium_risk_name: str = text_setting("Name of the medium-risk heist.", default="Diamond Heist")
     medium_success_rate: int = _chance("medium", 47)
     medium_multiplier_min: int = _multiplier("medium", "minimum", 150)
     medium_multiplier_max: int = _multiplier("medium", "maximum", 200)
-    high_risk_name: str = text_setting("What high risk is called.", default="Casino Jackpot")
+    high_risk_name: str = text_setting("Name of the high-risk heist.", default="Casino Jackpot")
     high_success_rate: int = _chance("high", 30)
     high_multiplier_min: int = _multiplier("high", "minimum", 200)
     high_multiplier_max: int = _multiplier("high", "maximum", 300)
 
     enable_sub_bonus: bool = switch(
-        "Whether subscribers win more.", default=False, label="Subscriber bonus"
+        "Pay subscribers higher winnings.", default=False, label="Subscriber bonus"
     )
     enable_prime_bonus: bool = _has_bonus("Prime")
     sub_prime_multiplier: int = _bonus("Prime", 115)
@@ -151,25 +155,25 @@ class HeistSettings(GuildSettings, feature="heist"):
     enable_tier3_bonus: bool = _has_bonus("tier 3")
     sub_tier3_multiplier: int = _bonus("tier 3", 150)
     allow_inflation: bool = switch(
-        "Whether you can save odds that let players win in the long run. Points lose their value "
-        "then.", default=False, label="Let players win in the long run",
+        "Allow odds that let players win in the long run; points lose value over "
+        "time.", default=False, label="Let players win in the long run",
     )  # fmt: skip
 
     msg_heist_start: str = _story("a heist starts", "start")
-    story_all: str = _story("everybody wins", "everybody wins")
+    story_all: str = _story("everyone wins", "everyone wins")
     story_most: str = _story("at least two thirds win", "most win")
     story_some: str = _story("at least a third wins", "some win")
     story_few: str = _story("less than a third wins", "few win")
     story_none: str = _story("nobody wins", "nobody wins")
-    story_solo_win: str = _story("the only player wins", "alone and won")
-    story_solo_loss: str = _story("the only player loses", "alone and lost")
+    story_solo_win: str = _story("the only player wins", "solo win")
+    story_solo_loss: str = _story("the only player loses", "solo loss")
     announce_ready: bool = switch(
-        "Whether the bot announces in chat when the cooldown is over.",
+        "Announce in chat when the cooldown is over.",
         default=False,
-        label="Say when ready",
+        label="Announce when ready",
     )
     public_page: bool = switch(
-        "Whether heists have a public web page where anybody can verify them.", default=True,
+        "Show heists on a public web page where anyone can verify them.", default=True,
         label="Public page",
     )  # fmt: skip
 
@@ -221,8 +225,8 @@ class Return:
 
 
 def expected_returns(settings: HeistSettings) -> list[Return]:
-    """For every risk and every bonus that is on. Payouts are rounded down, so the real return is
-    never higher."""
+    """The expected return for every risk and active bonus. Payouts are rounded down, so the real
+    return is never higher."""
     tiers = [tier for tier in TIERS if tier == "none" or settings.bonus(tier) != 100]
     return [
         Return(risk, tier, expected_return(settings.bet(1, risk, tier)))
@@ -241,28 +245,29 @@ def check_economy(settings: HeistSettings) -> None:
     """The economy guard.
 
     Raises:
-        Refusal: some player gets back more than the stake on average, or a range is upside down.
+        Refusal: some players would get back more than their stake on average, or a minimum is above
+        its maximum.
     """
     for risk in RISKS:
         _rate, lowest, highest = settings.odds(risk)
         if lowest > highest:
             raise Refusal(
-                _("At {risk} risk the minimum is above the maximum.").format(risk=risk),
+                _("At {risk} risk, the minimum is above the maximum.").format(risk=risk),
                 _("Set the maximum to {lowest} % or higher first.").format(lowest=lowest),
             )
     if settings.min_bet > settings.max_bet:
-        raise Refusal(_("The lowest stake is above the highest."))
+        raise Refusal(_("The minimum stake is above the maximum."))
     if settings.allow_inflation:
         return
-    worst = max(expected_returns(settings), key=lambda one: one.value)
+    worst = max(expected_returns(settings), key=lambda expected: expected.value)
     if worst.value > 1:
         raise Refusal(
             _("With these odds, players get back {value} per point on average.").format(
                 value=format_return(worst.value)
             )
             + " "
-            + _("This is at {risk} risk, {tier}.").format(
-                risk=worst.risk, tier=tier_label(worst.tier) or _("without bonus")
+            + _("Worst case: {risk} risk, {tier}.").format(
+                risk=worst.risk, tier=tier_label(worst.tier) or _("no bonus")
             ),
             _("Lower the odds or the bonus, or allow it with `heist.allow_inflation`."),
         )
@@ -281,7 +286,7 @@ def format_time(left: timedelta) -> str:
 
 def is_inflating(settings: HeistSettings) -> bool:
     """Whether players win in the long run."""
-    return any(one.value > 1 for one in expected_returns(settings))
+    return any(expected.value > 1 for expected in expected_returns(settings))
 
 
 # -- tiers ----------------------------------------------------------------------------------------
@@ -350,7 +355,7 @@ def parse_join(argument: str, settings: HeistSettings) -> JoinRequest | None:
 
 
 def _without_emotes(argument: str, names: Mapping[str, Risk]) -> str:
-    """Folded; what might be a misspelt risk stays."""
+    """The words in lower case without emotes; possible misspelt risks are kept."""
     words = argument.split()
     known = [word for name in (*names, *WHOLE_OR_HALF) for word in name.split()]
     while len(words) > 1 and looks_like_emote(words[-1]):
@@ -361,7 +366,7 @@ def _without_emotes(argument: str, names: Mapping[str, Risk]) -> str:
 
 
 def _risk_names(settings: HeistSettings) -> Iterator[tuple[str, Risk]]:
-    """The longest first, so that no name hides another."""
+    """Names of the risks, longest first, so that no name hides another."""
     names: dict[str, Risk] = {}
     for risk in RISKS:
         names.setdefault(" ".join(settings.risk_name(risk).casefold().split()), risk)

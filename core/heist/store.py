@@ -16,7 +16,7 @@ MAX_HEISTS = 50
 
 IS_RUNNING = Heist.state.in_(RUNNING)
 IN_CREW = Player.state != "refused"
-_FRESH = {"populate_existing": True}
+_RELOAD = {"populate_existing": True}
 """Reload viewers' names, which may have changed."""
 
 
@@ -42,22 +42,22 @@ class View:
     @property
     def staked(self) -> int:
         """The stakes of the crew."""
-        return sum(one.stake for one in self.crew)
+        return sum(player.stake for player in self.crew)
 
     @property
     def owed(self) -> int:
         """The points that the provider refused to pay."""
-        return sum(one.owed for one in (*self.crew, *self.refused))
+        return sum(player.owed for player in (*self.crew, *self.refused))
 
     @property
     def winners(self) -> list[Player]:
         """The highest winnings first."""
-        won = [one for one in self.crew if one.won]
-        return sorted(won, key=lambda one: (one.stake - one.payout, one.viewer_id))
+        won = [player for player in self.crew if player.won]
+        return sorted(won, key=lambda player: (player.stake - player.payout, player.viewer_id))
 
 
 def find_running(work: Work) -> Heist | None:
-    """The heist that is not over."""
+    """The running heist."""
     return work.scalar(select(Heist).where(IS_RUNNING))
 
 
@@ -67,15 +67,15 @@ def find_newest(work: Work) -> Heist | None:
 
 
 def find_view(work: Work, number: int | None = None) -> View | None:
-    """A heist with its players; the newest without a number."""
+    """A heist with its players; by default the newest."""
     heist = find_newest(work) if number is None else work.find(Heist, number)
     if heist is None:
         return None
     theirs = select(Player).where(Player.heist == heist.number)
     in_order = theirs.order_by(Player.joined_at, Player.viewer_id)
-    players = work.scalars(in_order, execution_options=_FRESH).all()
+    players = work.scalars(in_order, execution_options=_RELOAD).all()
     crew = [player for player in players if player.state != "refused"]
-    refused = [one for one in players if one.state == "refused"]
+    refused = [player for player in players if player.state == "refused"]
     return View(heist, crew, refused, tiers_of(work, crew), heist.settings)
 
 
@@ -85,7 +85,7 @@ def list_heists(work: Work, maximum: int = MAX_HEISTS) -> Sequence[Heist]:
 
 
 def list_unfinished(tx: Connection) -> Sequence[Heist]:
-    """The heists of all servers that have steps left."""
+    """Unfinished heists of all servers."""
     found = select(Heist).where(Heist.state.not_in(("done", "cancelled")))
     return read_records(tx, found.execution_options(**ACROSS_GUILDS))
 

@@ -13,7 +13,7 @@ from core.tiers.refresh import refresh
 
 
 def run_heists(services: Services) -> bool:
-    """Advance the heists of all servers. False if none is under way."""
+    """Advance the heists of all servers. Returns False if none is running."""
     with services.database.begin() as tx:
         unfinished = list_unfinished(tx)
     for_each(unfinished, lambda heist: _advance(services, heist))

@@ -19,10 +19,12 @@ _TIERS: Mapping[KnownTier, Tier] = {
 
 
 def tiers_of(work: Work, crew: Sequence[Player]) -> dict[int, Tier]:
-    """Viewer id -> the tier of each player: the fixed one, or the one that we know now. Makes no
-    calls."""
+    """Viewer id -> the tier of each player: the fixed one, or else the current one in the
+    database."""
     badges: dict[int, KnownTier | None] = {
-        one.viewer_id: one.badge_tier for one in crew if one.tier is None
+        player.viewer_id: player.badge_tier for player in crew if player.tier is None
     }
     found = lookup(work, badges, badges) if badges else {}
-    return {one.viewer_id: one.tier or _TIERS[found[one.viewer_id].tier] for one in crew}
+    return {
+        player.viewer_id: player.tier or _TIERS[found[player.viewer_id].tier] for player in crew
+    }

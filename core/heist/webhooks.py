@@ -1,4 +1,4 @@
-"""`/widget/heist`: the endpoints of the StreamElements widget.
+"""`/widget/heist`: HTTP endpoints for the StreamElements widget.
 
 The key is sent in a header, so that it is not in access logs. CORS is open, because only the key
 authorizes, not a cookie.
@@ -33,7 +33,7 @@ def pages(services: Services) -> Blueprint:
         network = network_of(request.remote_addr)
         guess = None if key in known else (WRONG_KEYS, "widget", network)
         wrong = "This widget key is not valid."
-        if guess is not None:  # counted before it costs a connection
+        if guess is not None:  # counted before a database connection is used
             rate.require(wrong, *guess)
         with services.database.begin() as tx:
             guild_id = widget.find_guild(tx, key) if key else None

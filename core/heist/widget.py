@@ -30,8 +30,8 @@ MAX_ROWS = 12
 
 
 def read_file(work: Work, name: str, address: str) -> str:
-    """One of the widget's files. Its fields contain our address and the bonus of each tier. As
-    StreamElements has no read-only fields, the bonus is a list with one choice."""
+    """One of the widget's files. Its fields contain this server's address and the bonus of each
+    tier. StreamElements has no read-only fields, so each bonus is a list with one choice."""
     content = (FILES / name).read_text("utf-8")
     if name != "fields.json":
         return content
@@ -101,7 +101,7 @@ def show(work: Work) -> dict[str, Any]:
         "bank": view.staked,
         "won": heist.won,
         "paid": heist.paid,
-        "rows": [_row(one, view, names[one.viewer_id]) for one in named],
+        "rows": [_row(player, view, names[player.viewer_id]) for player in named],
     }
 
 

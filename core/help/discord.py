@@ -17,7 +17,6 @@ from core.kit.discord.access import (
     Source,
     granted_groups,
     group_of_command,
-    group_title,
     is_grantable,
 )
 from core.kit.discord.arguments import descriptions, usage
@@ -25,7 +24,7 @@ from core.kit.discord.errors import handle_errors
 from core.kit.discord.ui import services_of
 from core.kit.errors import Refusal
 from core.kit.feature import ChatCommand
-from core.kit.text.words import _
+from core.kit.text.words import _, package_title
 
 Command = commands.Command[Any, ..., Any]
 ChatCommands = Mapping[str, tuple[ChatCommand, ...]]
@@ -74,7 +73,7 @@ class Help(commands.Cog):
         self._chat_commands = {feature: tuple(found) for feature, found in chat_commands.items()}
 
     @commands.hybrid_command(name="help", extras=ui.PRIVATE)
-    @app_commands.describe(topic="A topic such as Raffle, or a command; an overview if empty")
+    @app_commands.describe(topic="A topic such as Raffle, or a command. Default: an overview")
     async def help(self, ctx: commands.Context[commands.Bot], *, topic: str | None = None) -> None:
         """Show what you can do here and in the stream's chat."""
         embed, view = await self.page(ctx, ctx.bot, topic)
@@ -85,11 +84,11 @@ class Help(commands.Cog):
         self, interaction: discord.Interaction, typed: str
     ) -> list[app_commands.Choice[str]]:
         bot = interaction.client
-        assert isinstance(bot, commands.Bot), "commands come to our own bot"
+        assert isinstance(bot, commands.Bot), "only our bot runs commands"
         allowed = await _allowed(interaction, bot)
         found = [*topics(allowed), *(f"/{command.qualified_name}" for command in allowed)]
-        fitting = [one for one in found if typed.strip().casefold() in one.casefold()]
-        return [app_commands.Choice(name=one, value=one) for one in fitting[:MAX_TOPICS]]
+        fitting = [name for name in found if typed.strip().casefold() in name.casefold()]
+        return [app_commands.Choice(name=name, value=name) for name in fitting[:MAX_TOPICS]]
 
     async def page(
         self, source: Source, bot: commands.Bot, wanted: str | None
@@ -119,9 +118,9 @@ class Help(commands.Cog):
     def _changed(self, work: Work) -> ChatCommands:
         return {
             feature: tuple(
-                chat_commands.shown_as(one, rules)
-                for one in found
-                if (rules := chat_commands.rules_of(work.tx, work.guild_id, one)).enabled
+                chat_commands.shown_as(command, rules)
+                for command in found
+                if (rules := chat_commands.rules_of(work.tx, work.guild_id, command)).enabled
             )
             for feature, found in self._chat_commands.items()
         }
@@ -152,16 +151,18 @@ class Help(commands.Cog):
         command = _find_command(bot, name)
         if command is not None:
             subcommands = [
-                describe_command(one)
-                for one in each_command(bot)
-                if one.full_parent_name == command.qualified_name and one in allowed
+                describe_command(subcommand)
+                for subcommand in each_command(bot)
+                if subcommand.full_parent_name == command.qualified_name and subcommand in allowed
             ]
             return messages.command(describe_command(command), descriptions(command), subcommands)
-        chat = [one for found in chat_by_feature.values() for one in found]
-        for one in chat:
-            if name in one.names:
-                return messages.chat_command(describe_chat_command(one))
-        names = [c.qualified_name for c in allowed] + [n for one in chat for n in one.names]
+        chat = [chat_command for found in chat_by_feature.values() for chat_command in found]
+        for chat_command in chat:
+            if name in chat_command.names:
+                return messages.chat_command(describe_chat_command(chat_command))
+        names = [c.qualified_name for c in allowed] + [
+            n for chat_command in chat for n in chat_command.names
+        ]
         near = get_close_matches(name, names, n=1)
         raise Refusal(
             _("There is no command or topic “{name}”.").format(name=ui.safe(wanted, 40)),
@@ -192,8 +193,8 @@ async def _allowed(source: Source, bot: commands.Bot) -> list[Command]:
 
 
 def topic_of(command: Command) -> str:
-    """The topic that a command belongs to, such as `Slot calls`."""
-    return group_title(group_of_command(command))
+    """The topic that a command belongs to, such as `Slot requests`."""
+    return package_title(group_of_command(command))
 
 
 def topics(allowed: Iterable[Command]) -> list[str]:
@@ -229,7 +230,7 @@ class TopicMenu(
     async def callback(self, interaction: discord.Interaction) -> None:
         async with handle_errors(interaction):
             bot = interaction.client
-            assert isinstance(bot, commands.Bot), "menus come back to our own bot"
+            assert isinstance(bot, commands.Bot), "only our bot handles menus"
             cog = bot.get_cog("Help")
             assert isinstance(cog, Help), "the menu is this cog's"
             embed, view = await cog.page(interaction, bot, self.item.values[0])

@@ -1,4 +1,4 @@
-"""The help feature, which is given the other features."""
+"""The help feature, which receives the other features."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -28,7 +28,10 @@ def make_feature(others: Iterable[Feature]) -> Feature:
 
 
 def _undo(work: Work, known: Sequence[ChatCommand], entry: Any) -> None:
-    command = next((one for one in known if f"!{one.names[0]}" == entry.target), None)
+    command = next(
+        (known_command for known_command in known if f"!{known_command.names[0]}" == entry.target),
+        None,
+    )
     if command is not None:
         rules = chat_commands.from_stored(entry.before)
         chat_commands.change_command(work, known, command, rules)

@@ -7,12 +7,11 @@ from typing import Any
 import discord
 
 from core.kit.discord import ui
-from core.kit.discord.access import group_title
-from core.kit.text.words import _
+from core.kit.text.words import _, package_title
 
 Described = Mapping[str, Any]
 
-MAX_IN_A_FIELD = 1024
+MAX_FIELD_CHARACTERS = 1024
 
 
 @dataclass
@@ -41,9 +40,9 @@ def overview(sections: Mapping[str, Section], moderated: Sequence[str]) -> disco
     }
     grouped: dict[str, Section] = {heading: Section() for heading in headings.values()}
     for group, section in sections.items():
-        one = grouped.setdefault(headings.get(group, group_title(group)), Section())
-        one.here += section.here
-        one.chat += section.chat
+        target = grouped.setdefault(headings.get(group, package_title(group)), Section())
+        target.here += section.here
+        target.chat += section.chat
     for heading, section in grouped.items():
         if section.here or section.chat:
             embed.add_field(name=heading, value=_section(section), inline=False)
@@ -68,19 +67,19 @@ def _section(section: Section) -> str:
         rows.append(_("In the stream's chat:") + f" `{first['usage']}` {first['help']}")
         if others:
             rows.append(_("Also: {names}").format(names=_names(others, "usage")))
-    return ui.shortened("\n".join(rows), MAX_IN_A_FIELD)
+    return ui.shortened("\n".join(rows), MAX_FIELD_CHARACTERS)
 
 
 def _names(about: Iterable[Described], key: str) -> str:
-    return " · ".join(f"`{one[key]}`" for one in about)
+    return " · ".join(f"`{command[key]}`" for command in about)
 
 
 def topic(name: str, about: Iterable[Described]) -> discord.Embed:
     """All commands of one topic that this person may use, those for everyone first."""
-    about = sorted(about, key=lambda one: one["who"] != "everyone")
+    about = sorted(about, key=lambda described: described["who"] != "everyone")
     rows = [_line(command) for command in about]
     embed = ui.card("👋 " + name, ui.lines(rows))
-    if any(one["who"] != "everyone" for one in about):
+    if any(described["who"] != "everyone" for described in about):
         embed.set_footer(text=_("🔧 for moderators"))
     return embed
 
@@ -103,16 +102,18 @@ def command(
         for name, what in arguments.items()
     ]
     if rows:
-        embed.add_field(name=_("Arguments"), value=ui.lines(rows, MAX_IN_A_FIELD), inline=False)
+        embed.add_field(
+            name=_("Arguments"), value=ui.lines(rows, MAX_FIELD_CHARACTERS), inline=False
+        )
     if subcommands:
-        value = ui.lines([_line(subcommand) for subcommand in subcommands], MAX_IN_A_FIELD)
+        value = ui.lines([_line(subcommand) for subcommand in subcommands], MAX_FIELD_CHARACTERS)
         embed.add_field(name=_("Subcommands"), value=value, inline=False)
     who = _("Everyone")
     if about["who"] != "everyone":
         who = _("Members with the permission {needed}").format(needed=about["who"])
         if about["group"]:
             who += _(", or with a role that was granted **{group}** (`/permissions`)").format(
-                group=group_title(about["group"])
+                group=package_title(about["group"])
             )
     return embed.add_field(name=_("Who can use it"), value=who, inline=False)
 

@@ -6,12 +6,11 @@ from typing import get_args
 from flask import Response, abort
 
 from core.guilds import chat_commands
-from core.guilds.chat_commands import MAX_COOLDOWN
+from core.guilds.chat_commands import MAX_COOLDOWN_SECONDS
 from core.kit.database.work import Work
-from core.kit.discord.access import group_title
 from core.kit.errors import Refusal
 from core.kit.feature import ChatCommand, ChatRules, ChatUsers
-from core.kit.text.words import _
+from core.kit.text.words import _, package_title
 from core.kit.web.guild_pages import GuildPages, Page
 
 
@@ -23,10 +22,10 @@ def chat_command_pages(features: Mapping[str, Sequence[ChatCommand]]) -> GuildPa
     known = [command for found in features.values() for command in found]
 
     def rules_of_all(work: Work) -> list[ChatRules]:
-        return [chat_commands.rules_of(work.tx, work.guild_id, one) for one in known]
+        return [chat_commands.rules_of(work.tx, work.guild_id, command) for command in known]
 
     def find(name: str) -> ChatCommand:
-        found = next((one for one in known if one.names[0] == name), None)
+        found = next((command for command in known if command.names[0] == name), None)
         if found is None:
             abort(404)
         return found
@@ -34,22 +33,24 @@ def chat_command_pages(features: Mapping[str, Sequence[ChatCommand]]) -> GuildPa
     @pages.get()
     def commands(page: Page, name: str = "") -> str:
         """All commands; `name` is the one whose form was refused."""
-        rules = dict(zip((one.names[0] for one in known), page.run(rules_of_all), strict=True))
+        rules = dict(
+            zip((command.names[0] for command in known), page.run(rules_of_all), strict=True)
+        )
         cards = [
             {
-                "feature": group_title(feature),
-                "command": chat_commands.shown_as(one, rules[one.names[0]]),
-                "key": one.names[0],
-                "rules": rules[one.names[0]],
-                "is_changed": rules[one.names[0]] != ChatRules(one.names),
-                "typed": page.typed if one.names[0] == name else None,
-                "warnings": chat_commands.warnings(rules[one.names[0]].names),
+                "feature": package_title(feature),
+                "command": chat_commands.shown_as(command, rules[command.names[0]]),
+                "key": command.names[0],
+                "rules": rules[command.names[0]],
+                "is_changed": rules[command.names[0]] != ChatRules(command.names),
+                "typed": page.typed if command.names[0] == name else None,
+                "warnings": chat_commands.warnings(rules[command.names[0]].names),
             }
             for feature, found in features.items()
-            for one in found
+            for command in found
         ]
         return page.render(
-            "help/chat_commands.html", cards=cards, users=_users(), maximum=MAX_COOLDOWN
+            "help/chat_commands.html", cards=cards, users=_users(), maximum=MAX_COOLDOWN_SECONDS
         )
 
     @pages.post("<name>", shows=commands)

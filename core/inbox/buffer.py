@@ -11,15 +11,15 @@ from core.kit.database.connection import Database
 from core.kit.errors import Outage
 
 MAX_WAITING = 20_000
-AT_ONCE = 200
-AGAIN_SECONDS = 2.0
+BATCH_SIZE = 200
+RETRY_SECONDS = 2.0
 
 _log = structlog.get_logger(__name__)
 
 
 class InboxBuffer:
-    """Used on one event loop. While the database is away deliveries wait here, and the oldest are
-    lost when there are too many."""
+    """Used on one event loop. While the database is down, deliveries wait here; if there are too
+    many, the oldest are dropped."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -39,21 +39,24 @@ class InboxBuffer:
             await self.empty()
 
     async def empty(self) -> None:
-        """Store everything that waits, as long as the database is there."""
-        maximum = AT_ONCE
+        """Store all waiting deliveries; during an outage, keep trying."""
+        maximum = BATCH_SIZE
         while self._waiting:
             batch = list(self._waiting)[:maximum]
             try:
                 await self._database.run(inbox.receive_all, batch)
             except Outage as outage:
-                _log.warning("Deliveries wait for the database", reason=outage.reason)
-                await asyncio.sleep(AGAIN_SECONDS)
+                _log.warning(
+                    "Storing deliveries failed, retrying: the database is down",
+                    reason=outage.reason,
+                )
+                await asyncio.sleep(RETRY_SECONDS)
                 continue
             except Exception:
                 if maximum > 1:
-                    maximum = 1  # one that cannot be stored must not take the others with it
+                    maximum = 1  # a bad delivery must not make the others fail
                     continue
-                _log.exception("A delivery could not be stored", kind=batch[0].kind)
-            for delivery in batch:  # some may have been pushed out meanwhile
+                _log.exception("Storing a delivery failed", kind=batch[0].kind)
+            for delivery in batch:  # some may have been dropped in the meantime
                 if self._waiting and self._waiting[0] is delivery:
                     self._waiting.popleft()

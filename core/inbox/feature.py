@@ -1,4 +1,4 @@
-"""What the inbox offers to the other packages."""
+"""Declaration of the inbox."""
 
 from datetime import datetime
 

@@ -1,7 +1,7 @@
 """Group commit: deliveries that arrive at the same time are written by one statement.
 
-Each caller is still told only when its own delivery is durable. Under load that is the difference
-between one commit a delivery and one commit for all who wait; alone, nothing changes.
+Each caller still returns only when its own delivery is durable. Under load, all waiting callers
+share one commit; without load, nothing changes.
 """
 
 import threading
@@ -17,12 +17,12 @@ MAX_BATCH = 200
 """Deliveries in one statement."""
 
 WAIT_SECONDS = 4.0
-"""After this long a delivery is not promised any more."""
+"""After this long, a delivery fails."""
 
 
 @dataclass(slots=True, eq=False)
 class Entry:
-    """A delivery and what became of it: `new` once it is written, or else `error`."""
+    """A delivery and its outcome: `new` once it is written, or else `error`."""
 
     delivery: Delivery
     new: bool | None = None
@@ -43,7 +43,7 @@ class GroupCommit:
         self._added: list[Entry] = []
 
     def add(self, delivery: Delivery) -> Entry:
-        """Have it written with the next batch. Nothing is certain before `wait` returns."""
+        """Add it to the next batch. It is not stored before `wait` returns."""
         entry = Entry(delivery)
         with self._guard:
             self._added.append(entry)
@@ -83,7 +83,7 @@ class GroupCommit:
         try:
             news = self._database.run_single(lambda tx: actions.receive_all(tx, deliveries))
         except Outage as outage:
-            # Whoever was added meanwhile has waited for the same database.
+            # Deliveries added in the meantime have waited for the same database.
             with self._guard:
                 waiting, self._added = self._added, []
             for entry in (*batch, *waiting):
@@ -92,7 +92,7 @@ class GroupCommit:
             if len(batch) == 1:
                 batch[0].error = error
                 return
-            for entry in batch:  # one that cannot be written must not take the others with it
+            for entry in batch:  # a bad delivery must not make the others fail
                 self._write([entry])
         else:
             for entry, new in zip(batch, news, strict=True):

@@ -49,7 +49,7 @@ def collect(features: Iterable[Feature]) -> Handlers:
             table.setdefault(event, []).append(_batch_handler(name, run_batch))
         for event, run in feature.handlers.items():
             table.setdefault(event, []).append(Handler(f"{feature.name}.{event.__name__}", run))
-    rules = next((one.chat_rules for one in features if one.chat_rules), _as_declared)
+    rules = next((feature.chat_rules for feature in features if feature.chat_rules), _as_declared)
     for feature in features:
         for command in feature.chat_commands:
             handler = _command_handler(feature, command, rules)

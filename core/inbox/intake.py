@@ -1,4 +1,4 @@
-"""What the web addresses that take deliveries have in common."""
+"""What all endpoints for deliveries share."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -16,7 +16,7 @@ _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 class Declined(Exception):
-    """This delivery is not taken, and why."""
+    """The delivery is rejected; says why."""
 
     def __init__(self, status: int, outcome: str, what: str) -> None:
         super().__init__(what)
@@ -46,7 +46,7 @@ def is_too_old(
 
 
 class Remembered(Generic[T]):
-    """What the database says, remembered for a minute.
+    """A database query whose result is cached for a minute.
 
     Args:
         read: `read(tx)`.
@@ -60,7 +60,7 @@ class Remembered(Generic[T]):
 
     @property
     def remembered(self) -> T | None:
-        """What it said last, without asking; None if it was not asked yet."""
+        """The cached result, without a query; None if there is none yet."""
         return None if self._known is None else self._known[1]
 
     def of(self) -> T:
@@ -72,8 +72,8 @@ class Remembered(Generic[T]):
 
 
 class Followers:
-    """The servers that follow a channel, remembered for a minute. A server that no longer does by
-    then does no harm: its deliveries become no events.
+    """The servers that follow a channel, cached for a minute. If a server no longer follows the
+    channel, its deliveries produce no events.
 
     Args:
         read: `read(tx, channel_id)`.

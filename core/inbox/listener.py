@@ -1,5 +1,5 @@
-"""What listeners to a service's sockets have in common: one thread with an event loop, in one of
-several processes, which stores what it receives in the inbox."""
+"""Base of listeners on a service's sockets: one thread with an event loop, in one of several
+processes, which stores what it receives in the inbox."""
 
 import asyncio
 import threading
@@ -21,7 +21,7 @@ _log = structlog.get_logger(__name__)
 
 
 class SocketListener(ABC):
-    """Base of listeners. A subclass says what to connect to; it is started and stopped with the
+    """Base of listeners. A subclass defines what to connect to. It starts and stops with the
     process.
 
     Args:
@@ -39,15 +39,15 @@ class SocketListener(ABC):
         self._is_leader = False
         self._trouble = ""
 
-    # -- what a subclass says ---------------------------------------------------------------
+    # -- for subclasses ---------------------------------------------------------------
 
     @property
     @abstractmethod
     def _is_wanted(self) -> bool:
-        """Whether the settings ask for it."""
+        """Whether it is enabled in the settings."""
 
     def _other_work(self) -> Sequence[Coroutine[Any, Any, None]]:
-        """What else runs on the event loop, beside storing."""
+        """Other coroutines on the event loop."""
         return ()
 
     @abstractmethod
@@ -84,21 +84,21 @@ class SocketListener(ABC):
         while not self._stopping.is_set():
             try:
                 asyncio.run(self._listen())
-            except Exception:  # the thread's edge: it survives every bug
+            except Exception:  # the thread must survive every bug
                 self._trouble = "Unexpected error; see the log."
                 _log.exception("A listener failed", name=self._name)
                 self._stopping.wait(self._update_seconds)
         self._leader.release()
 
     async def _listen(self) -> None:
-        # It belongs to this event loop.
+        # Created here, because it belongs to this event loop.
         self._buffer = InboxBuffer(self._services.database)
-        tasks = [asyncio.create_task(one) for one in (self._buffer.run(), *self._other_work())]
+        tasks = [asyncio.create_task(work) for work in (self._buffer.run(), *self._other_work())]
         try:
             while not self._stopping.is_set():
                 for task in tasks:
                     if task.done():
-                        task.result()  # only a bug ends one: restart instead of missing events
+                        task.result()  # only a bug ends a task: restart instead of missing events
                 await self._update()
                 await asyncio.to_thread(self._stopping.wait, self._pause())
         finally:

@@ -1,7 +1,4 @@
-"""What is kept of deliveries that tell about a person.
-
-A lane belongs to whoever fills it, so a vendor's package does this for its own lanes.
-"""
+"""Personal data in deliveries. Each vendor's package handles the lanes that it fills."""
 
 from collections.abc import Callable
 from typing import Any
@@ -19,7 +16,7 @@ Scrub = Callable[[dict[str, Any], Subject], dict[str, Any]]
 
 
 def list_about(tx: Connection, lane: str, subject: Subject) -> list[RowMapping]:
-    """The deliveries of a lane that tell about the person, but for those after a later return."""
+    """The deliveries of a lane that are about the person, except those after they came back."""
     found = tx.execute(
         select(deliveries)
         .where(
@@ -47,7 +44,7 @@ def _own_lane(subject: Subject) -> str:
 
 
 def collect(tx: Connection, subject: Subject) -> dict[str, Any]:
-    """Links as they were told among ourselves, and what could not be handled yet."""
+    """Our own events about links, and what could not be handled yet."""
     return {
         "told_among_our_own_parts": [
             {"at": row["sent_at"], "what": row["kind"]}

@@ -24,7 +24,7 @@ RetryState = Literal["waiting", "dead"]
 
 
 class StoredDelivery(Record, kw_only=True):
-    """What a vendor sent, unchanged. It may lead to events in several guilds."""
+    """A vendor's delivery, unchanged. It may produce events in several guilds."""
 
     __tablename__ = "inbox_deliveries"
 

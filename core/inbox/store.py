@@ -97,7 +97,7 @@ def add_deliveries(tx: Connection, batch: Sequence[Delivery]) -> list[bool]:
 
 
 def _pop(added_keys: set[T], key: T) -> bool:
-    """Whether the set has the key, which is then removed."""
+    """Whether the set has the key; removes it."""
     if key not in added_keys:
         return False
     added_keys.remove(key)
@@ -173,9 +173,9 @@ _ADD_EVENTS = text("""
 """)
 
 
-def add_events(tx: Connection, told: Sequence[tuple[Event, int]]) -> list[bool]:
+def add_events(tx: Connection, arrived: Sequence[tuple[Event, int]]) -> list[bool]:
     """Store the keys of events, each with its delivery's id; False for each duplicate."""
-    if not told:
+    if not arrived:
         return []
     rows = [
         {
@@ -185,7 +185,7 @@ def add_events(tx: Connection, told: Sequence[tuple[Event, int]]) -> list[bool]:
             "at": event.at,
             "delivery": delivery,
         }
-        for event, delivery in told
+        for event, delivery in arrived
     ]
     added_keys = set(map(tuple, tx.execute(_ADD_EVENTS, {"rows": as_json(rows)}).all()))
     return [_pop(added_keys, (row["guild_id"], row["event"], row["key"])) for row in rows]

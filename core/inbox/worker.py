@@ -43,21 +43,22 @@ CAREFUL_BATCH = 10
 """The first of a lane; after an outage, or again with savepoints."""
 
 BATCH_SECONDS = 1.0
-"""What a batch is meant to take."""
+"""Intended duration of a batch."""
 
 MAX_SECONDS = 5.0
 """A batch of several deliveries that takes longer is given up, so that no lane is held for long."""
 
 MAX_ATTEMPTS = 10
 UNSURE_CLOCK = timedelta(seconds=30)
-"""A slow answer makes another clock look that far behind."""
+"""A slow response makes another clock look up to this far behind."""
 
 QUIET_SECONDS = 60.0
 QUIET_FACTOR = 3
-"""Without work for a minute, the database is asked so much less often; notifications still wake."""
+"""After a minute without work, polls are this many times rarer; notifications still wake the
+worker."""
 
 SLOW_SECONDS = 10.0
-"""A batch takes milliseconds; one that takes longer is blocked."""
+"""A batch takes milliseconds; a longer one is blocked."""
 
 _log = structlog.get_logger(__name__)
 _handled = Counter("inbox_deliveries_handled", "Deliveries turned into events")
@@ -179,7 +180,7 @@ class Worker:
             return True
         except Exception as error:
             self._shrink()
-            _log.debug("A batch failed and runs again with savepoints", error=repr(error))
+            _log.debug("Batch failed, running it again with savepoints", error=repr(error))
         try:
             with self._database.begin() as tx:
                 return self._handle_lane(tx, with_savepoints=True) or self._handle_retry(tx)
@@ -188,7 +189,7 @@ class Worker:
             return True
 
     def _handle_lane(self, tx: Connection, *, with_savepoints: bool) -> bool:
-        # A batch that failed is repeated at once; otherwise the other lanes come first.
+        # A failed batch is repeated at once; otherwise the other lanes come first.
         now = {"first": self._lane} if with_savepoints else {"last": self._lane}
         lane = store.claim_lane(tx, **now)
         if lane is None:
@@ -199,15 +200,15 @@ class Worker:
         size = self._sizes.get(lane, self._first_size)
         waiting = store.list_waiting(tx, lane, size)
         batch: list[Delivery] = []
-        told: list[tuple[Event, int]] = []
+        arrived: list[tuple[Event, int]] = []
         for each in waiting:
             if batch and self._timer() - began > BATCH_SECONDS / 2:
                 break
-            told += [(self._by_our_clock(event), each.id) for event in translate(tx, each)]
+            arrived += [(self._by_our_clock(event), each.id) for event in translate(tx, each)]
             batch.append(each)
         until = began + MAX_SECONDS if len(batch) > 1 else float("inf")
         with handled_at(tx, self._clock()):
-            handle_all(tx, self._deduplicate(tx, told), partial(self._check_time, until))
+            handle_all(tx, self._deduplicate(tx, arrived), partial(self._check_time, until))
         store.set_done(tx, [delivery.id for delivery in batch], self._clock())
         _handled.inc(len(batch))
         self._resize(lane, len(batch), self._timer() - began, is_last=len(waiting) < size)
@@ -232,8 +233,8 @@ class Worker:
         self._sizes[self._lane] = max(1, min(size // 4, CAREFUL_BATCH))
 
     def _by_our_clock(self, event: Event) -> Event:
-        """A chat message with its time by our clock, because our own times decide whether it was
-        in time. Of a clock that is only seconds off nothing is known for sure."""
+        """A chat message with its time corrected to our clock, because deadlines use our clock.
+        Differences of a few seconds are not corrected: they may come from slow responses."""
         if not isinstance(event, ChatMessageSent):
             return event
         now, clock = self._clock(), self._remote_clocks.get(event.platform)
@@ -242,13 +243,13 @@ class Worker:
         at = event.at + ahead if abs(ahead) > UNSURE_CLOCK else event.at
         return replace(event, at=min(at, now))
 
-    def _deduplicate(self, tx: Connection, told: Sequence[tuple[Event, int]]) -> list[Event]:
+    def _deduplicate(self, tx: Connection, arrived: Sequence[tuple[Event, int]]) -> list[Event]:
         """The events that were not handled before, in order."""
-        news = store.add_events(tx, told)
-        kinds = (type(event).__name__ for event, _delivery in told)
+        news = store.add_events(tx, arrived)
+        kinds = (type(event).__name__ for event, _delivery in arrived)
         for (kind, new), count in Counted(zip(kinds, news, strict=True)).items():
             _events.labels(kind, "new" if new else "known").inc(count)
-        return [event for (event, _delivery), new in zip(told, news, strict=True) if new]
+        return [event for (event, _delivery), new in zip(arrived, news, strict=True) if new]
 
     def _translate(self, tx: Connection, delivery: Delivery) -> list[Event]:
         return self._translators[delivery.source](tx, delivery)
@@ -337,7 +338,7 @@ class Worker:
         handler = self._by_name.get(retry.handler)
         kind = self._kinds.get(retry.event)
         if handler is None or kind is None:
-            raise LookupError(f"There is no handler {retry.handler} any more.")
+            raise LookupError(f"The handler {retry.handler} no longer exists.")
         try:
             return from_json(kind, retry.payload), handler
         except ValidationError as error:

@@ -1,2 +1,2 @@
-"""Kick: its signed webhooks, its API, its chat. What Kick really does is written beside the code
-that copes with it; https://docs.kick.com is the vendor's own word."""
+"""Kick: its signed webhooks, its API, its chat. How Kick really behaves is documented beside the
+code that handles it; the vendor's documentation is https://docs.kick.com."""

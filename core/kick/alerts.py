@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select
 
 from core.guilds import store as guilds
 from core.guilds.actions import load_settings
-from core.guilds.channels import tell_admins
+from core.guilds.channels import alert_admins
 from core.guilds.records import SelfTest
 from core.guilds.store import Channel
 from core.inbox import store as inbox
@@ -62,7 +62,7 @@ def check_silence(tx: Connection, now: datetime) -> None:
                 live, state = checks.get(channel.channel_id), states.get(channel.channel_id)
                 _check_channel(work, channel, live, state, open_alert)
             elif open_alert is not None:
-                open_alert.over_at = now  # the server follows no channel any more
+                open_alert.over_at = now  # the server no longer follows a channel
 
 
 def _check_channel(
@@ -94,7 +94,7 @@ def _check_channel(
 def _silent_since(
     work: Work, channel: Channel, live: StatusCheck, started_at: datetime
 ) -> datetime:
-    """Since when no chat has come from where the channel's chat is taken from."""
+    """When the channel's chat last arrived from its source."""
     source = intake.source_of_chat(work.tx, channel.channel_id)
     lane = f"{PLATFORM}:{channel.channel_id}"
     received_at = inbox.find_newest_since(work.tx, source, lane, CHAT_KIND, started_at)
@@ -104,7 +104,7 @@ def _silent_since(
 def _find_evidence(
     work: Work, channel: Channel, state: FeedState | None, since: datetime, minutes: int
 ) -> Evidence | None:
-    """What shows that it is not just a quiet chat."""
+    """Evidence that the chat is not just quiet."""
     test = CHAT.find_test(work)
     if test is not None and test.state == "failed" and test.sent_at >= since:
         return "selftest"
@@ -132,17 +132,17 @@ def _begin(
         noticed_at=work.now,
     )
     work.add(alert)
-    _log.warning("No chat from a live channel", guild_id=work.guild_id, evidence=evidence)
+    _log.warning("No chat received from a live channel", guild_id=work.guild_id, evidence=evidence)
     payload = {"slug": channel.slug, "since": since.isoformat(), "evidence": evidence}
-    tell_admins(work, "kick.no_events", _key("no_events", alert), payload)
+    alert_admins(work, "kick.no_events", _key("no_events", alert), payload)
 
 
 def _end(work: Work, channel: Channel, alert: NoEventAlert, why: str) -> None:
     alert.over_at = work.now
-    _log.info("The alert for missing chat is over", guild_id=work.guild_id, why=why)
+    _log.info("Missing chat alert ended", guild_id=work.guild_id, why=why)
     payload = {"slug": channel.slug, "since": alert.since.isoformat(), "why": why}
     payload["at"] = work.now.isoformat()
-    tell_admins(work, "kick.no_events_over", _key("no_events_over", alert), payload)
+    alert_admins(work, "kick.no_events_over", _key("no_events_over", alert), payload)
 
 
 def _key(what: str, alert: NoEventAlert) -> str:
@@ -186,7 +186,7 @@ def _is_test_wanted(
 
 
 def report_wrong_chatrooms(tx: Connection, now: datetime) -> None:
-    """Alert the admins of every server whose chatroom id leads to another chat."""
+    """Alert the admins of every server whose chatroom ID leads to another chat."""
     states = feed.list_states(tx, now)
     slugs = {channel.guild_id: channel.slug for channel in guilds.list_channels(tx, PLATFORM)}
     for known in accounts.list_known_channels(tx):
@@ -200,11 +200,11 @@ def report_wrong_chatrooms(tx: Connection, now: datetime) -> None:
         ):
             continue
         accounts.change_known_channel(tx, known, reported_chatroom_id=chatroom_id)
-        _log.warning("Wrong chatroom id", chatroom=chatroom_id, guild_id=known.guild_id)
+        _log.warning("Chatroom ID seems wrong", chatroom=chatroom_id, guild_id=known.guild_id)
         payload = {"slug": slugs.get(known.guild_id, ""), "chatroom_id": chatroom_id}
         with Work(tx, known.guild_id, now=now) as work:
             key = f"kick.wrong_chatroom:{chatroom_id}:{now.isoformat()}"
-            tell_admins(work, "kick.wrong_chatroom", key, payload)
+            alert_admins(work, "kick.wrong_chatroom", key, payload)
 
 
 TASKS = (Task("kick.alerts", every=lambda settings: settings.live_poll_seconds, run=check),)

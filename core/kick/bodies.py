@@ -1,7 +1,7 @@
 """The shapes of Kick's webhook bodies.
 
-The header that names the type is not signed, so the body has to fit it: otherwise a genuine
-delivery could be relabelled. Fields that are `null` or empty in the wild are allowed to be.
+The header that names the type is not signed, so the body has to match it: otherwise a genuine
+delivery could be relabelled. Fields that Kick really sends as `null` or empty may be so here.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -29,28 +29,28 @@ CHAT = "chat.message.sent"
 _EARLIEST, _LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 
 
-def _sensible(at: datetime) -> datetime:
-    """In UTC, and far enough from the ends of time that rules can reckon with it."""
+def _in_range(at: datetime) -> datetime:
+    """In UTC. Rejects timestamps so extreme that date arithmetic on them could overflow."""
     if not _EARLIEST <= at < _LATEST:
-        raise ValueError("not of our time")
+        raise ValueError("timestamp out of range")
     return at.astimezone(UTC)
 
 
-Instant = Annotated[AwareDatetime, AfterValidator(_sensible)]
+Instant = Annotated[AwareDatetime, AfterValidator(_in_range)]
 KickId = Annotated[int, Field(gt=0, lt=2**63)]
 ShortText = Annotated[str, Field(min_length=1, max_length=100)]
 
 _INSTANT: TypeAdapter[datetime] = TypeAdapter(Instant)
 
 ONE_MONTH = timedelta(days=45)
-"""Longer than any month, even with the three days by which Kick's ends are off (issue 368 of its
-documentation), and shorter than two."""
+"""Longer than any month, even though Kick's end dates are up to three days off (issue 368 of its
+documentation), and shorter than two months."""
 
 
 def _instant_as_written(text: str) -> str:
-    """The text itself, which has to be an instant."""
+    """The text itself, after checking that it is a timestamp."""
     if len(text) > 40:
-        raise ValueError("not an instant")
+        raise ValueError("not a timestamp")
     _INSTANT.validate_python(text)
     return text
 
@@ -73,13 +73,13 @@ class _Named(BaseModel):
 
     @property
     def name(self) -> str:
-        """The name, else its form in addresses, else nothing."""
+        """The display name, or else the channel slug."""
         return self.username or self.channel_slug or ""
 
 
 class Someone(_Named):
-    """A person. Only the user id is certain: names and pictures are missing or empty in the wild,
-    and the persons of Kicks have fewer fields than others."""
+    """A person. Only the user id is certain: Kick sometimes sends no name or picture,
+    and people in Kicks events have fewer fields than others."""
 
     user_id: KickId
 
@@ -120,7 +120,7 @@ class ChatSender(Someone):
     @model_validator(mode="after")
     def _has_a_name(self) -> "ChatSender":
         if not self.name:
-            raise ValueError("nobody chats without a name")
+            raise ValueError("the sender has no name")
         return self
 
     def badge_types(self) -> tuple[str, ...]:
@@ -191,7 +191,7 @@ class _Subscription(Body):
         return self.duration or 1
 
     def _is_first_month(self) -> bool | None:
-        """Whether the body is that of a new subscription; None if it does not say. Kick documents
+        """Whether this is a new subscription; None if the body does not say. Kick documents
         renewals with a `duration` of 3 and one month between the dates: one sign of a later month
         is enough."""
         if self.duration is None and self.expires_at is None:
@@ -270,7 +270,7 @@ class BanDetails(BaseModel):
 
 
 class Banned(Body):
-    """`moderation.banned`: a time-out where it expires, a ban where not."""
+    """`moderation.banned`: a timeout if it expires, else a ban."""
 
     moderator: Anybody | None = None
     banned_user: Someone
@@ -278,7 +278,7 @@ class Banned(Body):
 
 
 class LivestreamPoll(Body):
-    """Not Kick's: how our own poll of the livestreams is stored (`poll.livestream`)."""
+    """How a result of our own livestream polling is stored (`poll.livestream`)."""
 
     seen_at: Instant
     started_at: Instant | None = None
@@ -298,18 +298,18 @@ SHAPES: dict[str, TypeAdapter[Any]] = {
     "kicks.gifted": TypeAdapter(Kicks),
     "poll.livestream": TypeAdapter(LivestreamPoll),
 }
-"""Kind -> the shape of its body. What is not here is not understood by this version."""
+"""Kind -> the shape of its body. This version ignores all other kinds."""
 
 WEBHOOK_KINDS = tuple(kind for kind in SHAPES if not kind.startswith("poll."))
 """The event types that are subscribed to."""
 
 
 def parse(kind: str, body: object) -> Body:
-    """The body in its shape.
+    """Validate a body against the shape of its kind.
 
     Raises:
-        KeyError: the kind is not understood.
-        ValueError: the body does not fit the kind.
+        KeyError: the kind is unknown.
+        ValueError: the body does not match the kind.
     """
     found: Body = SHAPES[kind].validate_python(body)
     return found

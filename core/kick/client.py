@@ -1,4 +1,4 @@
-"""Kick's HTTP interface, as far as we use it. Answers are `{"data": ..., "message": ...}`."""
+"""The part of Kick's HTTP API that we use. Responses are `{"data": ..., "message": ...}`."""
 
 import threading
 import time
@@ -37,7 +37,7 @@ class Subscription:
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Whose token it is."""
+    """The account that a token belongs to."""
 
     kick_user_id: int
     name: str
@@ -54,7 +54,7 @@ class SiteChannel:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line in the history of a chat. `by_bot`: Kick shows its sender with a bot's badge."""
+    """A message in the history of a chat. `by_bot`: its sender has Kick's bot badge."""
 
     message_id: str
     sender_id: int
@@ -82,7 +82,7 @@ class KickClient:
 
     @property
     def time(self) -> RemoteClock:
-        """Kick's clock, by the Date of its answers."""
+        """Kick's clock, from the Date header of its responses."""
         return self._wire.time
 
     # -- the app's own token ----------------------------------------------------------------
@@ -110,7 +110,7 @@ class KickClient:
         return self._wire.ask("POST", f"{self._auth}/oauth/{what}", data=form)
 
     def _as_app(self, method: str, path: str, **arguments: Any) -> Any:
-        """With the app token; a token that Kick no longer takes is replaced once."""
+        """Send with the app token; an expired token is replaced once."""
         headers = self._app_headers()
         try:
             return self._wire.ask(method, self._api + path, headers=headers, **arguments)
@@ -120,7 +120,7 @@ class KickClient:
             headers = self._app_headers(rejected=headers)
             return self._wire.ask(method, self._api + path, headers=headers, **arguments)
 
-    # -- what can be asked ------------------------------------------------------------------
+    # -- requests ---------------------------------------------------------------------------
 
     def public_key(self) -> str:
         """Kick's signing key, in PEM."""
@@ -129,7 +129,7 @@ class KickClient:
             return str(answer["data"]["public_key"])
 
     def find_channel(self, slug: str) -> tuple[int, str] | None:
-        """The owner's user id and the slug of a channel, or None when there is none such.
+        """The owner's user id and the slug of a channel, or None if there is no such channel.
 
         Kick refuses a list with one unknown slug, so each is looked up alone.
         """
@@ -145,7 +145,7 @@ class KickClient:
         return None
 
     def find_slug(self, broadcaster_user_id: int) -> str | None:
-        """The slug of this account's channel today: names change, ids do not."""
+        """The current slug of this account's channel: names change, ids do not."""
         answer = self._as_app(
             "GET",
             "/public/v1/channels",
@@ -155,7 +155,7 @@ class KickClient:
             return next((str(channel["slug"]) for channel in answer["data"] or ()), None)
 
     def list_live(self, broadcaster_user_ids: Iterable[int]) -> list[Livestream]:
-        """Which of these channels are live, at most 100; who is absent is offline."""
+        """Which of these channels (at most 100) are live; the others are offline."""
         answer = self._as_app(
             "GET",
             "/public/v1/users/livestreams",
@@ -174,11 +174,11 @@ class KickClient:
 
     def list_subscriptions(self, broadcaster_user_id: int | None = None) -> list[Subscription]:
         """What this app is subscribed to, for one channel or for all."""
-        one = {"broadcaster_user_id": str(broadcaster_user_id)}
+        channel = {"broadcaster_user_id": str(broadcaster_user_id)}
         answer = self._as_app(
             "GET",
             "/public/v1/events/subscriptions",
-            params={} if broadcaster_user_id is None else one,
+            params={} if broadcaster_user_id is None else channel,
         )
         with as_documented():
             return [_subscription(item) for item in answer["data"] or ()]
@@ -201,9 +201,9 @@ class KickClient:
         )
         with as_documented():
             answers = {str(item["name"]): item for item in answer["data"] or ()}
-            errors = {kind: str(one.get("error") or "") for kind, one in answers.items()}
-            ids = {kind: str(one.get("subscription_id") or "") for kind, one in answers.items()}
-        # Neither an id nor an error is not documented, and not a subscription that we know of.
+            errors = {kind: str(item.get("error") or "") for kind, item in answers.items()}
+            ids = {kind: str(item.get("subscription_id") or "") for kind, item in answers.items()}
+        # Kick documents no item with neither an id nor an error; treat it as not subscribed.
         made = {kind: id for kind, id in ids.items() if id and not errors[kind]}
         return made, {kind: error for kind, error in errors.items() if kind not in made}
 
@@ -216,7 +216,7 @@ class KickClient:
         )
 
     def account_of(self, user_token: str) -> User:
-        """Whose token this is."""
+        """The account that this token belongs to."""
         answer = self._wire.ask("GET", f"{self._api}/public/v1/users", headers=bearer(user_token))
         with as_documented():
             return User(int(answer["data"][0]["user_id"]), str(answer["data"][0]["name"]))
@@ -229,14 +229,14 @@ class KickClient:
         reply_to: str | None,
         kind: Literal["user", "bot"] = "user",
     ) -> str:
-        """Write a line; returns its message id, "" if Kick leaves it out.
+        """Send a message; returns its id, "" if Kick leaves it out.
 
         Args:
             kind: `user` speaks as the token's account; `bot` as the app's bot, in the channel of
                 the token's account, wherever `broadcaster_user_id` points.
 
         Raises:
-            NoAnswer: it may have been posted; Kick has no key to make a repetition harmless.
+            NoAnswer: it may have been posted; Kick has no idempotency key.
         """
         body = {"type": kind, "content": text, "broadcaster_user_id": broadcaster_user_id}
         if reply_to:
@@ -251,7 +251,7 @@ class KickClient:
         return str(message_id or "")
 
     def site_channel(self, slug: str) -> SiteChannel:
-        """A channel by the website's own interface: unofficial, often blocked."""
+        """A channel, from the website's API: unofficial, often blocked."""
         found = self._wire.ask("GET", f"{self._site}/api/v2/channels/{slug}")
         with as_documented():
             return SiteChannel(
@@ -259,7 +259,7 @@ class KickClient:
             )
 
     def list_recent_lines(self, slug: str) -> list[Line]:
-        """The last lines of a chat, by the website's own interface: unofficial, often blocked."""
+        """The last messages of a chat, from the website's API: unofficial, often blocked."""
         channel = self._wire.ask("GET", f"{self._site}/api/v2/channels/{slug}")
         with as_documented():
             history = f"{self._site}/api/v2/channels/{channel['id']}/messages"

@@ -1,4 +1,4 @@
-"""Kick's signed requests: whether Kick sent them, and what they deliver.
+"""Kick's signed requests: verifying that Kick sent them, and reading what they deliver.
 
 The signature is RSASSA-PKCS1-v1_5 with SHA-256 over `message_id.timestamp.raw_body`. One key signs
 for every app, so a good signature says "Kick sent this to somebody", not "to me"; and only those
@@ -36,12 +36,12 @@ from core.kit.runtime.clock import Clock, parse_instant, utc_now
 from core.kit.text import strict_json
 
 MAX_CHARACTERS = 100
-"""Of a header, where it is kept."""
+"""Of a header that is stored."""
 
 
 @dataclass(frozen=True, slots=True)
 class SignedRequest:
-    """A request as it came. The first three parts are signed, the others are not."""
+    """A request as it arrived. The first three fields are signed, the others are not."""
 
     message_id: str
     timestamp: str
@@ -62,18 +62,18 @@ class SignedRequest:
 
     @property
     def sent_at(self) -> datetime:
-        """When Kick signed it. Raises Declined if it does not say so."""
+        """When Kick signed it. Raises Declined if the timestamp is invalid."""
         try:
             return parse_instant(self.timestamp)
         except ValueError:
-            raise Declined(400, "bad_timestamp", "The timestamp is not an instant.") from None
+            raise Declined(400, "bad_timestamp", "The timestamp is invalid.") from None
 
     def read(self, received_at: datetime | None = None) -> tuple[Delivery, int] | None:
         """What to store, and the channel that it is about; None for a type that this version does
         not use.
 
         Raises:
-            Declined: it cannot be understood.
+            Declined: it cannot be read.
         """
         sent_at = self.sent_at
         try:
@@ -87,7 +87,7 @@ class SignedRequest:
         try:
             channel_id = parse(self.kind, body).broadcaster.user_id
         except ValueError:
-            raise Declined(422, "wrong_shape", "The body does not fit its type.") from None
+            raise Declined(422, "wrong_shape", "The body does not match its type.") from None
         delivery = Delivery(
             WEBHOOK,
             self.message_id,
@@ -104,20 +104,20 @@ class SignedRequest:
 # -- Kick's keys ----------------------------------------------------------------------------------
 
 FETCH_INTERVAL = timedelta(seconds=15)
-"""Between two requests for Kick's key, of all threads and processes together: somebody who forges
-signatures must not make us ask Kick all the time. Deliveries in between are kept unverified."""
+"""Between two requests for Kick's key, across all threads and processes: forged signatures must not
+make us send request after request to Kick. Deliveries in between are kept unverified."""
 
-LOOK_SECONDS = 1.0
-"""Between two looks of `has_signed` for a first key."""
+KEY_LOOKUP_SECONDS = 1.0
+"""Between two database lookups by `has_signed` while no key is known."""
 
 MAX_KEYS = 3
-"""The newest keys that are tried. After a rotation, what was signed before is still on its way."""
+"""How many of the newest keys are tried: deliveries signed before a rotation may still arrive."""
 
 _log = structlog.get_logger(__name__)
 
 
 def load_key(pem: str) -> RSAPublicKey:
-    """The key from its PEM text. Raises ValueError if it is no RSA public key."""
+    """The key from its PEM text. Raises ValueError if it is not an RSA public key."""
     key = load_pem_public_key(pem.encode())
     if not isinstance(key, RSAPublicKey):
         raise ValueError("Kick's public key is not an RSA key")
@@ -143,11 +143,11 @@ class KeyRing:
         self.newest = ""
 
     def has_signed(self, request: SignedRequest) -> bool:
-        """Whether one of the known keys did. While none is known, the database is asked once a
-        second: what comes in between is looked at again after `renew`.
+        """Whether a known key signed it. While none is known, the database is read once a second:
+        what arrives in between is checked again after `renew`.
 
         Raises:
-            Outage: no key is known yet, and the database cannot be asked.
+            Outage: no key is known yet, and the database is not available.
         """
         if not self._keys:
             self._look()
@@ -155,41 +155,41 @@ class KeyRing:
 
     def _look(self) -> None:
         with self._looking:
-            if not self._keys and time.monotonic() - self._looked_at > LOOK_SECONDS:
+            if not self._keys and time.monotonic() - self._looked_at > KEY_LOOKUP_SECONDS:
                 try:
                     self._load()
                 finally:
                     self._looked_at = time.monotonic()
 
     def ensure_key(self) -> bool:
-        """Ask Kick for its key if none is known yet; whether one is known now."""
+        """Fetch Kick's key if none is known yet; returns whether one is known now."""
         return self._load() is not None or self._fetch()
 
-    def renew(self, most_often: timedelta = FETCH_INTERVAL) -> bool:
-        """Load new keys from the database or, only so often, from Kick.
+    def renew(self, interval: timedelta = FETCH_INTERVAL) -> bool:
+        """Load new keys from the database or, at most once per interval, from Kick.
 
-        Another thread that is doing so is not waited for. True if the newest key is that fresh:
-        what does not fit then was not signed with a key that Kick names today.
+        Does not wait for another thread that is doing so. True if the newest key is that fresh:
+        a request that matches no key then was not signed with Kick's current key.
         """
         if not self._lock.acquire(blocking=False):
             return False
         try:
-            is_fresh = self._is_recent(self._load(), most_often)
-            # An answer of Kick's also has its time.
+            is_fresh = self._is_recent(self._load(), interval)
+            # A response from Kick also tells us its time.
             return (is_fresh and self._client.time.now() is not None) or self._fetch() or is_fresh
         finally:
             self._lock.release()
 
     def _is_recent(self, at: datetime | None, maximum: timedelta) -> bool:
-        # A clock that was set back must not stop us from asking.
+        # A clock that was set back must not stop us from fetching.
         return at is not None and timedelta() <= self._clock() - at < maximum
 
     def _load(self) -> datetime | None:
-        """The keys that the database knows; returns when Kick last gave one."""
+        """Load the keys from the database; returns when the newest was fetched."""
         with self._database.begin() as tx:
             newest = select(PublicKey).order_by(PublicKey.fetched_at.desc()).limit(MAX_KEYS)
             found = read_records(tx, newest)
-        self._keys = tuple(load_key(one.pem) for one in found)
+        self._keys = tuple(load_key(key.pem) for key in found)
         self.newest = hashlib.sha256(found[0].pem.encode()).hexdigest() if found else ""
         return found[0].fetched_at if found else None
 
@@ -201,7 +201,7 @@ class KeyRing:
             pem = self._client.public_key()
             load_key(pem)
         except (Outage, KickRejected, ValueError) as error:
-            _log.warning("Kick did not give its public key", reason=str(error))
+            _log.warning("Fetching Kick's public key failed", reason=str(error))
             return False
         with self._database.begin() as tx:
             set_public_key(tx, pem, self._clock())
@@ -210,7 +210,7 @@ class KeyRing:
 
 
 def set_public_key(tx: Connection, pem: str, now: datetime) -> None:
-    """Keep a key that Kick gave us now."""
+    """Store a key that was just fetched from Kick."""
     values = {"pem": pem, "fetched_at": now}
     statement = upsert(PublicKey).values(values)
     tx.execute(statement.on_conflict_do_update(index_elements=["pem"], set_=values))

@@ -2,38 +2,37 @@
 
 import asyncio
 from datetime import timedelta
-from typing import Any
 
 import discord
 from discord import app_commands
 from discord.ext import commands
 
-from core.guilds.connections.discord import DisconnectButton, ask_disconnect, test_chat
-from core.guilds.connections.messages import invitation
+from core.guilds.connections.discord import (
+    DisconnectButton,
+    LinkButton,
+    ask_disconnect,
+    say,
+    test_chat,
+)
 from core.kick import health, messages
 from core.kick.accounts import actions as accounts
 from core.kick.accounts import channels, connect, primary
-from core.kick.accounts.records import ConnectAttempt
 from core.kick.chat.actions import CHAT
 from core.kick.intake.log import count_unattributed, list_newest_lines
 from core.kick.intake.records import LogLine
-from core.kit.database.records import MemberId
 from core.kit.database.work import Work
-from core.kit.discord.access import is_admin
-from core.kit.discord.buttons import OwnButton, Person, give
+from core.kit.discord.buttons import give
 from core.kit.discord.ui import (
     answer,
     check_report,
     guild_id_of,
     run_action,
-    safe,
     server_command,
 )
 from core.kit.services import Services
-from core.kit.text.words import _
 
 SHOWN = 10
-"""Deliveries of the webhook log."""
+"""Deliveries shown by /webhooklog."""
 
 Context = commands.Context[commands.Bot]
 
@@ -62,15 +61,14 @@ class KickChecks(commands.Cog):
 
     @server_command("say", for_admins=True, rest_is_raw=True)
     @commands.cooldown(10, 60, commands.BucketType.guild)
-    @app_commands.describe(line="What to say in Kick's chat, at most 500 characters")
+    @app_commands.describe(line="Message for Kick chat, at most 500 characters")
     async def say(self, ctx: Context, *, line: str) -> None:
-        """Say a line in the streamer's Kick chat, as the bot."""
-        await run_action(ctx, CHAT.say_for, self._services, line.strip())
-        await answer(ctx, messages.said(line))
+        """Send a message to the streamer's Kick chat as the bot."""
+        await say(ctx, CHAT, line)
 
     @server_command("webhooklog", for_admins=True)
     async def webhooklog(self, ctx: Context) -> None:
-        """Show Kick's last deliveries for this server, and what became of them."""
+        """Show the latest webhook deliveries from Kick and their results."""
         await answer(ctx, messages.webhook_log(*await run_action(ctx, _read_log)))
 
 
@@ -92,7 +90,7 @@ class KickAccounts(commands.Cog):
         """Get a link with which the streamer connects the Kick channel to this server."""
         guild_id = guild_id_of(ctx)
         await asyncio.to_thread(connect.choose, self._services, guild_id, channel, ctx.author.id)
-        await give(ctx, LinkButton())
+        await give(ctx, KickLinkButton())
 
     @server_command("disconnect_kick", for_admins=True)
     async def disconnect_kick(self, ctx: Context) -> None:
@@ -102,19 +100,19 @@ class KickAccounts(commands.Cog):
     @server_command("sync_kick", for_admins=True)
     @commands.cooldown(3, 60, commands.BucketType.guild)
     async def sync_kick(self, ctx: Context) -> None:
-        """Look up the channel's name, broadcaster id and chatroom id at Kick again."""
+        """Refresh the channel's name, broadcaster ID and chatroom ID from Kick."""
         found = await asyncio.to_thread(channels.sync, self._services, guild_id_of(ctx))
         await answer(ctx, messages.synced(found))
 
     @server_command("set_chatroom", for_admins=True)
     @app_commands.describe(
-        chatroom_id="The chatroom's number on Kick; 0 forgets it",
-        channel_id="The channel's number on Kick's website, for Kicks; 0 forgets it",
+        chatroom_id="Kick chatroom ID; 0 clears it",
+        channel_id="Channel ID from Kick's website, needed for Kicks; 0 clears it",
     )
     async def set_chatroom(
         self, ctx: Context, chatroom_id: int, channel_id: int | None = None
     ) -> None:
-        """Set the chatroom id by hand (only if /sync_kick cannot read it)."""
+        """Set the chatroom ID by hand (only if /sync_kick cannot read it)."""
         typed = await asyncio.to_thread(
             channels.type_numbers,
             self._services,
@@ -126,9 +124,11 @@ class KickAccounts(commands.Cog):
         await answer(ctx, messages.numbers(typed))
 
     @server_command("kick_primary", for_admins=True)
-    @app_commands.describe(server="Name or id of the server to hand over to; this server if empty")
+    @app_commands.describe(
+        server="Name or ID of the server that should answer; default: this server"
+    )
     async def kick_primary(self, ctx: Context, *, server: str | None = None) -> None:
-        """Choose which of several servers that follow the channel answers in its Kick chat."""
+        """Choose which server answers in Kick chat if several follow the channel."""
         if server is not None:
             result = await run_action(ctx, primary.hand_over, server)
         else:
@@ -152,37 +152,8 @@ async def _may_manage(bot: commands.Bot, guild_id: int | None, user_id: int) -> 
     return member.guild_permissions.manage_guild
 
 
-class LinkButton(OwnButton, template=r"kick_accounts:link"):
-    """Gives whoever may manage the server a link of their own."""
-
-    address = "kick_accounts:link"
-
-    @staticmethod
-    def words() -> str:
-        return _("Show my link")
-
-    async def interaction_check(self, interaction: discord.Interaction) -> bool:
-        return await is_admin(interaction, __name__)
-
-    async def give(
-        self, services: Services, guild: discord.Guild, person: Person
-    ) -> dict[str, Any]:
-        """Raises Refusal if no channel is configured."""
-        attempt = ConnectAttempt(
-            asked_by=MemberId(person.id),
-            asked_by_name=person.display_name,
-            asked_at=services.clock(),
-        )
-        channel = await services.run_as_bot(guild.id, accounts.open_attempt, attempt)
-        make = connect.FLOW.make_link
-        url = await asyncio.to_thread(make, services.settings, attempt, attempt.asked_by)
-        view = discord.ui.View(timeout=None)
-        view.add_item(discord.ui.Button(label=_("Continue"), url=url))
-        body = _(
-            "This ties **{server}** to the channel **{channel}** on Kick. The streamer of that "
-            "channel has to agree on Kick."
-        ).format(server=safe(guild.name), channel=safe(channel.slug))
-        return {"embed": invitation(accounts.ACCOUNT, body), "view": view}
+class KickLinkButton(LinkButton, link=connect.LINK):
+    """Gives a link that connects the streamer's account."""
 
 
 class KickDisconnectButton(DisconnectButton, kind=accounts.ACCOUNT):

@@ -1,5 +1,5 @@
-"""From a delivery in the inbox to events: what translating needs is looked up once a transaction
-for each channel, and the review queue says which events count."""
+"""Translates inbox deliveries to events. What this needs is looked up once per transaction and
+channel, and the review queue decides which events count."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -50,6 +50,6 @@ class _Channel:
 
 
 def guilds_of(tx: Connection, channel_id: int) -> tuple[int, ...]:
-    """The servers that follow a channel; looked up once a transaction."""
+    """The servers that follow a channel; looked up once per transaction."""
     key = ("kick.guilds", channel_id)
     return cached(tx, key, lambda: tuple(guilds.list_guilds_of(tx, PLATFORM, channel_id)))

@@ -6,7 +6,7 @@ from core.kick import pages as dashboard
 from core.kick.accounts import pages as accounts
 from core.kick.accounts.actions import ACCOUNT
 from core.kick.bodies import FEED, POLL, WEBHOOK
-from core.kick.discord import KickAccounts, KickChecks, KickDisconnectButton, LinkButton
+from core.kick.discord import KickAccounts, KickChecks, KickDisconnectButton, KickLinkButton
 from core.kick.events import events_of
 from core.kick.feed.frames import translate as translate_feed
 from core.kick.feed.listener import FeedListener
@@ -48,7 +48,7 @@ FEATURE = Feature(
         *AlertSettings.declared.values(),
         *ReviewSettings.declared.values(),
     ),
-    buttons=(LinkButton, KickDisconnectButton, ReviewButton),
+    buttons=(KickLinkButton, KickDisconnectButton, ReviewButton),
     translates={
         WEBHOOK: events_of,
         POLL: events_of,
@@ -76,8 +76,8 @@ FEATURE = Feature(
             if before
             else _("chose the Kick channel {after}")
         ),
-        "kick.chatroom": N_("set the chatroom id to {after} (was {before})"),
-        "kick.site_channel": N_("set the channel id of the website to {after} (was {before})"),
+        "kick.chatroom": N_("set the chatroom ID to {after} (was {before})"),
+        "kick.site_channel": N_("set the website channel ID to {after} (was {before})"),
         "kick.connect": N_("connected the Kick account {target}"),
         "kick.disconnect": N_("disconnected the Kick account {target}"),
         "kick.primary": N_(

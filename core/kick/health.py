@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Row, select
 
 from core.guilds import store as guilds
 from core.guilds.actions import setting
-from core.guilds.channels import find_trouble, say_trouble
+from core.guilds.channels import describe_trouble, find_trouble
 from core.guilds.settings import ADMIN_CHANNEL
 from core.guilds.store import Channel
 from core.inbox.store import find_newest
@@ -39,7 +39,7 @@ def check_webhooks(tx: Connection, now: datetime) -> list[HealthItem]:
     """Whether Kick's webhooks arrive at all."""
     channels = guilds.list_channels(tx, PLATFORM)
     if not channels:
-        return [HealthItem("Kick channel", "warn", "No channel is tied to a server yet.")]
+        return [HealthItem("Kick channel", "warn", "No server follows a Kick channel yet.")]
     if all(source_of_chat(tx, channel.channel_id) != WEBHOOK for channel in channels):
         return []  # no webhook can come; the realtime feed has checks of its own
     newest = find_newest(tx, WEBHOOK, _lanes(channels))
@@ -56,25 +56,25 @@ def _lanes(channels: Sequence[Channel]) -> list[str]:
 
 
 def check_unverified(tx: Connection, _now: datetime) -> list[HealthItem]:
-    """Deliveries whose signature fits no known key."""
+    """Deliveries whose signature matches no known key."""
     counts = get_counts(tx)
     if counts.oldest_at is None:
         return []
     name, since = "Kick signatures", f"since {counts.oldest_at:%H:%M} UTC"
     if counts.unchecked:
         reason = (
-            f"{counts.unchecked} deliveries wait to be verified, {since}: Kick has not sent its "
-            "public key. Nothing is lost; they are kept for a day."
+            f"{counts.unchecked} deliveries have been waiting for verification {since}: Kick's "
+            "public key could not be fetched. Nothing is lost: they are kept for a day."
         )
         return [HealthItem(name, "warn", reason)]
     newest = find_newest(tx, WEBHOOK, _lanes(guilds.list_channels(tx, PLATFORM)))
     if newest is None or newest < counts.oldest_at:
         reason = (
-            f"All {counts.unfitting} deliveries {since} are signed with a key that Kick does not "
-            "name. They are kept for a day and verified as soon as it does."
+            f"All {counts.unfitting} deliveries {since} were signed with a key that Kick has not "
+            "published. They are kept for a day and verified as soon as it does."
         )
         return [HealthItem(name, "warn", reason)]
-    reason = f"{counts.unfitting} of the last day were not signed by Kick. Kick's own arrive."
+    reason = f"{counts.unfitting} in the last day were not signed by Kick. Genuine ones arrive."
     return [HealthItem(name, "ok", reason)]
 
 
@@ -100,25 +100,25 @@ def _subscribed(guild_id: int, known: Sequence[WebhookSubscription], now: dateti
     name = "Kick subscriptions"
     if not known:
         return HealthItem(name, "warn", "No webhook subscriptions yet.", None, guild_id)
-    age = (now - min(one.checked_at for one in known)).total_seconds()
-    troubles = sorted({one.trouble for one in known if one.trouble})
+    age = (now - min(row.checked_at for row in known)).total_seconds()
+    troubles = sorted({row.trouble for row in known if row.trouble})
     if troubles:
-        kinds = ", ".join(one.kind for one in known if one.trouble)
-        reason = f"{' '.join(troubles)} Not in order: {kinds}."
+        kinds = ", ".join(row.kind for row in known if row.trouble)
+        reason = f"{' '.join(troubles)} Affected: {kinds}."
         return HealthItem(name, "warn", reason, age, guild_id)
-    return HealthItem(name, "ok", f"All {len(known)} in place.", age, guild_id)
+    return HealthItem(name, "ok", f"All {len(known)} active.", age, guild_id)
 
 
 def _odd(odd: Row[Any]) -> list[HealthItem]:
     items: list[HealthItem] = []
     if odd.slowest_seconds > LATE.total_seconds():
         minutes = odd.slowest_seconds / 60
-        reason = f"Kick delivers late: up to {minutes:.0f} min in the last quarter of an hour."
+        reason = f"Kick delivered up to {minutes:.0f} min late in the last 15 minutes."
         items.append(HealthItem("Kick delays", "warn", reason, guild_id=odd.guild_id))
     if odd.unknown:
         reason = (
-            f"{odd.unknown} in the last hour came by a subscription that is not ours. They are "
-            "counted once all the same; see `/webhooklog`."
+            f"{odd.unknown} in the last hour came through a subscription that is not ours. Each "
+            "still counts once; see `/webhooklog`."
         )
         items.append(HealthItem("Kick deliveries", "warn", reason, guild_id=odd.guild_id))
     return items
@@ -126,7 +126,7 @@ def _odd(odd: Row[Any]) -> list[HealthItem]:
 
 def _silent(alert: NoEventAlert) -> HealthItem:
     why = {
-        "chat": "though the realtime feed shows chat",
+        "chat": "although the realtime feed shows chat",
         "subscription": "and Kick has no subscription for it",
         "selftest": "and the self-test did not come back",
         "feed": "and the realtime feed is not connected",
@@ -147,7 +147,7 @@ def check_chat(tx: Connection, now: datetime) -> list[HealthItem]:
         HealthItem(
             "Kick chat",
             "warn",
-            f"A line could not be sent: {record.reason}",
+            f"A chat message could not be sent: {record.reason}",
             (now - record.at).total_seconds(),
             guild_id=record.guild_id,
         )
@@ -170,13 +170,13 @@ def examine(work: Work, services: Services, described: primary.Primary | None = 
         return [Line("kick_channel", "down", _("not set"), remedy=remedy)]
     return [
         Line("kick_channel", "ok", channel.slug),
-        Line("broadcaster id", "ok", str(channel.channel_id)),
+        Line("broadcaster ID", "ok", str(channel.channel_id)),
         _primary(described or primary.describe(work)),
         _chatroom(work),
         ACCOUNT.check_line(work),
         *_webhooks(work, channel.channel_id),
         _feed(work, services.settings, channel.channel_id),
-        check_chat_of(work, PLATFORM, why_unable_to_send(work, services), _("can speak")),
+        check_chat_of(work, PLATFORM, why_unable_to_send(work, services), _("can write")),
         *filter(None, [CHAT.check_line(work, services)]),
         _live(work, channel.channel_id),
         *_admin_channel(work),
@@ -185,31 +185,31 @@ def examine(work: Work, services: Services, described: primary.Primary | None = 
 
 def _primary(found: primary.Primary) -> Line:
     if found.others <= 0:
-        return Line("primary server", "ok", _("this one, no other follows the channel"))
+        return Line("primary server", "ok", _("this server; no other follows the channel"))
     if found.is_here:
         others = plural(
-            "this one; {count} other server only counts",
-            "this one; {count} other servers only count",
+            "this server; {count} other server only counts",
+            "this server; {count} other servers only count",
             found.others,
         )
         return Line("primary server", "ok", others)
     only = _("{server} answers in chat; this server only counts").format(server=found.server)
-    return Line("primary server", "ok", only, remedy=_("`/kick_primary` changes it."))
+    return Line("primary server", "ok", only, remedy=_("Change it with `/kick_primary`."))
 
 
 def _chatroom(work: Work) -> Line:
     known = work.find(KnownChannel)
     if known is None or known.chatroom_id is None:
-        unknown = _("not known; only the realtime feed needs it")
-        return Line("chatroom id", "warn", unknown, remedy=_set_chatroom())
+        unknown = _("unknown; only the realtime feed needs it")
+        return Line("chatroom ID", "warn", unknown, remedy=_set_chatroom())
     found = str(known.chatroom_id)
     if not known.is_chatroom_sure:
         found = _("{id}, not confirmed yet").format(id=found)
-    return Line("chatroom id", "ok", found, known.confirmed_at, dated=_("showed your chat"))
+    return Line("chatroom ID", "ok", found, known.confirmed_at, dated=_("confirmed by your chat"))
 
 
 def _set_chatroom() -> str:
-    return _("Run `/sync_kick`, or type it in with `/set_chatroom`.")
+    return _("Run `/sync_kick`, or enter it with `/set_chatroom`.")
 
 
 def _webhooks(work: Work, broadcaster_user_id: int) -> list[Line]:
@@ -220,10 +220,10 @@ def _webhooks(work: Work, broadcaster_user_id: int) -> list[Line]:
     newest = log.list_newest_of_kinds(work.tx, work.guild_id, WEBHOOK_KINDS)
     lines = []
     for kind in WEBHOOK_KINDS:
-        one, last = subscribed.get(kind), newest[kind]
-        trouble = one.trouble if one else None
-        if one is None or one.subscription_id is None:
-            found, again = trouble or _("not subscribed yet"), _("It is tried again every 10 min.")
+        row, last = subscribed.get(kind), newest[kind]
+        trouble = row.trouble if row else None
+        if row is None or row.subscription_id is None:
+            found, again = trouble or _("not subscribed yet"), _("Retried every 10 min.")
             lines.append(Line(kind, "down", found, last, again, _("last")))
         else:
             found = trouble or _("subscribed")
@@ -233,12 +233,12 @@ def _webhooks(work: Work, broadcaster_user_id: int) -> list[Line]:
 
 def _feed(work: Work, settings: Settings, broadcaster_user_id: int) -> Line:
     if not (settings.use_dual_mode or settings.kick_use_kickpython_ws):
-        lost = _("off (USE_DUAL_MODE=false): a gift whose webhook is lost is lost unseen")
+        lost = _("off (USE_DUAL_MODE=false): a gift whose webhook is lost won't be noticed")
         return Line("feed", "ok", lost)
     state = feed.list_states(work.tx, work.now).get(broadcaster_user_id)
     if state is None:
-        soon = _("It begins some seconds after the start; if not, see `/health`.")
-        return Line("feed", "warn", _("nobody listens right now"), remedy=soon)
+        soon = _("It connects within seconds of a restart. If it does not, see `/health`.")
+        return Line("feed", "warn", _("not connected"), remedy=soon)
     how: State = "ok"
     remedy = ""
     if state.shows_another_chat:
@@ -246,7 +246,7 @@ def _feed(work: Work, settings: Settings, broadcaster_user_id: int) -> Line:
     elif not state.is_ok:
         # Where chat comes from the feed, nothing works without it.
         how = "down" if settings.kick_use_kickpython_ws else "warn"
-        remedy = _("It is tried again by itself. Missing numbers come with `/sync_kick`.")
+        remedy = _("It reconnects automatically. Get missing IDs with `/sync_kick`.")
     return Line("feed", how, state.summary, state.received_at, remedy, _("last event"))
 
 
@@ -264,5 +264,5 @@ def _admin_channel(work: Work) -> list[Line]:
     if trouble is None:
         return []
     instead = _("can't be used; alerts go to whoever connected Kick")
-    remedy = say_trouble(trouble)
+    remedy = describe_trouble(trouble)
     return [Line(ADMIN_CHANNEL.key, "warn", instead, trouble.since, remedy, _("since"))]

@@ -21,7 +21,7 @@ from core.outbox.discord_transport import Rendered
 def no_events(payload: Mapping[str, Any]) -> Rendered:
     """No chat arrives from a live channel. Payload: `slug`, `since`, `evidence`."""
     reasons = {
-        "chat": _("Kick's realtime feed shows chat, but no webhook comes."),
+        "chat": _("Kick's realtime feed shows chat, but no webhooks arrive."),
         "subscription": _("Kick has no webhook subscription for chat."),
         "selftest": _("The bot's self-test line did not come back."),
         "feed": _("Kick's realtime feed is not connected."),
@@ -31,7 +31,8 @@ def no_events(payload: Mapping[str, Any]) -> Rendered:
         channel=safe(payload["slug"]), time=f"<t:{int(since.timestamp())}:t>"
     )
     remedy = _(
-        "Run `/check_kick_config` to see what is missing. What Kick does not send is not counted."
+        "Run `/check_kick_config` to see what is missing. Events that Kick does not send are not "
+        "counted."
     )
     title = "🔇 " + _("No chat received from Kick")
     text = "\n".join([body, reasons[payload.get("evidence", "chat")], remedy])
@@ -47,7 +48,7 @@ def no_events_over(payload: Mapping[str, Any]) -> Rendered:
         title = "⚫ " + _("The stream ended without chat from Kick")
         body = _("**{channel}** is offline now. No chat arrived for {silence}.")
         return Rendered(card(title, body.format_map(given)))
-    body = _("No chat of **{channel}** arrived for {silence}.")
+    body = _("No chat from **{channel}** arrived for {silence}.")
     title = "🔊 " + _("Receiving chat from Kick again")
     return Rendered(card(title, body.format_map(given), tone="success"))
 
@@ -55,11 +56,11 @@ def no_events_over(payload: Mapping[str, Any]) -> Rendered:
 def wrong_chatroom(payload: Mapping[str, Any]) -> Rendered:
     """The feed shows another chat. Payload: `slug`, `chatroom_id`."""
     embed = card(
-        "💬 " + _("The chatroom id seems to be wrong"),
+        "💬 " + _("The chatroom ID seems to be wrong"),
         _(
-            "Kick's realtime feed of chatroom `{id}` shows nothing of the chat of **{channel}**. "
-            "Gifts and subs that a webhook loses are not noticed.\nRun `/sync_kick`, or set the id "
-            "with `/set_chatroom`."
+            "Kick's realtime feed of chatroom `{id}` does not show the chat of **{channel}**. If a "
+            "webhook for a gift or sub is lost, nobody will notice.\nRun `/sync_kick`, or set the "
+            "ID with `/set_chatroom`."
         ).format(id=payload["chatroom_id"], channel=safe(payload["slug"])),
         tone="warning",
     )
@@ -69,13 +70,6 @@ def wrong_chatroom(payload: Mapping[str, Any]) -> Rendered:
 # -- configuration and self-test ------------------------------------------------------------------
 
 
-def said(line: str) -> discord.Embed:
-    """After `/say`."""
-    return card(
-        "💬 " + _("Kick's chat will read it in a moment"), safe(line, 500, links=True), tone="kick"
-    )
-
-
 # -- webhook log ----------------------------------------------------------------------------------
 
 _OUTCOME_MARKS = {"stored": "🟢", "seen": "🔁", "ignored": "⚪", "unverified": "⏳"}
@@ -83,7 +77,7 @@ _OUTCOME_MARKS = {"stored": "🟢", "seen": "🔁", "ignored": "⚪", "unverifie
 
 def webhook_log(found: Sequence[LogLine], unattributed: Mapping[str, int]) -> discord.Embed:
     """A server's newest deliveries, and how many cannot be attributed to a server."""
-    title = "📬 " + _("What Kick delivered last")
+    title = "📬 " + _("Latest webhook deliveries")
     rows = [_delivery(line) for line in found] or [
         _("Nothing yet. Write in your Kick chat to test it.")
     ]
@@ -112,21 +106,21 @@ def _delivery(line: LogLine) -> str:
 
 
 def outcome_words(name: str) -> str:
-    """What became of a delivery, in words."""
+    """The outcome of a delivery, in words."""
     words = {
         "stored": _("processed"),
         "seen": _("duplicate"),
         "ignored": _("not used"),
-        "unverified": _("waits to be verified"),
-        "missing_header": _("refused: a header is missing"),
-        "bad_json": _("refused: not JSON"),
-        "bad_timestamp": _("refused: no instant"),
-        "bad_signature": _("refused: not signed by Kick"),
-        "stale": _("refused: too old"),
-        "unknown_channel": _("refused: a channel that no server follows"),
-        "too_large": _("refused: too large"),
-        "not_json": _("refused: not JSON"),
-        "wrong_shape": _("refused: it does not fit its type"),
+        "unverified": _("waiting for verification"),
+        "missing_header": _("rejected: missing header"),
+        "bad_json": _("rejected: not JSON"),
+        "bad_timestamp": _("rejected: invalid timestamp"),
+        "bad_signature": _("rejected: not signed by Kick"),
+        "stale": _("rejected: too old"),
+        "unknown_channel": _("rejected: no server follows this channel"),
+        "too_large": _("rejected: too large"),
+        "not_json": _("rejected: not JSON"),
+        "wrong_shape": _("rejected: invalid content"),
     }
     return words.get(name, name)
 
@@ -157,51 +151,51 @@ def primary(found: Primary) -> discord.Embed:
 def primary_changed(payload: Mapping[str, Any]) -> Rendered:
     """To the admins of the other server. Payload: `slug`, `before`, `after`."""
     body = _(
-        "**{after}** answers in the Kick chat of **{slug}** now, instead of **{before}**. Both "
+        "**{after}** now answers in the Kick chat of **{slug}** instead of **{before}**. Both "
         "servers keep counting watchtime and tickets. See `/kick_primary`."
     ).format(**{key: safe(value) for key, value in payload.items()})
     return Rendered(card("👑 " + _("Another server answers in Kick chat"), body, tone="kick"))
 
 
 def synced(found: Synced) -> discord.Embed:
-    """All that is known of the channel."""
+    """Everything known about the channel."""
     known = found.known
     rows = [
         "🟢 " + _("Channel: **{slug}**").format(slug=safe(found.slug)),
-        "🟢 " + _("Broadcaster id: `{id}`").format(id=known.broadcaster_user_id),
+        "🟢 " + _("Broadcaster ID: `{id}`").format(id=known.broadcaster_user_id),
         *_numbers(known),
     ]
     if found.site_trouble and None in (known.chatroom_id, known.site_channel_id):
         reason = _("Kick's website did not answer ({reason}).")
         rows.append("-# " + reason.format(reason=safe(found.site_trouble)))
         rows.append(_how_to_find_them(found.slug))
-    return card("🔄 " + _("Kick is in sync"), "\n".join(rows), tone="kick")
+    return card("🔄 " + _("Synced from Kick"), "\n".join(rows), tone="kick")
 
 
 def _numbers(known: KnownChannel) -> list[str]:
-    words = {"site": _("from Kick's website"), "typed": _("typed in")}
-    rows = ["⚪ " + _("Chatroom id: not known"), "⚪ " + _("Website's channel id: not known")]
+    words = {"site": _("from Kick's website"), "typed": _("entered by hand")}
+    rows = ["⚪ " + _("Chatroom ID: unknown"), "⚪ " + _("Website channel ID: unknown")]
     if known.chatroom_id is not None:
         origin = words.get(known.chatroom_from or "", "")
-        row = _("Chatroom id: `{id}` ({origin})").format(id=known.chatroom_id, origin=origin)
+        row = _("Chatroom ID: `{id}` ({origin})").format(id=known.chatroom_id, origin=origin)
         rows[0] = "🟢 " + row
     if known.site_channel_id is not None:
-        rows[1] = "🟢 " + _("Website's channel id: `{id}`").format(id=known.site_channel_id)
+        rows[1] = "🟢 " + _("Website channel ID: `{id}`").format(id=known.site_channel_id)
     return rows
 
 
 def _how_to_find_them(slug: str) -> str:
-    """Kick's website shows browsers what it keeps from servers."""
+    """Kick's website answers browsers even where it blocks servers."""
     return _(
-        "-# Only the realtime feed needs these two; webhooks work without. Open "
+        "-# Only the realtime feed needs these IDs; webhooks work without them. Open "
         "<https://kick.com/api/v2/channels/{slug}> in your browser: the number after the first "
-        '`"id":` is the channel\'s, the one after `"chatroom":{{"id":` the chatroom\'s. Type them '
-        "in with `/set_chatroom`."
+        '`"id":` is the channel ID, the one after `"chatroom":{{"id":` is the chatroom ID. Enter '
+        "them with `/set_chatroom`."
     ).format(slug=slug)
 
 
 def numbers(typed: Synced) -> discord.Embed:
-    """After typing in."""
+    """After entering the IDs by hand."""
     known = typed.known
     rows = _numbers(known)
     if known.chatroom_id is not None and not known.is_chatroom_sure:
@@ -210,4 +204,4 @@ def numbers(typed: Synced) -> discord.Embed:
         rows.append(_("I'll alert you if the realtime feed shows another channel's chat."))
     if None in (known.chatroom_id, known.site_channel_id):
         rows.append(_how_to_find_them(typed.slug))
-    return card("💬 " + _("For the realtime feed"), "\n".join(rows), tone="kick")
+    return card("💬 " + _("IDs for the realtime feed"), "\n".join(rows), tone="kick")

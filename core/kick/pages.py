@@ -1,5 +1,4 @@
-"""The connection with Kick on the dashboard: channel, account, every check, and what Kick
-delivered."""
+"""The connection with Kick on the dashboard: channel, account, checks, and the webhook log."""
 
 import json
 from dataclasses import replace
@@ -11,6 +10,7 @@ from core.guilds.connections.pages import (
     account_step,
     add_chat_test,
     add_disconnect,
+    add_link,
     chat_step,
 )
 from core.guilds.setting_fields import add_settings, setting_fields
@@ -18,7 +18,7 @@ from core.guilds.settings import ADMIN_CHANNEL
 from core.guilds.store import Channel, find_channel
 from core.kick import health, messages
 from core.kick.accounts import actions, channels, connect, primary
-from core.kick.accounts.records import Account, ConnectAttempt, KnownChannel
+from core.kick.accounts.records import Account, KnownChannel
 from core.kick.accounts.rules import scope_words
 from core.kick.bodies import PLATFORM, WEBHOOK_KINDS
 from core.kick.chat.actions import CHAT
@@ -33,11 +33,9 @@ from core.kick.intake.records import LogLine
 from core.kick.intake.rules import LATE, AlertSettings
 from core.kick.intake.store import list_subscriptions
 from core.kick.review.rules import ReviewSettings
-from core.kit.database.records import MemberId
 from core.kit.database.work import Work
 from core.kit.discord.paginator import nearest_page
 from core.kit.errors import Refusal
-from core.kit.oauth.pages import begin
 from core.kit.text.words import _
 from core.kit.web.guild_pages import GuildPages, Page, SetupStep, Stat, whole_number
 
@@ -58,10 +56,10 @@ PER_PAGE = 50
 
 _BELOW = {
     "kick_channel": "channel-title",
-    "chatroom id": "numbers-title",
+    "chatroom ID": "numbers-title",
     actions.ACCOUNT.label: "account-title",
 }
-"""Name of a check -> the part of the page where it is put in order."""
+"""Name of a check -> the part of the page where it can be fixed."""
 
 
 @PAGES.get()
@@ -74,7 +72,7 @@ def connection(page: Page) -> str:
         described = primary.describe(work) if channel else None
         lines = health.examine(work, page.services, described)
         return {
-            "lines": [one for one in lines if one.name not in WEBHOOK_KINDS],
+            "lines": [line for line in lines if line.name not in WEBHOOK_KINDS],
             "webhooks": [line for line in lines if line.name in WEBHOOK_KINDS],
             "channel": channel,
             "account": account,
@@ -99,40 +97,28 @@ def choose_channel(page: Page) -> Response:
     """Follow another channel."""
     name = page.form.get("channel", "").strip()
     if not name:
-        raise Refusal(_("Type the channel's name as in its address: kick.com/<name>."))
+        raise Refusal(_("Enter the channel's name as in kick.com/<name>."))
     chosen = connect.choose(page.services, page.guild.id, name, page.person.discord_id)
-    return page.done(_("This server follows {channel} now.").format(channel=chosen.slug))
+    return page.done(_("This server now follows {channel}.").format(channel=chosen.slug))
 
 
-@PAGES.post("connect", shows=connection)
-def link_account(page: Page) -> Response:
-    """To the page on which the streamer connects the account."""
-    attempt = ConnectAttempt(
-        asked_by=MemberId(page.person.discord_id),
-        asked_by_name=page.member.name,
-        asked_at=page.services.clock(),
-    )
-    page.run(actions.open_attempt, attempt)
-    link = connect.FLOW.make_link(page.services.settings, attempt, page.person.discord_id)
-    return begin(page, link, attempt.link_id)
-
-
+add_link(PAGES, connect.LINK, shows=connection)
 add_disconnect(PAGES, actions.ACCOUNT, shows=connection)
 
 
 @PAGES.post("chatroom", shows=connection)
 def type_numbers(page: Page) -> Response:
     """Set the numbers of Kick's website by hand."""
-    chatroom_id = whole_number(page.form, "chatroom_id", _("Chatroom id"))
+    chatroom_id = whole_number(page.form, "chatroom_id", _("Chatroom ID"))
     site_channel_id = None
     if page.form.get("site_channel_id", "").strip():
-        site_channel_id = whole_number(page.form, "site_channel_id", _("Channel id"))
+        site_channel_id = whole_number(page.form, "site_channel_id", _("Channel ID"))
     typed = channels.type_numbers(
         page.services, page.guild.id, chatroom_id, site_channel_id, page.person.discord_id
     )
     if typed.known.chatroom_id is None:
-        return page.done(_("The chatroom id is forgotten."))
-    return page.done(_("The chatroom id is {id} now.").format(id=typed.known.chatroom_id))
+        return page.done(_("Chatroom ID cleared."))
+    return page.done(_("Chatroom ID set to {id}.").format(id=typed.known.chatroom_id))
 
 
 @PAGES.post("primary", shows=connection)
@@ -145,7 +131,7 @@ def choose_primary(page: Page) -> Response:
         member = page.discord.member(current, page.person.discord_id) if current else None
         manages = current if member is not None and member.is_admin else None
         found = page.run(primary.claim, manages=manages)
-    return page.done(_("{server} answers in Kick's chat.").format(server=found.server))
+    return page.done(_("{server} now answers in Kick chat.").format(server=found.server))
 
 
 @PAGES.post("sync", shows=connection)
@@ -154,12 +140,12 @@ def sync(page: Page) -> Response:
     found = channels.sync(page.services, page.guild.id)
     if found.site_trouble and found.known.chatroom_id is None:
         raise Refusal(
-            _("Kick's website did not say the chatroom id ({reason}).").format(
+            _("Kick's website did not return the chatroom ID ({reason}).").format(
                 reason=found.site_trouble
             ),
-            _("Type it in below, or try again later."),
+            _("Enter it below, or try again later."),
         )
-    return page.done(_("Kick is in sync: {channel}.").format(channel=found.slug))
+    return page.done(_("Synced from Kick: {channel}.").format(channel=found.slug))
 
 
 add_chat_test(PAGES, CHAT, shows=connection)
@@ -170,7 +156,7 @@ add_settings(PAGES, SETTINGS, shows=connection)
 
 @LOG.get()
 def log(page: Page) -> str:
-    """What Kick delivered last."""
+    """The latest deliveries from Kick."""
 
     wanted = Filter(
         request.args.get("kind", ""),
@@ -191,8 +177,8 @@ def log(page: Page) -> str:
         lines=lines[(number - 1) * PER_PAGE : number * PER_PAGE],
         number=number,
         pages=pages,
-        kinds=[(one, one) for one in sorted(WEBHOOK_KINDS)],
-        outcomes=[(one, words(one)) for one in OUTCOMES],
+        kinds=[(kind, kind) for kind in sorted(WEBHOOK_KINDS)],
+        outcomes=[(outcome, words(outcome)) for outcome in OUTCOMES],
         asked=request.args,
         unattributed={words(name): count for name, count in unattributed.items()},
         outcome_words=words,
@@ -219,7 +205,7 @@ def stats(work: Work) -> list[Stat]:
     """For the overview."""
     count = count_stored(work.tx, work.guild_id, work.now - timedelta(hours=1), MAX_COUNTED)
     value = f"{count:,}+" if count == MAX_COUNTED else f"{count:,}"
-    return [Stat(_("Webhooks of the last hour"), value, pages="webhooks", icon=LOG.icon)]
+    return [Stat(_("Webhooks in the last hour"), value, pages="webhooks", icon=LOG.icon)]
 
 
 def setup(page: Page) -> list[SetupStep]:
@@ -234,27 +220,15 @@ def setup(page: Page) -> list[SetupStep]:
     if missing:
         lacks = _("Missing: {kinds}. It is tried again every 10 minutes.")
         webhooks = lacks.format(kinds=", ".join(missing))
-    title = _("Enter the name of the Kick channel")
+    title, sync = _("Enter the name of the Kick channel"), _("Sync from Kick")
+    receive, check = _("Receive Kick's webhooks"), _("Check the webhooks")
+    is_set, checks = channel is not None, f"{url}#checks-title"
     steps = [
-        SetupStep(title, channel is not None, name, f"{url}#channel-title", PAGES.title(), 10),
+        SetupStep(title, is_set, name, f"{url}#channel-title", PAGES.title(), 10),
         account_step(page, actions.ACCOUNT, f"{url}#account-title", 20),
-        SetupStep(
-            _("Sync from Kick"),
-            chatroom is not None,
-            ids,
-            f"{url}#numbers-title",
-            _("Sync from Kick"),
-            30,
-        ),
-        SetupStep(
-            _("Receive Kick's webhooks"),
-            channel is not None and not missing,
-            webhooks,
-            f"{url}#checks-title",
-            _("Check the webhooks"),
-            40,
-        ),
-        chat_step(page, CHAT, f"{url}#checks-title", 45),
+        SetupStep(sync, chatroom is not None, ids, f"{url}#numbers-title", sync, 30),
+        SetupStep(receive, is_set and not missing, webhooks, checks, check, 40),
+        chat_step(page, CHAT, checks, 45),
     ]
     if channel is None:
         later = _("Comes after the channel.")
@@ -271,5 +245,5 @@ def _find_missing(work: Work) -> tuple[Channel | None, int | None, list[str]]:
 
 def _missing_webhooks(work: Work, broadcaster_user_id: int) -> list[str]:
     found = list_subscriptions(work.tx, broadcaster_user_id)
-    subscribed = {one.kind for one in found if one.subscription_id is not None}
+    subscribed = {known.kind for known in found if known.subscription_id is not None}
     return [kind for kind in WEBHOOK_KINDS if kind not in subscribed]

@@ -1,4 +1,4 @@
-"""What Kick told us about a person, and who connected the channel."""
+"""What Kick sent about a person, and who connected the channel."""
 
 from typing import Any, cast
 
@@ -7,7 +7,7 @@ from sqlalchemy import Connection, RowMapping, Table, delete, update
 from core.guilds import store as guilds
 from core.inbox import personal as inbox
 from core.kick.accounts.actions import ACCOUNT
-from core.kick.accounts.records import Account, ConnectAttempt, KnownChannel
+from core.kick.accounts.records import Account, KickConnectAttempt, KnownChannel
 from core.kick.bodies import PLATFORM
 from core.kick.review.records import KnownGift, RecentSupport, ReviewItem
 from core.kit.database.personal import Personal, Subject, is_about
@@ -21,7 +21,7 @@ _WROTE = {"sender": ("content",), "redeemer": ("user_input",)}
 
 
 _RECORDS = personal_data(
-    Account, ConnectAttempt, KnownChannel, before_forget=ACCOUNT.require_disconnected
+    Account, KickConnectAttempt, KnownChannel, before_forget=ACCOUNT.require_disconnected
 )
 
 
@@ -29,7 +29,7 @@ def collect(tx: Connection, subject: Subject) -> dict[str, Any]:
     """What they wrote and did in the stream's chat, and what they connected as an admin."""
     seen = [row for lane in _lanes(tx, subject) for row in inbox.list_about(tx, lane, subject)]
     return {
-        "what_kick_told": [_told(row, subject) for row in seen],
+        "received_from_kick": [_own_part(row, subject) for row in seen],
         "gifts_and_subscriptions_seen": [
             {"at": row["at"], "what": row.get("kind", "gift")}
             for table in (_ITEMS, _RECENT, _GIFTS)
@@ -44,8 +44,8 @@ def _lanes(tx: Connection, subject: Subject) -> list[str]:
     return [] if channel is None else [f"{PLATFORM}:{channel.channel_id}"]
 
 
-def _told(row: RowMapping, subject: Subject) -> dict[str, Any]:
-    """Of what others did together with them, only that they did."""
+def _own_part(row: RowMapping, subject: Subject) -> dict[str, Any]:
+    """What they did; of others' part in it, nothing."""
     what = {"at": row["sent_at"], "what": row["kind"]}
     for who, texts in _WROTE.items():
         if is_about(row["body"].get(who), subject):
@@ -64,15 +64,15 @@ def _scrub(body: dict[str, Any], subject: Subject) -> dict[str, Any]:
 
 
 def _about(tx: Connection, subject: Subject, table: Table) -> list[RowMapping]:
-    """The rows of a table that name or number the person, except after a later return."""
+    """The rows of a table about the person, except those from after they came back."""
     return rows_about(tx, table, subject, table.c.at < subject.swept_before)
 
 
 def forget(tx: Connection, subject: Subject) -> None:
-    """Lines of chat lose their text and their writer.
+    """Remove text and sender from their chat messages.
 
     Raises:
-        Refusal: the channel's connection hangs on this person.
+        Refusal: this person connected the channel.
     """
     _RECORDS.forget(tx, subject)
     for lane in _lanes(tx, subject):
@@ -80,8 +80,8 @@ def forget(tx: Connection, subject: Subject) -> None:
 
 
 def sweep(tx: Connection, subject: Subject) -> bool:
-    """Nothing that is older can be told again, so what recognises doubles is deleted. What an admin
-    has still to decide waits for that."""
+    """Older events cannot arrive again, so the rows that detect duplicates are deleted. Items that
+    an admin still has to decide are kept until then."""
     waits = [inbox.redact_lane(tx, lane, subject, _scrub) for lane in _lanes(tx, subject)]
     for table in (_RECENT, _GIFTS):
         for row in _about(tx, subject, table):

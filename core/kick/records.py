@@ -9,7 +9,8 @@ from core.kit.database.records import GuildRecord, PlatformUserId, Record
 
 
 class PublicKey(Record, kw_only=True):
-    """Kick's signing key; kept so that a restart can verify while Kick's API is away."""
+    """Kick's signing key; stored so that webhooks can be verified after a restart while Kick's API
+    is down."""
 
     __tablename__ = "kick_public_keys"
 
@@ -18,7 +19,7 @@ class PublicKey(Record, kw_only=True):
 
 
 class OwnAccount(Record, kw_only=True):
-    """One of our own accounts, whose lines in chat earn nothing and command nothing."""
+    """One of our own accounts, whose chat messages earn nothing and run no commands."""
 
     __tablename__ = "kick_bots"
 
@@ -27,7 +28,7 @@ class OwnAccount(Record, kw_only=True):
 
 
 class UnsentLine(GuildRecord, kw_only=True):
-    """Why the newest line of a server could not be sent, until one can be again."""
+    """Why a server's newest chat message could not be sent; deleted once one is sent."""
 
     __tablename__ = "kick_unsent_lines"
 

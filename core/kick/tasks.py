@@ -1,4 +1,5 @@
-"""Timed work for Kick: maintain channels and subscriptions, poll livestreams, delete old rows."""
+"""Scheduled tasks for Kick: maintain channels and subscriptions, poll livestreams, delete old
+rows."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -15,14 +16,14 @@ from core.kick.accounts.actions import rename_channels
 from core.kick.accounts.channels import follow_environment, look_up_missing
 from core.kick.accounts.connect import FLOW
 from core.kick.accounts.store import set_bot
-from core.kick.accounts.tokens import renew_due
+from core.kick.accounts.tokens import refresh_due
 from core.kick.bodies import CHAT, POLL
 from core.kick.client import Livestream, client_of
 from core.kick.intake import log
 from core.kick.intake import store as intake
 from core.kick.intake.reconcile import followed_channels, reconcile
 from core.kick.intake.records import UnattributedDelivery
-from core.kick.intake.unverified import SECONDS as VERIFY_SECONDS
+from core.kick.intake.unverified import CHECK_SECONDS as VERIFY_SECONDS
 from core.kick.intake.unverified import verify_deliveries
 from core.kick.wire import KickRejected
 from core.kit.errors import Outage, Refusal
@@ -30,7 +31,7 @@ from core.kit.services import Services
 from core.kit.tasks import Task, delete_in_steps, slices
 
 MAX_AT_ONCE = 100
-"""Channels that Kick takes in one question about livestreams."""
+"""Channels that Kick accepts in one livestream request."""
 
 SHORT_GAP = timedelta(minutes=1)
 """Beyond three missed polls, the longest gap that still counts as watched."""
@@ -39,8 +40,8 @@ FORGETTABLE_KINDS = (CHAT, "poll.livestream")
 FORGETTABLE_EVENTS = (ChatMessageSent, StreamSeenLive, StreamSeenOffline)
 """Deliveries and events that no money depends on."""
 
-SPARE = timedelta(days=1)
-"""Beyond the age at which a delivery is refused, so that its duplicate is always recognised."""
+PRUNE_MARGIN = timedelta(days=1)
+"""Kept longer than deliveries are accepted, so that a duplicate is always recognised."""
 
 _log = structlog.get_logger(__name__)
 
@@ -51,7 +52,7 @@ def tune_in(services: Services) -> None:
 
     Raises:
         Refusal: a setting is missing or wrong, in words for the health page.
-        Outage: Kick is away.
+        Outage: Kick is down.
     """
     if services.settings.kick_client_id is None or services.settings.kick_client_secret is None:
         raise Refusal("KICK_CLIENT_ID and KICK_CLIENT_SECRET are not set.")
@@ -63,7 +64,7 @@ def tune_in(services: Services) -> None:
         except (Refusal, Outage) as trouble:
             troubles.append(trouble)
         except KickRejected as rejected:
-            app = "Please check KICK_CLIENT_ID and KICK_CLIENT_SECRET."
+            app = "Check KICK_CLIENT_ID and KICK_CLIENT_SECRET."
             remedy = app if rejected.status == 401 else ""
             troubles.append(Refusal(f"{str(rejected).rstrip('.')}.", remedy))
     if troubles:
@@ -71,11 +72,11 @@ def tune_in(services: Services) -> None:
 
 
 def learn_own_account(services: Services) -> None:
-    """Whose KICK_BOT_USER_TOKEN is.
+    """Learn which account KICK_BOT_USER_TOKEN belongs to.
 
     Raises:
-        Refusal: Kick does not take it (any more).
-        Outage: Kick is away.
+        Refusal: Kick rejects it.
+        Outage: Kick is down.
     """
     token = services.settings.kick_bot_user_token
     if token is None:
@@ -84,21 +85,22 @@ def learn_own_account(services: Services) -> None:
         account = client_of(services.settings).account_of(token.get_secret_value())
     except KickRejected as rejected:
         raise Refusal(
-            f"Kick does not take KICK_BOT_USER_TOKEN ({rejected.status}).",
-            "Such a token ends after two hours: make a new one, or better remove it and let the "
-            "streamer run /connect_kick.",
+            f"Kick rejected KICK_BOT_USER_TOKEN ({rejected.status}).",
+            "These tokens expire after two hours. Create a new one, or better, remove it and let "
+            "the streamer run /connect_kick.",
         ) from rejected
     with services.database.begin() as tx:
         set_bot(tx, account.kick_user_id, account.name)
 
 
 def poll_livestreams(services: Services) -> None:
-    """Ask Kick who is live, and store the answer in the inbox like every other event."""
+    """Ask Kick which channels are live, and store the answer in the inbox like every other
+    event."""
     client = client_of(services.settings)
     refusals: list[Refusal] = []
     for some in slices(followed_channels(services), MAX_AT_ONCE):
         try:
-            live = {one.broadcaster_user_id: one for one in client.list_live(some)}
+            live = {stream.broadcaster_user_id: stream for stream in client.list_live(some)}
         except KickRejected as rejected:
             refusals.append(Refusal(str(rejected)))
         else:
@@ -128,7 +130,8 @@ def _store_polled(services: Services, asked: Sequence[int], live: dict[int, Live
         for user_id, started_at in starts.items()
     ]
     with services.database.begin() as tx:
-        rename_channels(tx, {user_id: one.slug for user_id, one in live.items() if one.slug})
+        slugs = {user_id: stream.slug for user_id, stream in live.items() if stream.slug}
+        rename_channels(tx, slugs)
         intake.set_status_checks(tx, starts, now, now - gap)
         inbox.receive_all(tx, deliveries)
 
@@ -140,16 +143,16 @@ def look_up_channels(services: Services) -> None:
 
 
 def prune(services: Services) -> None:
-    """Delete old lines of the webhook log, and chat and polls that can no longer come again.
+    """Delete old lines of the webhook log, and chat and polls that can no longer arrive again.
 
-    What can come again depends on Kick's clock: were ours a week ahead, deliveries would be deleted
-    that Kick's signature still vouches for.
+    What can arrive again depends on Kick's clock: if ours were a week ahead, we would delete
+    deliveries that could still be replayed with a valid signature.
     """
     settings, now = services.settings, services.clock()
     logged = now - timedelta(days=settings.webhook_log_days)
     kicks_now = client_of(settings).time.now()
     window = timedelta(seconds=settings.webhook_max_age_seconds)
-    old = (now if kicks_now is None else min(now, kicks_now)) - window - SPARE
+    old = (now if kicks_now is None else min(now, kicks_now)) - window - PRUNE_MARGIN
     delete_in_steps(services, partial(log.delete_lines, before=logged))
     with services.database.begin() as tx:
         log.keep_newest(tx, CHAT, old)
@@ -169,7 +172,7 @@ TASKS = (
     Task("kick.prune", every=lambda _settings: 3600, run=prune),
     Task("kick.unverified", every=lambda _settings: VERIFY_SECONDS, run=verify_deliveries),
     # Due ten minutes before its end, so nine runs may fail.
-    Task("kick.tokens", every=lambda _settings: 60, run=renew_due),
+    Task("kick.tokens", every=lambda _settings: 60, run=refresh_due),
     Task("kick.channels", every=lambda _settings: 600, run=look_up_channels),
     Task("kick.live", every=lambda settings: settings.live_poll_seconds, run=poll_livestreams),
 )

@@ -25,11 +25,11 @@ _EMOTE = re.compile(r"\[(?:emote:[0-9]+|emoji):[^\]\s]*\]")
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What translating needs to know beside the body.
+    """What translating needs besides the body.
 
     Attributes:
         guild_ids: the servers that follow the channel.
-        primary: the one of them that answers in its chat.
+        primary: the server that answers in the channel's chat.
         own_accounts: Kick user ids of our own accounts.
         sent_at: when Kick sent it, for bodies without a time of their own.
     """
@@ -53,7 +53,7 @@ def translate(body: Body, context: Context) -> list[Event]:
     """The events of a body.
 
     Raises:
-        TypeError: there is none for such a body.
+        TypeError: there is no event for this body.
     """
     return [event for guild_id in context.guild_ids for event in _events(body, guild_id, context)]
 
@@ -82,7 +82,7 @@ def _events(body: Body, guild_id: int, context: Context) -> Iterator[Event]:
             )
         case bodies.Followed(follower=follower):
             yield events.ChannelFollowed(
-                # With the channel, because a server may come to follow another one.
+                # With the channel, because a server may follow another one later.
                 key=f"{body.broadcaster.user_id}|{follower.user_id}",
                 at=context.sent_at,
                 follower=follower.person,

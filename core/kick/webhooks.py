@@ -1,6 +1,6 @@
 """`POST /webhooks/kick`: verify, deduplicate, store, acknowledge.
 
-Kick never repeats a delivery, so whatever is refused here is lost; and it silently unsubscribes an
+Kick never retries a delivery, so whatever is rejected here is lost; and it silently unsubscribes an
 event type whose deliveries fail for a day.
 
 | status | when | stored |
@@ -8,15 +8,15 @@ event type whose deliveries fail for a day.
 | 200 stored | genuine, fresh, ours | yes |
 | 200 seen | this delivery id is already here | no |
 | 200 ignored | genuine, of a type that this version does not use | no |
-| 202 unverified | Kick's key or its time is out of reach | for a day |
+| 202 unverified | Kick's key or time is not available | for a day |
 | 400 | a header is missing, or the body is not JSON | no |
 | 401 | the signature matches no key of Kick's | for a day |
 | 403 | signed too long ago | no |
 | 404 | about a channel that no server here follows | no |
 | 413 | more than 1 MB | no |
 | 415 | not application/json | no |
-| 422 | the body does not fit the (unsigned) type | no |
-| 503 | the database is out of reach, or its disk is full | no |
+| 422 | the body does not match the (unsigned) type | no |
+| 503 | the database is down, or its disk is full | no |
 
 `core/kick/intake/unverified.py` checks unverified deliveries, a limited number, with every new key.
 """
@@ -49,10 +49,10 @@ JSON = "application/json"
 MAX_BYTES = 1_000_000
 
 UNSIGNED = RateLimitItemPerMinute(60)
-"""Deliveries of one network that fit no key and name no subscription of ours."""
+"""Deliveries from one network that match no key and name no subscription of ours."""
 
 _log = structlog.get_logger(__name__)
-_received = Counter("kick_webhooks", "Deliveries by what became of them", ["outcome"])
+_received = Counter("kick_webhooks", "Deliveries by outcome", ["outcome"])
 
 
 def pages(services: Services) -> Blueprint:
@@ -72,7 +72,7 @@ def pages(services: Services) -> Blueprint:
             outcome = step()
         except Declined as declined:
             _received.labels(declined.outcome).inc()
-            _log.info("A delivery was declined", reason=declined.outcome)
+            _log.info("Webhook delivery rejected", reason=declined.outcome)
             intake.log.write_other(arrival, declined.outcome)
             return problem(declined.status, declined.what)
         except Outage:
@@ -89,7 +89,7 @@ def pages(services: Services) -> Blueprint:
 
 
 class Intake:
-    """Checks a delivery in the order in which each check becomes worth its cost."""
+    """Checks a delivery, the cheapest checks first."""
 
     def __init__(self, services: Services) -> None:
         self.log = WebhookLog(services.database)
@@ -108,8 +108,8 @@ class Intake:
         """`ignored`, `unverified`, or the entry to `wait` for; completes `arrival`.
 
         Raises:
-            Declined: it is not taken.
-            Outage: it cannot be taken right now.
+            Declined: it is not accepted.
+            Outage: it cannot be accepted right now.
         """
         signed = _read(request)
         arrival.delivery_id = signed.message_id
@@ -148,9 +148,9 @@ class Intake:
         return "seen"
 
     def _count_unsigned(self, request: Request, signed: SignedRequest) -> str:
-        """Who has sent what fits no key that we have. Strangers are counted before anything is
-        looked up; what names a subscription of ours is not, for it may be signed with a new key.
-        Raises Declined if it is one too many."""
+        """The network that sent a request which matches no key. Strangers are rate limited before
+        anything is looked up; requests that name a subscription of ours are not, because they may
+        be signed with a new key. Raises Declined above the limit."""
         sender = network_of(request.remote_addr)
         if signed.subscription_id in (self._subscriptions.remembered or ()):
             return sender
@@ -159,7 +159,7 @@ class Intake:
         with budget_of(PUBLIC):
             is_known = self._is_known(signed)
         if not is_known:
-            raise Declined(401, "bad_signature", "The signature fits no key of Kick's.")
+            raise Declined(401, "bad_signature", "The signature matches none of Kick's keys.")
         return sender
 
     def _is_known(self, signed: SignedRequest) -> bool:
@@ -167,7 +167,7 @@ class Intake:
         return signed.subscription_id in self._subscriptions.of()
 
     def _renew_keys(self) -> bool:
-        """With a new key, whatever is kept is verified at once."""
+        """If there is a new key, verify the kept deliveries at once. True if the keys are fresh."""
         before = self._keys.newest
         is_sure = self._keys.renew()
         if before and self._keys.newest != before:
@@ -177,9 +177,9 @@ class Intake:
     def _check_unverified(
         self, signed: SignedRequest, arrival: Arrival, sender: str, *, is_sure: bool
     ) -> str:
-        """Keep it, if it would be taken with a good signature. If it does not even fit the key that
-        Kick gave just now it is most likely forged, and the answer is 401 all the same."""
-        forged = Declined(401, "bad_signature", "The signature fits no key of Kick's.")
+        """Keep it if only the signature is wrong. If it does not match the key that Kick sent just
+        now, it is most likely forged, and the answer is 401 anyway."""
+        forged = Declined(401, "bad_signature", "The signature matches none of Kick's keys.")
         try:
             found = signed.read(arrival.at)
         except Declined:
@@ -200,7 +200,7 @@ class Intake:
 
     def _keep_unverified(self, signed: SignedRequest, arrival: Arrival, sender: str) -> str:
         if not self._keep(signed, sender, None):
-            raise Outage("Kick", "too many deliveries wait to be verified")
+            raise Outage("Kick", "too many deliveries are waiting for verification")
         self.log.write_other(arrival, "unverified")
         return "unverified"
 
@@ -224,7 +224,7 @@ class Intake:
 
 def _read(request: Request) -> SignedRequest:
     if request.environ.get("CONTENT_TYPE") != JSON and request.mimetype != JSON:
-        raise Declined(415, "not_json", "The content type has to be application/json.")
+        raise Declined(415, "not_json", "The content type must be application/json.")
     if request.content_length is None or request.content_length > MAX_BYTES:
         raise Declined(413, "too_large", "The body is larger than 1 MB, or has no size.")
     return SignedRequest(
@@ -241,7 +241,7 @@ _KEYS = {
     name: f"HTTP_KICK_EVENT_{name.upper().replace('-', '_')}"
     for name in ("Message-Id", "Message-Timestamp", "Signature", "Type", "Subscription-Id")
 }
-"""Where WSGI has these headers."""
+"""Header -> its name in the WSGI environment."""
 
 
 def _header(request: Request, name: str) -> str:

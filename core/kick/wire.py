@@ -6,7 +6,7 @@ from core.kit.runtime import wire
 
 
 class KickRejected(wire.Rejected):
-    """Kick understood the request and said no."""
+    """Kick understood the request and rejected it."""
 
     service = "Kick"
 

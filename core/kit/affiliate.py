@@ -40,22 +40,22 @@ class Standings:
 
 
 class AffiliatePlatform(Protocol):
-    """One such site."""
+    """An affiliate site."""
 
     @property
     def key(self) -> str:
-        """What our rows call it."""
+        """Its name in our tables."""
 
     @property
     def title(self) -> str:
-        """What people call it."""
+        """Its display name."""
 
     @property
     def is_set_up(self) -> bool:
-        """Whether the installation has its address."""
+        """Whether its address is configured."""
 
     def ask(self, now: datetime) -> Standings:
-        """Everybody's totals. Never call it inside a transaction. Raises Outage."""
+        """The totals of all accounts. Never call it inside a transaction. Raises Outage."""
 
 
 def fold(name: str) -> str:

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 
 class Refusal(Exception):
-    """We decline, and people are shown why.
+    """A request is declined; the reason is shown to people.
 
     Attributes:
         what: what happened, in one sentence.
@@ -22,7 +22,7 @@ class Refusal(Exception):
 
 
 class Unclear(Refusal):
-    """What was typed can mean several things. Discord and the dashboard ask with buttons.
+    """The input is ambiguous. Discord and the dashboard ask with buttons.
 
     Attributes:
         typed: what it was.
@@ -38,7 +38,7 @@ class Unclear(Refusal):
 
 
 class Forbidden(Refusal):
-    """Whoever asks does not have the right."""
+    """The person does not have the right."""
 
 
 class RateLimited(Refusal):
@@ -54,7 +54,7 @@ class RateLimited(Refusal):
 
 
 class Outage(Exception):
-    """A service, the network or the database is down for now.
+    """A service, the network or the database is temporarily down.
 
     Attributes:
         service: such as "Kick", "Discord" or "the database".
@@ -84,11 +84,11 @@ def trouble_code() -> str:
     return "RG-" + "".join(secrets.choice(alphabet) for _ in range(6))
 
 
-LONGEST_BACKOFF_SECONDS = 600
+MAX_BACKOFF_SECONDS = 600
 
 
 def backoff(attempts: int) -> timedelta:
     """The pause before the next retry, after this many failures: about 1 s, 2 s, 4 s … 10 min, with
     jitter."""
-    seconds = min(2.0 ** min(max(attempts - 1, 0), 20), LONGEST_BACKOFF_SECONDS)
+    seconds = min(2.0 ** min(max(attempts - 1, 0), 20), MAX_BACKOFF_SECONDS)
     return timedelta(seconds=seconds * random.uniform(0.8, 1.2))

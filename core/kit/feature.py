@@ -1,4 +1,4 @@
-"""How a package declares itself: what it handles, offers and runs.
+"""The declaration of a package: what it handles, offers and runs.
 
 `core/features.py` collects the declarations; `combined_server.py` and `bot.py` pass them to the
 worker, the sender, the bot, the web server and the scheduler. A feature never registers itself.
@@ -46,8 +46,8 @@ CogBuilder: TypeAlias = "Callable[[Services], commands.Cog]"
 """Builds a group of Discord commands."""
 
 COMMAND_LASTS = timedelta(minutes=2)
-"""After a stall of the platform or an outage of ours, commands arrive minutes or hours late. Their
-senders have seen no answer and typed again, or left."""
+"""After an outage, commands arrive minutes or hours late. Their senders got no reply and typed
+again, or left."""
 
 
 @dataclass(frozen=True)
@@ -60,8 +60,7 @@ class ChatCommand:
         usage: how it is typed, such as `!call <slot>`.
         help: one sentence for viewers.
         in_batches: `run` takes all such lines of a batch at once, before `Feature.handlers`.
-        lasts: how long after it was typed it is still carried out. Longer than COMMAND_LASTS where
-            that helps the viewer and surprises nobody.
+        lasts: how long after it was typed it is still carried out.
     """
 
     names: tuple[str, ...]
@@ -108,7 +107,7 @@ class ChatRules:
 
 
 class Runner(Protocol):
-    """Something that runs on its own threads as long as the process does."""
+    """A background worker with its own threads, for the lifetime of the process."""
 
     def start(self) -> None:
         """Start; returns at once."""
@@ -158,7 +157,7 @@ name. `after_time` says a number of minutes as a time."""
 
 
 def count_in(value: Any) -> int:
-    """The number that an entry of the audit log holds; 0 if an older version wrote none."""
+    """The count in an audit log entry; 0 if an older version did not store one."""
     return value if isinstance(value, int) else 0
 
 
@@ -180,7 +179,7 @@ class Undo:
 
 @dataclass(frozen=True)
 class Feature:
-    """What a package declares. Everything but the name is optional.
+    """The declaration of a package. Everything except the name is optional.
 
     Attributes:
         name: the package below `core`.
@@ -203,7 +202,7 @@ class Feature:
         settles: outbox kind -> handler of the receipts, a `core.outbox.transport.Settler`.
         on_channel_refused: handler of posts that Discord does not accept in their channel, a
             `core.outbox.transport.ChannelRefusalHandler`.
-        runs: what runs as long as the process does.
+        runs: background workers.
         next_goal: the next reward for watchtime, which is shown beside the watchtime.
         audit: action in the audit log -> how its entry reads.
         undo: action in the audit log -> how it is undone.

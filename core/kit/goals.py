@@ -1,4 +1,4 @@
-"""What viewers reach by watching; a feature promises it, and it is shown beside the watchtime."""
+"""Rewards for watchtime, which features declare and which are shown next to the watchtime."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """What a viewer reaches next by watching, and how much watchtime it takes in all."""
+    """The next reward for watchtime, and the total watchtime that it requires."""
 
     name: str
     watched: timedelta

@@ -1,7 +1,7 @@
 """A feature's settings, one line each: declared, typed, and read as one value.
 
     class RaffleSettings(GuildSettings, feature="raffle"):
-        enabled: bool = switch("Whether raffles are on.", default=True)
+        enabled: bool = switch("Run raffles.", default=True)
 
 The line makes the setting `raffle.enabled` in `/settings` and in the documentation. Read all of
 them with `core.guilds.actions.load_settings`, and show them with `core.kit.discord.ui.status_card`.
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 Shape = Literal["", "channel", "role", "time_zone", "language"]
-"""What a setting's value means, where its type alone does not tell."""
+"""The meaning of a setting's value, where its type is not enough."""
 
 
 @dataclass(frozen=True)
@@ -127,10 +127,13 @@ class GuildSettings:
         dataclass(frozen=True, kw_only=True)(cls)
         cls.checks = []
         cls.declared, heading = {}, ""
-        for one in fields(cls):  # type: ignore[arg-type]
-            heading = cls.headings.get(one.name, heading)
-            cls.declared[one.name] = replace(
-                one.metadata["declared"], key=f"{feature}.{one.name}", heading=heading, group=cls
+        for setting_field in fields(cls):  # type: ignore[arg-type]
+            heading = cls.headings.get(setting_field.name, heading)
+            cls.declared[setting_field.name] = replace(
+                setting_field.metadata["declared"],
+                key=f"{feature}.{setting_field.name}",
+                heading=heading,
+                group=cls,
             )
 
     def check(self) -> None:

@@ -7,11 +7,11 @@ from typing import Literal
 State = Literal["ok", "warn", "down"]
 
 NOT_USED = "Not used."
-"""The reason of a part that a running process does without: it is not shown, even if a process that
-ended without a word still did it."""
+"""The reason of a part that a running process does not need: it is not shown, even if a crashed
+process still had it."""
 
 STANDING_BY = "Standing by: another process is connected."
-"""The reason of a part that another process does: if none does, that is trouble."""
+"""The reason of a part that another process runs; a problem if none does."""
 
 AgeOf = Literal["checked", "seen", "received", "confirmed", "oldest", "trouble"]
 """What an age measures: since the last check, the last heartbeat, the last thing received, or the

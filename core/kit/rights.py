@@ -1,12 +1,12 @@
-"""Who may take an action, and which roles it may let the bot give: decided once, in the action, for
-every surface.
+"""Who may take an action, and which roles it may let the bot assign: decided in the action, for all
+interfaces.
 
     @admins_only
     def end_season(work: Work, number: int) -> int: ...
 
-A command, a button, a page, a form and the API meet the check when they run the action; a surface
-that should not even offer it reads the declaration with `is_for_admins`. What is not declared may
-be done by whoever was granted the command group of the action's package.
+Commands, buttons, pages, forms and the API run into the check when they run the action; to hide it
+from others, read the declaration with `is_for_admins`. Actions without a declaration are open to
+everybody who was granted the command group of the action's package.
 """
 
 from collections.abc import Callable
@@ -27,14 +27,14 @@ Action = Callable[..., Any]
 def admins_only(
     action: Callable[Concatenate[Work, P], T],
 ) -> Callable[Concatenate[Work, P], T]:
-    """Declare an action that no command group includes: it cannot be taken back, or gives rights.
-    It raises Forbidden for everybody without Manage Server."""
+    """Declare an action for admins only: it cannot be undone, or grants rights. It raises Forbidden
+    for everybody without Manage Server."""
 
     @wraps(action)
     def checked(work: Work, *args: P.args, **kwargs: P.kwargs) -> T:
         if work.groups is not None:
             raise Forbidden(
-                _("This is for admins."), _("It needs the permission {0}.").format("Manage Server")
+                _("This is for admins."), _("You need the permission {0}.").format("Manage Server")
             )
         return action(work, *args, **kwargs)
 
@@ -58,14 +58,14 @@ def require_group(work: Work, *groups: str) -> None:
 
 def require_giveable(work: Work, role_id: int) -> None:
     """Raises Refusal for a role that viewers must not get automatically, or that the actor could
-    not give either: nobody may raise themselves."""
+    not give either: nobody may escalate their own rights."""
     seen = None if work.find_role is None else work.find_role(role_id)
     if seen is None:
         return
     if not seen.is_theirs:
         raise Refusal(
             _("That role is not below your highest role."),
-            _("Somebody with a higher role can choose it."),
+            _("Someone with a higher role can choose it."),
         )
     if seen.obstacle in NEVER:
         raise Refusal(*obstacle_words(seen.obstacle))

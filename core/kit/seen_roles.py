@@ -1,4 +1,4 @@
-"""Roles that the bot gives to viewers, and what keeps it from giving one."""
+"""Roles that the bot gives to viewers, and obstacles to that."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -39,7 +39,7 @@ class SeenRole:
 
 
 def obstacle_words(obstacle: Obstacle) -> tuple[str, str]:
-    """What keeps the bot from giving a role, and what to do."""
+    """The obstacle to giving a role, and what to do."""
     order = _("Server Settings → Roles: drag my role above it.")
     return {
         "deleted": (_("The role was deleted."), _("Choose another one.")),
@@ -59,6 +59,6 @@ def obstacle_words(obstacle: Obstacle) -> tuple[str, str]:
         "above": (_("That role is above mine."), order),
         "refused": (
             _("Discord does not let me assign that role."),
-            order + " " + _("Give my role Manage Roles. I try again within the hour."),
+            order + " " + _("Give my role Manage Roles. I'll try again within an hour."),
         ),
     }[obstacle]

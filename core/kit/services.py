@@ -1,4 +1,4 @@
-"""What features are given at the start: the few things that exist once per process."""
+"""The services that exist once per process, which features receive at the start."""
 
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
@@ -28,7 +28,7 @@ class Services:
         database: the connection pool.
         bus: notifications between processes.
         clock: returns the current time.
-        goals: what the features promise for watchtime.
+        goals: the features' rewards for watchtime.
         granted: `granted(tx, guild_id, role_ids)`: the command groups that these roles may use.
     """
 
@@ -72,5 +72,5 @@ class Services:
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> T:
-        """The same for what no member asked for."""
+        """The same for automatic actions."""
         return await self.run_as(THE_BOT, guild_id, action, *args, **kwargs)

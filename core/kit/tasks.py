@@ -22,12 +22,12 @@ from core.kit.runtime.leases import Leader
 from core.kit.runtime.settings import Settings
 from core.kit.services import Services
 
-AT_ONCE = 8
-SOON_SECONDS = 15.0
+MAX_CONCURRENT = 8
+RETRY_SECONDS = 15.0
 """A task that failed is tried again after this long, if its interval is longer."""
 
 REST_FACTOR = 5
-"""By how much the interval of a task that had nothing to do is longer."""
+"""Factor of the interval after a task had nothing to do."""
 
 SLOW_SECONDS = 60.0
 """A task that runs, or is late, for longer is shown on the health page."""
@@ -68,22 +68,22 @@ def act_on_each(
     with services.database.begin() as tx:
         found = list(find(tx))
 
-    def act_on(one: Any) -> None:
+    def act_on(item: Any) -> None:
         if before is not None:
-            before(one)
-        with services.work_in(one if isinstance(one, int) else one.guild_id) as work:
-            act(work, one)
+            before(item)
+        with services.work_in(item if isinstance(item, int) else item.guild_id) as work:
+            act(work, item)
 
     for_each(found, act_on)
     return bool(found)
 
 
 def slices(ids: Sequence[T], maximum: int) -> list[Sequence[T]]:
-    """In pieces that a service takes at a time."""
+    """Split into pieces of a size that a service accepts."""
     return [ids[start : start + maximum] for start in range(0, len(ids), maximum)]
 
 
-DELETED_AT_ONCE = 1000
+ROWS_PER_STEP = 1000
 """Rows in one transaction, so that nothing waits long for a lock."""
 
 MAX_STEPS = 500
@@ -95,13 +95,13 @@ def delete_in_steps(services: Services, delete_some: Callable[..., int]) -> None
 
     def step() -> int:
         with services.database.begin() as tx:
-            return delete_some(tx, maximum=DELETED_AT_ONCE)
+            return delete_some(tx, maximum=ROWS_PER_STEP)
 
     total = 0
     for _ in range(MAX_STEPS):
         deleted = step()
         total += deleted
-        if deleted < DELETED_AT_ONCE:
+        if deleted < ROWS_PER_STEP:
             break
     if total:
         _log.info("Old rows were deleted", rows=total)
@@ -109,7 +109,7 @@ def delete_in_steps(services: Services, delete_some: Callable[..., int]) -> None
 
 @dataclass(frozen=True)
 class Task:
-    """Scheduled work. Running it late, twice or never for a day must not change any result.
+    """Scheduled work. Running it late, twice or not at all for a day must not change any result.
 
     Attributes:
         name: feature first, such as `watchtime.credit`.
@@ -138,7 +138,7 @@ class _Scheduled:
     trouble: str = ""
 
     def lateness(self, now: float) -> str:
-        """What to tell of a task that does not keep its interval; "" while it does."""
+        """The problem of a task that does not keep its interval; "" while it does."""
         if self.is_running and self.began is not None and now - self.began > SLOW_SECONDS:
             return f"It has been running for {now - self.began:.0f} s."
         if not self.is_running and now - self.due > SLOW_SECONDS:
@@ -159,13 +159,13 @@ class TaskRunner:
         self._condition = threading.Condition()
         self._running = 0
         self._stopping = False
-        self._pool = ThreadPoolExecutor(AT_ONCE, "tasks")
+        self._pool = ThreadPoolExecutor(MAX_CONCURRENT, "tasks")
         self._thread = threading.Thread(target=self._schedule, name="tasks", daemon=True)
 
     def start(self) -> None:
         if not self._stopping:
-            for one in self._tasks:
-                one.due = time.monotonic()
+            for scheduled in self._tasks:
+                scheduled.due = time.monotonic()
             self._services.bus.subscribe(CHANGED, self._end_rests)
             self._thread.start()
 
@@ -180,18 +180,23 @@ class TaskRunner:
         self._leader.release()
 
     def status(self) -> list[HealthItem]:
-        """For the health page: one item about all, and one for each task in trouble. A process that
-        stands by tells of its trouble only: it takes over when the other one's lease ends."""
+        """For the health page: one item for all tasks, and one for each failing task. A standby
+        process reports only problems: it takes over when the leader's lease ends."""
         now = time.monotonic()
         with self._condition:
             if self._trouble:
                 return [HealthItem("Tasks", "warn", self._trouble)]
-            told = {one.task.name: one.trouble or one.lateness(now) for one in self._tasks}
+            troubles = {
+                scheduled.task.name: scheduled.trouble or scheduled.lateness(now)
+                for scheduled in self._tasks
+            }
             leads, newest = self._leads, self._newest
-        bad = [HealthItem(f"Task {name}", "warn", why) for name, why in sorted(told.items()) if why]
+        bad = [
+            HealthItem(f"Task {name}", "warn", why) for name, why in sorted(troubles.items()) if why
+        ]
         if not leads:
             return bad
-        reason = f"{len(told) - len(bad)} running on time."
+        reason = f"{len(troubles) - len(bad)} running on time."
         if newest is not None:
             reason += f" The last one, {newest[0]}, ended {now - newest[1]:.0f} s ago."
         return [*bad, HealthItem("Tasks", "ok", reason)]
@@ -204,22 +209,26 @@ class TaskRunner:
                 if self._stopping:
                     return
                 now = time.monotonic()
-                free = AT_ONCE - self._running
-                due = [one for one in self._tasks if not one.is_running and one.due <= now]
+                free = MAX_CONCURRENT - self._running
+                due = [
+                    scheduled
+                    for scheduled in self._tasks
+                    if not scheduled.is_running and scheduled.due <= now
+                ]
                 if not due or not free:
                     self._condition.wait(self._until_next(now))
                     continue
-            # Whose threads are all busy does not ask, and loses the lease in the end.
+            # A process whose threads are all busy does not ask, and finally loses the lease.
             if not self._ask_to_lead():
                 with self._condition:
                     self._condition.wait(STANDBY_SECONDS)
                 continue
-            for one in sorted(due, key=lambda one: one.due)[:free]:
-                self._begin(one)
-                self._pool.submit(self._perform, one)
+            for scheduled in sorted(due, key=lambda scheduled: scheduled.due)[:free]:
+                self._begin(scheduled)
+                self._pool.submit(self._perform, scheduled)
 
     def _until_next(self, now: float) -> float:
-        waiting = [one.due - now for one in self._tasks if not one.is_running]
+        waiting = [scheduled.due - now for scheduled in self._tasks if not scheduled.is_running]
         return max(min(waiting, default=STANDBY_SECONDS), 0.01)
 
     def _ask_to_lead(self) -> bool:
@@ -233,9 +242,12 @@ class TaskRunner:
 
     def _end_rests(self, message: dict[str, Any]) -> None:
         with self._condition:
-            for one in self._tasks:
-                if one.is_resting and message["package"] in one.task.wakes:
-                    one.is_resting, one.due = False, (one.began or 0.0) + one.every
+            for scheduled in self._tasks:
+                if scheduled.is_resting and message["package"] in scheduled.task.wakes:
+                    scheduled.is_resting, scheduled.due = (
+                        False,
+                        (scheduled.began or 0.0) + scheduled.every,
+                    )
                     self._condition.notify_all()
 
     # -- what -------------------------------------------------------------------------------
@@ -243,48 +255,54 @@ class TaskRunner:
     def run_once(self, task: Task) -> None:
         """Run it now unless another process does; never raises."""
         if self._ask_to_lead():
-            one = next((one for one in self._tasks if one.task is task), None)
-            one = one or _Scheduled(task, task.every(self._services.settings))
-            self._begin(one)
-            self._perform(one)
+            scheduled = next(
+                (scheduled for scheduled in self._tasks if scheduled.task is task), None
+            )
+            scheduled = scheduled or _Scheduled(task, task.every(self._services.settings))
+            self._begin(scheduled)
+            self._perform(scheduled)
 
-    def _begin(self, one: _Scheduled) -> None:
+    def _begin(self, scheduled: _Scheduled) -> None:
         with self._condition:
-            one.is_running, one.is_resting, one.began = True, False, time.monotonic()
+            scheduled.is_running, scheduled.is_resting, scheduled.began = (
+                True,
+                False,
+                time.monotonic(),
+            )
             self._running += 1
 
-    def _perform(self, one: _Scheduled) -> None:
+    def _perform(self, scheduled: _Scheduled) -> None:
         is_idle, trouble = False, ""
         try:
-            is_idle = one.task.run(self._services) is False
+            is_idle = scheduled.task.run(self._services) is False
         except Refusal as refusal:
             trouble = f"{refusal.what} {refusal.remedy}".strip()
         except Outage as outage:
             trouble = str(outage)
-        except Exception:  # it has to run again after every bug
+        except Exception:  # it must run again after every bug
             code = trouble_code()
-            _log.exception("A task raised an error", task=one.task.name, code=code)
+            _log.exception("Task raised an error", task=scheduled.task.name, code=code)
             trouble = f"It failed; search the log for {code}."
-        self._end(one, trouble, is_idle=is_idle)
+        self._end(scheduled, trouble, is_idle=is_idle)
 
-    def _end(self, one: _Scheduled, trouble: str, *, is_idle: bool) -> None:
-        name, now = one.task.name, time.monotonic()
+    def _end(self, scheduled: _Scheduled, trouble: str, *, is_idle: bool) -> None:
+        name, now = scheduled.task.name, time.monotonic()
         with self._condition:
-            before, one.trouble, one.is_running = one.trouble, trouble, False
+            before, scheduled.trouble, scheduled.is_running = scheduled.trouble, trouble, False
             self._running -= 1
-            # Without the bus nobody would end the rest.
-            one.is_resting = is_idle and self._services.bus.trouble() is None
-            pause = one.every * (REST_FACTOR if one.is_resting else 1)
+            # Without the bus nothing would end the pause.
+            scheduled.is_resting = is_idle and self._services.bus.trouble() is None
+            pause = scheduled.every * (REST_FACTOR if scheduled.is_resting else 1)
             if trouble:
-                pause = min(pause, SOON_SECONDS)
-            one.due = max((one.began or now) + pause, now)
+                pause = min(pause, RETRY_SECONDS)
+            scheduled.due = max((scheduled.began or now) + pause, now)
             if not trouble:
                 self._newest = name, now
             self._condition.notify_all()
         if trouble and trouble != before:
-            _log.warning("A task failed", task=name, reason=trouble)
+            _log.warning("Task failed", task=name, reason=trouble)
         elif before and not trouble:
-            _log.info("A task works again", task=name)
+            _log.info("Task recovered", task=name)
         if not trouble:
             _ended.labels(name).set_to_current_time()
-            _took.labels(name).set(now - (one.began or now))
+            _took.labels(name).set(now - (scheduled.began or now))

@@ -12,7 +12,7 @@ from core.kit.web.guild_pages import Person
 from core.logins.records import WebSession
 
 IDLE_DAYS = 7
-LONGEST_DAYS = 30
+MAX_DAYS = 30
 _SEEN_EVERY = timedelta(minutes=10)
 
 
@@ -53,7 +53,7 @@ def find_session(
 
 def _is_over(found: WebSession, now: datetime) -> bool:
     idle, age = now - found.seen_at, now - found.began_at
-    return idle > timedelta(days=IDLE_DAYS) or age > timedelta(days=LONGEST_DAYS)
+    return idle > timedelta(days=IDLE_DAYS) or age > timedelta(days=MAX_DAYS)
 
 
 def log_out(tx: Connection, token: str) -> None:
@@ -74,5 +74,5 @@ def log_out_everywhere(tx: Connection, login: WebSession) -> None:
 def forget_expired(tx: Connection, now: datetime) -> None:
     """Delete the sessions that have expired."""
     idle = WebSession.seen_at < now - timedelta(days=IDLE_DAYS)
-    old = WebSession.began_at < now - timedelta(days=LONGEST_DAYS)
+    old = WebSession.began_at < now - timedelta(days=MAX_DAYS)
     tx.execute(delete(WebSession).where(idle | old))

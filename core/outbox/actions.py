@@ -18,20 +18,20 @@ from core.outbox.records import LiveMessage, Outgoing, Priority
 TOPIC = "outbox"
 
 REPLY_WITHIN = timedelta(minutes=2)
-"""Who typed a command longer ago does not wait for its answer any more."""
+"""A viewer who typed a command longer ago no longer waits for the reply."""
 
 DELETED = "the original was deleted"
-"""In the receipt of an edit that found no message."""
+"""The receipt of an edit that found no message."""
 
 Draft = dict[str, Any]
 """A message to post: columns of `Outgoing`, and optionally `after_seconds`, or the time `asked_at`
-of a reply, which comes too late after REPLY_WITHIN; `expires_in` seconds it is dropped."""
+of a reply, which expires after REPLY_WITHIN; it is dropped after `expires_in` seconds."""
 
 ANSWER_EXPIRES = timedelta(minutes=10)
-"""An answer to one person is not dropped before; nobody waits for it any longer."""
+"""A reply to one person expires after this long."""
 
 BULK_EXPIRES = timedelta(minutes=1)
-"""The same for confirmations and what anybody may ask for."""
+"""The same for confirmations and public commands."""
 
 
 def post_to_channel(
@@ -121,7 +121,7 @@ def post_to_chat(
 
     Args:
         until: it is dropped afterwards.
-        deadline: it goes before all others, because it helps only until then.
+        deadline: it goes before all others, because it is useful only until then.
     """
     return _post(
         work,
@@ -184,7 +184,7 @@ def reply_to(
 
 
 def _repeated(message: ChatMessageSent, payload: dict[str, Any]) -> dict[str, Any]:
-    """What answers a viewer who typed a link has none that can be clicked."""
+    """A reply to a viewer's text contains no clickable links of theirs."""
     return every_text(payload, without_links) if has_link(message.text) else payload
 
 

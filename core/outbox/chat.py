@@ -1,4 +1,4 @@
-"""Base of the transports to chats: waiting lines are joined, and sent at a limited rate."""
+"""Base of the chat transports: waiting lines are joined, and sent at a limited rate."""
 
 import asyncio
 import re
@@ -29,7 +29,8 @@ MAX_ANSWERS = 500
 """Answers considered for one line."""
 
 DIGEST_FROM = 4
-"""So many confirmations of one kind are said as one, such as "37 guesses are in"."""
+"""From this many confirmations of one kind on, they become one line, such as "37 guesses are
+in"."""
 
 SEPARATOR = " • "
 """Between joined lines; chats have no line breaks."""
@@ -39,15 +40,15 @@ SECONDS_BETWEEN_LINES = 1.0
 for moderators."""
 
 SHARE_FOR_ANSWERS = 0.5
-"""Of these lines, at most so many are answers, so that announcements are not held up by them."""
+"""Maximum share of answers, so that they do not delay announcements."""
 
-UNKNOWN_OUTCOME = "It is unknown whether this line reached the chat, so it is not sent again."
+UNKNOWN_OUTCOME = "This line may have reached the chat, so it is not sent again."
 
 Renderer = Callable[[Mapping[str, Any]], str]
 
 
 class Line(NamedTuple):
-    """What is sent; a reply if `reply_to` is the id of a message."""
+    """A line to send; a reply if `reply_to` is the id of a message."""
 
     text: str
     reply_to: str | None
@@ -55,12 +56,12 @@ class Line(NamedTuple):
 
     @property
     def as_plain(self) -> "Line":
-        """The same where the message that it replies to is gone: it names the person."""
+        """The same line without the reply, if the original message is gone: it names the person."""
         return Line(cut("".join(_address(self.viewer, self.text))), None)
 
 
 REPLY_REFUSED = (400, 404, 422)
-"""Statuses by which a platform may say that the message to reply to is gone."""
+"""Statuses of a platform if the message to reply to no longer exists."""
 
 
 def check_chat(work: Work, platform: str, unable: str | None, able: str) -> CheckLine:
@@ -128,14 +129,14 @@ class ChatTransport:
             followers = [
                 follower
                 for follower in takewhile(
-                    lambda one: _can_be_joined(message, one),
+                    lambda other: _can_be_joined(message, other),
                     outbox.list_followers(tx, message, maximum),
                 )
                 if message.attempts == 1 or follower.carried_by == message.id
             ]
             with speak(self._language_of(tx, message.guild_id)):
                 text, joined = self._join(message, followers)
-            outbox.set_carried(tx, [one.id for one in joined], message.id)
+            outbox.set_carried(tx, [included.id for included in joined], message.id)
         reply_to = None if joined else message.target.get("reply_to")
         return Line(text, reply_to, message.payload.get("viewer", ""))
 
@@ -147,10 +148,10 @@ class ChatTransport:
         if isinstance(renderer, Digested):
             same = [follower for follower in followers if follower.kind == message.kind]
             if len(same) + 1 >= DIGEST_FROM:
-                payloads = [message.payload, *(one.payload for one in same)]
+                payloads = [message.payload, *(other.payload for other in same)]
                 return cut(renderer.many(payloads)), same
         lines = [self._line(message)]
-        with suppress(Exception):  # one that cannot be rendered fails alone, when it is its turn
+        with suppress(Exception):  # a message that cannot be rendered fails on its own later
             lines += map(self._line, followers)
         if not _is_answer(message):
             fitting = how_many_fit(lines)
@@ -159,10 +160,10 @@ class ChatTransport:
             return lines[0], ()
         said: dict[str, list[str]] = {}
         text = ""
-        for number, (one, line) in enumerate(zip((message, *followers), lines, strict=False)):
-            mention, what = _address(one.payload.get("viewer", ""), line)
+        for number, (part, line) in enumerate(zip((message, *followers), lines, strict=False)):
+            mention, what = _address(part.payload.get("viewer", ""), line)
             names = said.setdefault(what, [])
-            asked = one.priority == Priority.ANSWER or line.startswith(mention)
+            asked = part.priority == Priority.ANSWER or line.startswith(mention)
             if asked and mention not in names:
                 names.append(mention)
             longer = SEPARATOR.join("".join(who) + words for words, who in said.items())
@@ -176,8 +177,8 @@ class ChatTransport:
 
 
 def _address(viewer: str, text: str) -> tuple[str, str]:
-    """What comes before a line so that it mentions this person once, and the line: one that begins
-    with their name, such as "MadCats gave …", mentions them itself."""
+    """The mention to put before a line, and the line. A line that begins with the person's name,
+    such as "MadCats gave …", mentions them itself."""
     mention = f"@{viewer} "
     if not viewer or text.startswith(mention):
         return mention if viewer else "", text.removeprefix(mention)

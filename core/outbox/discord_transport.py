@@ -30,15 +30,15 @@ from core.outbox.transport import ChannelRefused, Receipt, Unsure
 T = TypeVar("T")
 
 NONCE_LASTS = timedelta(minutes=1)
-"""Discord says "the past few minutes"; we rely on less."""
+"""Discord's docs say "the past few minutes"; we rely on less."""
 
 NO_ANSWER = (discord.HTTPException, discord.RateLimited, aiohttp.ClientError, OSError)
-"""What discord.py raises when Discord declines or is not reachable."""
+"""Exceptions of discord.py when Discord rejects a request or is not reachable."""
 
 ROLES_LAST_SECONDS = 30.0
-"""How long the roles of a server are not asked for again."""
+"""How long the roles of a server are cached."""
 
-LONGEST_SECONDS = 15.0
+TIMEOUT_SECONDS = 15.0
 """Timeout of one attempt."""
 
 
@@ -124,7 +124,7 @@ class DiscordTransport:
 
     async def _change_role(self, message: Outgoing) -> Receipt:
         """Add or remove a role. If that fails, the receipt has the reason for the feature, so that
-        a thousand changes do not become a thousand dead letters."""
+        a thousand changes do not create a thousand dead letters."""
         http, target = self._logged_in().http, message.target
         is_gift = target["act"] == "give"
         change = http.add_role if is_gift else http.remove_role
@@ -153,7 +153,9 @@ class DiscordTransport:
         at, known = self._roles.get(guild_id, (float("-inf"), {}))
         if now - at > ROLES_LAST_SECONDS:
             listed = await self._logged_in().http.get_roles(guild_id)
-            known = {int(one["id"]): discord.Permissions(int(one["permissions"])) for one in listed}
+            known = {
+                int(role["id"]): discord.Permissions(int(role["permissions"])) for role in listed
+            }
             self._roles[guild_id] = now, known
         return role_id in known and has_powers(known[role_id])
 
@@ -219,7 +221,7 @@ class DiscordTransport:
 
     async def _guarded(self, work: Coroutine[Any, Any, T]) -> T:
         try:
-            async with asyncio.timeout(LONGEST_SECONDS):
+            async with asyncio.timeout(TIMEOUT_SECONDS):
                 return await work
         except TimeoutError:
             raise _AnswerLost("Discord", "no answer in time") from None

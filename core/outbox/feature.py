@@ -41,7 +41,7 @@ def check_health(tx: Connection, now: datetime) -> list[HealthItem]:
     expired = tx.scalar(_COUNT_EXPIRED, given, execution_options=ACROSS_GUILDS)
     reason = f"{unsent.waiting} waiting."
     if expired:
-        reason += f" {expired} came too late in the last hour and were dropped."
+        reason += f" {expired} expired in the last hour and were dropped."
     items = [HealthItem("Outbox", state, reason, age, age_of="oldest")]
     for row in tx.execute(_LIST_FAILING, execution_options=ACROSS_GUILDS):
         how = f"{row.dead} could not be sent" if row.dead else f"{row.retried} being retried"

@@ -48,8 +48,8 @@ def _is_to(row: RowMapping, subject: Subject) -> bool:
 
 
 def forget(tx: Connection, subject: Subject) -> None:
-    """Delete messages to the person, and replace their name in others. What is being sent, or
-    changes their roles, is left for the sweep."""
+    """Delete messages to the person, and replace their name in others. Messages that are being
+    sent, and role changes, are left for the sweep."""
     _redact(tx, subject, _about(tx, subject))
 
 

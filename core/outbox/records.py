@@ -27,17 +27,17 @@ TOO_LATE = "too late"
 
 
 class Priority(IntEnum):
-    """Which of a lane's waiting messages goes first."""
+    """The order of waiting messages in a lane."""
 
     DEADLINE = 0
-    """What helps only until some moment, such as how long a game can be joined."""
+    """Useful only until some moment, such as how long a game can be joined."""
 
     NORMAL = 1
     ANSWER = 2
-    """To one person, who gets it."""
+    """A reply to one person."""
 
     BULK = 3
-    """Acknowledgements and what anybody may ask for; said once for many, or not at all."""
+    """Confirmations and replies to public commands; one line for many, or none."""
 
 
 class Outgoing(GuildRecord, kw_only=True):

@@ -31,18 +31,18 @@ from core.outbox.transport import (
     Unsure,
 )
 
-AT_ONCE = 16
+MAX_CONCURRENT = 16
 MAX_ATTEMPTS = 8
-PATIENCE = timedelta(hours=24)
+GIVE_UP_AFTER = timedelta(hours=24)
 """After this long, the messages for a service that is down become dead letters."""
 
 QUIET_SECONDS = 60.0
 QUIET_FACTOR = 3
-"""With nothing to send for a minute, the database is asked so much less often; notifications still
-wake."""
+"""After a minute without messages, polls are this many times rarer; notifications still wake the
+sender."""
 
 UNSURE_SECONDS = 5.0
-"""Pause before a transport is asked whether a message was delivered."""
+"""Delay before the transport is asked whether a message was delivered."""
 
 _log = structlog.get_logger(__name__)
 _outcomes = Counter("outbox_messages", "Messages by outcome", ["service", "outcome"])
@@ -130,12 +130,12 @@ class Sender:
                 try:
                     await self._database.run(store.renew_leases, list(self._active.values()))
                 except Outage as outage:
-                    _log.info("Leases could not be renewed", reason=outage.reason)
+                    _log.info("Renewing leases failed", reason=outage.reason)
                 except Exception:
-                    _log.exception("Leases could not be renewed")
+                    _log.exception("Renewing leases failed")
 
     async def _send_due(self) -> bool:
-        capacity = AT_ONCE - len(self._active)
+        capacity = MAX_CONCURRENT - len(self._active)
         if capacity <= 0:
             return False
         try:
@@ -204,7 +204,7 @@ class Sender:
                 now = self._clock()
                 await self._database.run(self._on_channel_refused, message, refusal, now)
         except Outage as outage:
-            patience = timedelta.max if isinstance(outage, DatabaseOutage) else PATIENCE
+            patience = timedelta.max if isinstance(outage, DatabaseOutage) else GIVE_UP_AFTER
             await self._retry_later(message, str(outage), outage.retry_after, patience=patience)
         except Unsure as unsure:
             pause = max(backoff(message.attempts).total_seconds(), UNSURE_SECONDS)
@@ -251,7 +251,7 @@ class Sender:
         seconds: float | None,
         *,
         unsure: bool = False,
-        patience: timedelta = PATIENCE,
+        patience: timedelta = GIVE_UP_AFTER,
     ) -> None:
         """Schedule another attempt, or give up if the message is too old.
 

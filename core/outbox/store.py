@@ -93,7 +93,7 @@ _RENEW = text("""
 
 def renew_leases(tx: Connection, held: Sequence[Outgoing]) -> set[int]:
     """Renew these leases; returns the ids of the messages that are still leased."""
-    given = {"ids": [one.id for one in held], "leases": [one.lease for one in held]}
+    given = {"ids": [message.id for message in held], "leases": [message.lease for message in held]}
     return set(tx.scalars(_RENEW, given, execution_options=ACROSS_GUILDS))
 
 

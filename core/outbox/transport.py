@@ -20,7 +20,7 @@ stores it. `skipped` in a receipt is the reason why nothing was done."""
 
 
 def obstacle_after(skipped: str) -> Obstacle:
-    """Why a role was not given, from what its receipt calls skipped."""
+    """Why a role was not assigned, from the `skipped` of its receipt."""
     known: dict[str, Obstacle] = {"role": "deleted", "powers": "powers"}
     return known.get(skipped, "refused")
 

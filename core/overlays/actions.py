@@ -30,15 +30,15 @@ class Address(NamedTuple):
 def get_addresses(work: Work, vault: Vault, kinds: Iterable[str]) -> dict[str, Address]:
     """Kind -> its address; missing keys are created."""
     wanted = list(kinds)
-    known = {one.kind for one in work.scalars(select(OverlayKey))}
+    known = {key.kind for key in work.scalars(select(OverlayKey))}
     missing = [_new(work, vault, kind) for kind in wanted if kind not in known]
     if missing:
         # Two pages may create them at the same time.
         work.execute(insert(OverlayKey).on_conflict_do_nothing(), missing)
     return {
-        one.kind: Address(one, _open(vault, one))
-        for one in work.scalars(select(OverlayKey))
-        if one.kind in wanted
+        key.kind: Address(key, _open(vault, key))
+        for key in work.scalars(select(OverlayKey))
+        if key.kind in wanted
     }
 
 

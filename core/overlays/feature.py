@@ -1,4 +1,4 @@
-"""What the overlays package declares, given the other features."""
+"""The overlays feature, which receives the other features."""
 
 from collections.abc import Collection
 from heapq import nlargest
@@ -21,12 +21,12 @@ def make_feature(others: Collection[Feature]) -> Feature:
 
     def list_latest(work: Work) -> dict[str, Any]:
         found: list[Latest] = []
-        for one in latest:
-            assert one.latest is not None, "selected by it"
-            found += one.latest(work)
-        return {"latest": nlargest(MAX_LATEST, found, key=lambda one: one.at)}
+        for source in latest:
+            assert source.latest is not None, "selected by it"
+            found += source.latest(work)
+        return {"latest": nlargest(MAX_LATEST, found, key=lambda event: event.at)}
 
-    overlays = [overlay for one in others for overlay in one.overlays]
+    overlays = [overlay for feature in others for overlay in feature.overlays]
     overlays.append(
         Overlay(
             "events",
@@ -34,7 +34,7 @@ def make_feature(others: Collection[Feature]) -> Feature:
             "activity",
             "overlays/events.html",
             data=list_latest,
-            follows=tuple(one.name for one in latest),
+            follows=tuple(source.name for source in latest),
         )
     )
     titles = {overlay.kind: overlay.title for overlay in overlays}

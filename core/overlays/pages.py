@@ -37,7 +37,7 @@ class Shown:
 def make_pages(overlays: Sequence[Overlay]) -> GuildPages:
     """The pages of these overlays."""
     pages = GuildPages("overlays", lambda: _("Overlays"), icon="device-tv", order=70)
-    by_kind = {one.kind: one for one in overlays}
+    by_kind = {overlay.kind: overlay for overlay in overlays}
     declared: list[GuildSetting[str]] = [
         *OverlaySettings.declared.values(),
         *map(title_setting, overlays),
@@ -51,14 +51,14 @@ def make_pages(overlays: Sequence[Overlay]) -> GuildPages:
         served: OverlayPages = current_app.extensions["overlays"]
         shown = [
             Shown(
-                one,
+                overlay,
                 found[kind].record,
                 f"{page.services.settings.public_url}/overlay/{found[kind].key}/{kind}"
                 if found[kind].key
                 else "",
                 served.streams.count(hash_of(found[kind].key)),
             )
-            for kind, one in by_kind.items()
+            for kind, overlay in by_kind.items()
         ]
         fields = setting_fields(page, declared)
         return page.render("overlays/overlays.html", shown=shown, fields=fields)

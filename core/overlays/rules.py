@@ -11,15 +11,15 @@ Accent = Literal["green", "purple", "blue", "orange", "pink", "white"]
 Size = Literal["small", "medium", "large"]
 Corner = Literal["top_left", "top_right", "bottom_left", "bottom_right"]
 
-MAX_TITLE = 40
+MAX_TITLE_CHARACTERS = 40
 """Characters of a heading."""
 
 
 class OverlaySettings(GuildSettings, feature="overlays"):
-    """What an admin can set."""
+    """Settings of a server."""
 
     theme: str = choice(
-        "How overlays look: dark or light cards, or clear text with an outline.",
+        "The style of overlays: dark or light cards, or only text with an outline.",
         Theme,
         default="dark",
         label="Theme",
@@ -27,7 +27,7 @@ class OverlaySettings(GuildSettings, feature="overlays"):
     accent: str = choice(
         "The colour of headings and numbers.", Accent, default="green", label="Colour"
     )
-    size: str = choice("How large the text is.", Size, default="medium", label="Text size")
+    size: str = choice("The size of the text.", Size, default="medium", label="Text size")
     corner: str = choice(
         "The corner of the screen in which overlays appear.",
         Corner,
@@ -45,7 +45,7 @@ def css_classes(style: OverlaySettings) -> str:
 def styled(settings: OverlaySettings, wanted: Mapping[str, str]) -> OverlaySettings:
     """The settings with other choices, for a preview; invalid ones are ignored."""
     known = OverlaySettings.declared
-    chosen = {name: wanted.get(one.key, "") for name, one in known.items()}
+    chosen = {name: wanted.get(declared.key, "") for name, declared in known.items()}
     return replace(
-        settings, **{name: one for name, one in chosen.items() if one in known[name].choices}
+        settings, **{name: value for name, value in chosen.items() if value in known[name].choices}
     )

@@ -25,7 +25,7 @@ from core.kit.web.live import ANYTHING, GONE, Topic, streams_of
 from core.kit.web.live_pages import offer_topics
 from core.kit.web.overlays import Overlay
 from core.overlays import actions
-from core.overlays.rules import MAX_TITLE, OverlaySettings, css_classes
+from core.overlays.rules import MAX_TITLE_CHARACTERS, OverlaySettings, css_classes
 
 WRONG_KEYS = RateLimitItemPerMinute(30)
 """Per network. Keys cannot be guessed; this limits the load on log and database."""
@@ -123,8 +123,8 @@ class OverlayPages:
             return actions.find_guild(tx, key, kind)
 
     def _guess(self, key: str, kind: str) -> int | None:
-        """Guesses are counted before they cost a connection, which is one of the strangers', so
-        that they cost open overlays nothing. Raises RateLimited."""
+        """Guessed keys are counted before they use a database connection, and use those for
+        strangers, so that open overlays are not affected. Raises RateLimited."""
         guess = WRONG_KEYS, "overlays", network_of(request.remote_addr)
         mark = hash_of(key)
         is_counted = mark not in (self._hashes.remembered or ())
@@ -165,11 +165,11 @@ class OverlayPages:
             return made[1]
 
     def render(self, work: Work, overlay: Overlay, title: str | None = None) -> str:
-        """The content, in the server's language; `title` overrides the server's."""
+        """The content, in the server's language; `title` overrides the server's heading."""
         with speak(language_of(work)):
             if title is None:
                 title = setting(work.tx, work.guild_id, title_setting(overlay))
-            shown = title.strip()[:MAX_TITLE] or overlay.title()
+            shown = title.strip()[:MAX_TITLE_CHARACTERS] or overlay.title()
             return render_template(overlay.template, **overlay.data(work), title=shown)
 
 

@@ -1,1 +1,1 @@
-"""Who the viewers are: platform accounts, known by their user id, labelled with today's name."""
+"""Viewers: platform accounts, identified by user id and shown with their current name."""

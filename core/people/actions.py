@@ -1,4 +1,4 @@
-"""Meeting viewers and finding them again."""
+"""Storing and finding viewers."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -17,12 +17,12 @@ from core.people.names import own_name
 from core.people.records import GuildAccount, Viewer
 
 
-def meet_sender(tx: Connection, message: ChatMessageSent) -> ViewerId:
-    """The viewer id of who wrote this line; asked once a transaction and line."""
-    return meet_senders(tx, [message])[0]
+def get_or_create_sender(tx: Connection, message: ChatMessageSent) -> ViewerId:
+    """The viewer id of a line's sender; queried once per transaction and line."""
+    return get_or_create_senders(tx, [message])[0]
 
 
-def meet_senders(tx: Connection, messages: Sequence[ChatMessageSent]) -> list[ViewerId]:
+def get_or_create_senders(tx: Connection, messages: Sequence[ChatMessageSent]) -> list[ViewerId]:
     """The same for many lines at once."""
     cache, keys = cache_of(tx), [_sender_key(message) for message in messages]
     new = [message for message, key in zip(messages, keys, strict=True) if key not in cache]
@@ -41,37 +41,39 @@ def _sender_key(message: ChatMessageSent) -> tuple[str, int, str, str]:
     return ("people.sender", message.guild_id, message.platform, message.key)
 
 
-def meet_person(tx: Connection, guild_id: int, platform: str, person: Person, at: datetime) -> int:
-    """The viewer id of whom an event names."""
+def get_or_create_person(
+    tx: Connection, guild_id: int, platform: str, person: Person, at: datetime
+) -> int:
+    """The viewer id of a person in an event."""
     account = GuildAccount(guild_id, platform, person.user_id)
     return store.set_viewers(tx, [store.seen_as(account, person, at)])[account]
 
 
-def meet_people(tx: Connection, seen: Sequence[store.Seen]) -> dict[GuildAccount, int]:
+def get_or_create_people(tx: Connection, seen: Sequence[store.Seen]) -> dict[GuildAccount, int]:
     """The same for many."""
     return store.set_viewers(tx, seen) if seen else {}
 
 
 def find_own(work: Work) -> Viewer | None:
-    """The account that represents the actor; None if they have linked none."""
+    """The account that represents the actor; None if they have not linked any."""
     link = store.find_link(work, work.actor)
     return store.get_viewer(work.tx, work.guild_id, link.viewer_id) if link else None
 
 
 def not_shown() -> Refusal:
-    """Others would read the answer."""
+    """The refusal to show somebody hidden in public."""
     return Refusal(
-        _("They are not named in public."),
-        _("Moderators see them on the dashboard, and in slash commands that answer only them."),
+        _("Their name is not shown in public."),
+        _("Moderators can see them on the dashboard, and in slash commands with a private reply."),
     )
 
 
 def find_asked(
     work: Work, who: str | None, *, is_admin: bool, in_public: bool, remedy: str
 ) -> Viewer | None:
-    """Whom a question is about: one's own account (None if nothing is linked), or for an admin
-    anybody's, of whom an answer in public must be allowed to name them. Raises Refusal, with this
-    remedy if somebody who is no admin asks about others."""
+    """The account that a command is about: one's own (None if nothing is linked), or for admins
+    anybody's. Raises Refusal, also for a public reply about a hidden viewer, and with this remedy
+    if a member asks about others."""
     own = find_own(work)
     if who is None or discord_id_in(who) == work.actor:
         return own
@@ -85,4 +87,4 @@ def find_asked(
         accounts = store.list_accounts_of(work.tx, work.guild_id, own.viewer_id)
         if store.fold(split_platform(who)[1]) in frozenset().union(*map(names_of, accounts)):
             return own
-    raise Refusal(_("Looking up somebody else is for moderators."), remedy)
+    raise Refusal(_("Only moderators can look up other viewers."), remedy)

@@ -1,4 +1,4 @@
-"""The streams' chats in which a server answers, whatever the platform."""
+"""The chats of streams in which a server answers, on all platforms."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,7 +15,7 @@ from core.twitch.store import find_primary as find_primary_on_twitch
 
 
 def list_chats(work: Work) -> list[Channel]:
-    """The channels that this server follows, but for those in whose chat another server answers."""
+    """The channels that this server follows, except those where another server answers in chat."""
     found = []
     kick = guilds.find_channel(work.tx, work.guild_id, KICK)
     if kick is not None and find_other_on_kick(work.tx, work.guild_id) is None:
@@ -27,7 +27,7 @@ def list_chats(work: Work) -> list[Channel]:
 
 
 EXPIRES = timedelta(minutes=10)
-"""An announcement without a deadline of its own is out of date then."""
+"""When an announcement without its own deadline expires."""
 
 
 def say_in_chats(

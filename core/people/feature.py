@@ -1,4 +1,4 @@
-"""What the people package declares."""
+"""Declaration of the people package."""
 
 from dataclasses import replace
 from typing import Any
@@ -110,7 +110,7 @@ FEATURE = Feature(
     },
     personal=replace(
         _RECORDS,
-        tables=(*(one.__tablename__ for one in (Viewer, Link, Tombstone)), *_RECORDS.tables),
+        tables=(*(record.__tablename__ for record in (Viewer, Link, Tombstone)), *_RECORDS.tables),
         collect=_collect,
     ),
 )

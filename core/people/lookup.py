@@ -1,9 +1,7 @@
-"""Whom a name means.
-
-A viewer is found by their name, by their login (the name in addresses), by `kick:name` or
-`twitch:name`, by the platform's user id (`kick:#123`), by a mention, an id or a unique name on
-Discord, and, if nobody else has it now, by a name that they had before. Where several people have
-one name, a command says whom it can only mean:
+"""Finding viewers by name. A viewer is found by their name, by their login (the name in addresses),
+by `kick:name` or `twitch:name`, by the platform's user id (`kick:#123`), by a mention, an id or a
+unique name on Discord, and, if nobody else has it now, by a name that they had before. Where
+several people have the same name, a command narrows down whom it can mean:
 
     viewer = find_person(work, typed, meant=named_in(Pick.viewer_id, Pick.state == "claimed"))
 """
@@ -29,14 +27,14 @@ PLATFORMS = {"kick": "Kick", "twitch": "Twitch"}
 
 _MENTION = re.compile(r"<@!?([0-9]{1,19})>")
 _DISCORD_ID = re.compile(r"[0-9]{15,19}")
-_LARGEST_ID = 2**63 - 1
+_MAX_ID = 2**63 - 1
 
 Meant = Callable[[Work, Collection[int]], Collection[int]]
-"""Of these viewer ids, those that a command can mean."""
+"""Narrows viewer ids down to those that a command can mean."""
 
 
 def named_in(viewer_id: InstrumentedAttribute[Any], *criteria: ColumnElement[bool]) -> Meant:
-    """Those whom a table names in this column."""
+    """The viewers in this column of a table."""
 
     def find(work: Work, viewer_ids: Collection[int]) -> Collection[int]:
         named = select(viewer_id).where(among(viewer_id, viewer_ids), *criteria)
@@ -46,12 +44,12 @@ def named_in(viewer_id: InstrumentedAttribute[Any], *criteria: ColumnElement[boo
 
 
 LINKED = named_in(Link.viewer_id)
-"""For what only linked accounts can have."""
+"""For commands that need a linked account."""
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """Somebody who may be meant.
+    """A viewer who may be meant.
 
     Attributes:
         reference: finds exactly this account, such as `kick:#123`.
@@ -84,17 +82,17 @@ class SeveralPeople(Unclear):
 
     def __init__(self, typed: str, candidates: Sequence[Candidate]) -> None:
         name = typed.strip().removeprefix("@").rpartition(":")[2]
-        prefixes = dict.fromkeys(one.viewer.platform for one in candidates)
+        prefixes = dict.fromkeys(candidate.viewer.platform for candidate in candidates)
         exact = [f"`{prefix}:{name}`" for prefix in prefixes]
         if len(exact) < len(candidates) or any(candidate.former for candidate in candidates):
-            exact = [f"`{one.reference}` ({one.label})" for one in candidates]
+            exact = [f"`{candidate.reference}` ({candidate.label})" for candidate in candidates]
         super().__init__(
             _("Several people are called “{name}”.").format(name=name)
             if len(prefixes) < 2
             else _("There is a “{name}” on Kick and another one on Twitch.").format(name=name),
             _("Write which one: {names}.").format(names=", ".join(exact)),
             typed,
-            [(one.reference, one.label) for one in candidates],
+            [(candidate.reference, candidate.label) for candidate in candidates],
         )
         self.candidates = tuple(candidates)
 
@@ -104,13 +102,13 @@ class NobodyFound(Refusal):
 
     def __init__(self, name: str) -> None:
         super().__init__(
-            _("I have not seen anybody called “{name}” in chat.").format(name=name.strip()),
-            _("Names are as on Kick or Twitch. Capitals do not matter."),
+            _("I haven't seen anyone called “{name}” in chat.").format(name=name.strip()),
+            _("Use their name on Kick or Twitch. Capitals don't matter."),
         )
 
 
 def find_person(work: Work, text: str, *, meant: Meant | None = None, platform: str = "") -> Viewer:
-    """The account that is meant; of a member with several accounts the one that represents them.
+    """The account that is meant; for a member with several accounts, the one that represents them.
 
     Args:
         meant: whom the command can only mean, for when several people have the name.
@@ -130,7 +128,7 @@ def find_person(work: Work, text: str, *, meant: Meant | None = None, platform: 
     if not candidates and discord_id is not None:
         raise Refusal(
             _("That member has not linked an account."),
-            _("<@{discord_id}> does that with `/link`. A name in chat works as well.").format(
+            _("<@{discord_id}> can link one with `/link`. A name in chat works, too.").format(
                 discord_id=discord_id
             ),
         )
@@ -152,18 +150,19 @@ def _narrowed(
     meant: Meant | None,
     platform: str,
 ) -> dict[str, Sequence[Candidate]]:
-    """Of each name those on the platform, then those who are meant; each only where somebody is
-    left. All names are asked about at once."""
+    """Narrow the candidates of each name down to the platform, then to those who can be meant,
+    unless nobody would be left. One query for all names."""
     unclear = {
-        name: [one for one in candidates if one.viewer.platform == platform] or candidates
+        name: [candidate for candidate in candidates if candidate.viewer.platform == platform]
+        or candidates
         for name, candidates in named.items()
         if _are_several(candidates)
     }
     able: set[int] = set()
     if meant is not None and unclear:
-        asked = {one.viewer.viewer_id for each in unclear.values() for one in each}
+        asked = {candidate.viewer.viewer_id for each in unclear.values() for candidate in each}
         persons = store.list_persons(work.tx, work.guild_id, asked)
-        able = {persons[one] for one in meant(work, list(persons))}
+        able = {persons[viewer_id] for viewer_id in meant(work, list(persons))}
     return dict(named) | {
         name: [candidate for candidate in candidates if candidate.viewer.person_id in able]
         or candidates
@@ -182,7 +181,7 @@ def _with_members(work: Work, candidates: Sequence[Candidate]) -> list[Candidate
 
 
 def discord_id_in(text: str) -> int | None:
-    """Whom a mention or a bare Discord id means; None for any other text."""
+    """The Discord id in a mention or a bare id; None for any other text."""
     mention = _MENTION.fullmatch(text.strip())
     if mention is not None:
         return int(mention[1])
@@ -193,8 +192,8 @@ MAX_FOUND = 50
 
 
 def search(work: Work, text: str) -> list[tuple[Viewer, Link | None]]:
-    """Viewers of whom a name, also a former one, or the login begins so, or who have this id on
-    Discord or a platform, and their links; without a text the newest ones."""
+    """Viewers whose name, former name or login begins with the text, or who have this id on Discord
+    or a platform, with their links; without a text, the newest ones."""
     linked = (Link.guild_id == Viewer.guild_id) & (Link.viewer_id == Viewer.viewer_id)
     found = select(Viewer, Link).outerjoin(Link, linked)
     platform, name = split_platform(text)
@@ -204,7 +203,7 @@ def search(work: Work, text: str) -> list[tuple[Viewer, Link | None]]:
     if (discord_id := discord_id_in(name)) is not None:
         found = found.where(Link.discord_id == discord_id)
     elif name.startswith("#") and number.isdecimal():
-        found = found.where(Viewer.platform_user_id == min(int(number[:19]), _LARGEST_ID))
+        found = found.where(Viewer.platform_user_id == min(int(number[:19]), _MAX_ID))
     elif begins:
         former = select(FormerName.viewer_id).where(
             FormerName.folded_name.startswith(begins, autoescape=True)
@@ -223,7 +222,7 @@ def search(work: Work, text: str) -> list[tuple[Viewer, Link | None]]:
 
 
 def list_candidates(work: Work, typed: str) -> list[Candidate]:
-    """Everybody whom a name, a login, a platform's user id or a name on Discord may mean."""
+    """All viewers that match a name, a login, a platform's user id or a name on Discord."""
     platform, name = split_platform(typed)
     found = find_many(work.tx, work.guild_id, [name], platform)
     if found.get(fold(name)):
@@ -238,7 +237,7 @@ def list_candidates(work: Work, typed: str) -> list[Candidate]:
 
 
 def find_by_name(tx: Connection, guild_id: int, name: str) -> Viewer | None:
-    """Whoever was last seen with this name, or had it last; None if nobody did."""
+    """The viewer who was last seen with this name, or had it last; None if there is none."""
     platform, plain = split_platform(name)
     for find in (find_many, _list_former):
         if found := find(tx, guild_id, [plain], platform).get(fold(plain)):
@@ -274,7 +273,7 @@ def find_many(
     for (name, _platform), viewers in sorted(named.items()):
         candidates[name] += [Candidate(holder) for holder in _holders(name, viewers)]
     for several in candidates.values():
-        several.sort(key=lambda one: one.viewer.named_at, reverse=True)
+        several.sort(key=lambda candidate: candidate.viewer.named_at, reverse=True)
     return candidates
 
 
@@ -299,7 +298,7 @@ def _list_by_id(
     found = select(Viewer).where(
         Viewer.guild_id == guild_id,
         Viewer.platform.in_([platform] if platform else list(PLATFORMS)),
-        among(Viewer.platform_user_id, {one for one in ids.values() if one <= _LARGEST_ID}),
+        among(Viewer.platform_user_id, {user_id for user_id in ids.values() if user_id <= _MAX_ID}),
     )
     having: dict[int, list[Candidate]] = defaultdict(list)
     if ids:
@@ -342,7 +341,7 @@ def find_people(
     wanted = dict.fromkeys(names)
     split = {name: split_platform(name) for name in wanted}
     found: dict[str, list[Candidate]] = {}
-    for of in {"", platform, *(one for one, _name in split.values())}:
+    for of in {"", platform, *(prefix for prefix, _name in split.values())}:
         asked = [name for on, name in split.values() if (on or platform) == of]
         if asked:
             former = _list_former(work.tx, work.guild_id, asked, of)

@@ -1,7 +1,7 @@
-"""What people are called in public: on public pages and overlays, in posts, chat and the API.
+"""The names of people in public: on public pages and overlays, in posts, chat and the API.
 
 Whoever used `/hideme`, was forgotten, or is excluded from everything is not named there, and lists
-leave them out. Where a line has to exist, such as a prize, it says that somebody is hidden. Admins
+leave them out. Where a line is needed, such as for a prize, it says that somebody is hidden. Admins
 see names on the dashboard.
 """
 
@@ -55,7 +55,7 @@ class Names(Mapping[int, str]):
     unnamed: Mapping[int, Reason]
 
     def __getitem__(self, viewer_id: int | None) -> str:
-        """Never fails: somebody unknown is a deleted viewer."""
+        """Never fails: an unknown id is a deleted viewer."""
         if viewer_id is None:
             return ""
         if viewer_id in self.shown:
@@ -78,21 +78,21 @@ def unnamed(reason: Reason = "hidden") -> str:
 
 
 def public_names(work: Work, viewer_ids: Iterable[int | None]) -> Names:
-    """What these viewers are called in public, on one page or in one post."""
+    """The public names of these viewers, on one page or in one post."""
     return _names(work, viewer_ids, for_admins=False)
 
 
 def all_names(work: Work, viewer_ids: Iterable[int | None]) -> Names:
-    """The same for admins, to whom everybody is named."""
+    """The same for admins, who see all names."""
     return _names(work, viewer_ids, for_admins=True)
 
 
 def _names(work: Work, viewer_ids: Iterable[int | None], *, for_admins: bool) -> Names:
-    wanted = sorted({one for one in viewer_ids if one is not None})
+    wanted = sorted({viewer_id for viewer_id in viewer_ids if viewer_id is not None})
     if not wanted:
         return Names({}, {})
     given = {"guild_id": work.guild_id, "viewer_ids": wanted, "now": work.now}
-    # Nothing is flushed, so that records which the caller is changing stay loaded.
+    # Does not flush, so that records which the caller is changing stay loaded.
     rows = work.connection().execute(_LIST, given).all()
     shown = [row for row in rows if for_admins or not (row.is_hidden or row.is_deleted)]
     several = Counter(fold(row.name) for row in shown)
@@ -118,13 +118,13 @@ def public_name(work: Work, viewer_id: int | None) -> str:
 
 def list_platforms(work: Work, viewer_ids: Iterable[int | None]) -> dict[int | None, str]:
     """Viewer id -> Kick or Twitch, for files and programs: names alone are not unique."""
-    wanted = {one for one in viewer_ids if one is not None}
+    wanted = {viewer_id for viewer_id in viewer_ids if viewer_id is not None}
     found = select(Viewer.viewer_id, Viewer.platform).where(among(Viewer.viewer_id, wanted))
     return {viewer_id: PLATFORMS[platform] for viewer_id, platform in work.execute(found)}
 
 
 def own_name(work: Work, viewer_id: int) -> str:
-    """What a public answer calls whoever asked; "" if they are not named in public."""
+    """The actor's name for a public reply; "" if they are hidden in public."""
     return public_names(work, [viewer_id]).shown.get(viewer_id, "")
 
 
@@ -137,7 +137,7 @@ L = TypeVar("L", bound=_Line)
 
 
 def named_only(work: Work, lines: Sequence[L]) -> tuple[list[L], Names]:
-    """The lines of those who are named in public, and their names."""
+    """The lines of people who are not hidden, and their names."""
     names = public_names(work, [line.viewer_id for line in lines])
     return [line for line in lines if line.viewer_id in names], names
 
@@ -146,7 +146,7 @@ def named_only(work: Work, lines: Sequence[L]) -> tuple[list[L], Names]:
 
 
 def set_hidden(work: Work, hidden: bool) -> None:
-    """Name the actor nowhere in public, or show them again.
+    """Hide the actor's name in public, or show it again.
 
     Raises:
         Refusal: the actor has not linked an account.
@@ -168,7 +168,7 @@ def keep_hidden(work: Work, viewer_ids: Collection[int]) -> None:
 
 
 def _hide(work: Work, viewer_ids: Collection[int]) -> None:
-    rows = [{"viewer_id": one, "hidden_at": work.now} for one in viewer_ids]
+    rows = [{"viewer_id": viewer_id, "hidden_at": work.now} for viewer_id in viewer_ids]
     work.execute(insert(HiddenViewer).values(rows).on_conflict_do_nothing())
 
 

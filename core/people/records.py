@@ -1,4 +1,4 @@
-"""Viewers, whose they are on Discord, and what every record about a viewer has in common."""
+"""Viewers, their links to Discord, and bases of records about viewers."""
 
 from datetime import datetime
 from typing import NamedTuple
@@ -107,13 +107,13 @@ class ViewerRecord(GuildRecord, kw_only=True):
     def viewer_name(cls) -> Mapped[str]:
         same_guild = Viewer.guild_id == cls.guild_id
         name = select(Viewer.name).where(same_guild, Viewer.viewer_id == cls.viewer_id)
-        # A row is always about the same viewer, so that a change of it leaves the name as it is.
+        # A row is always about the same viewer, so the name does not change.
         named = name.correlate_except(Viewer).scalar_subquery()
         return column_property(named, expire_on_flush=False)
 
 
 class OptionalViewerRecord(GuildRecord, kw_only=True):
-    """The same for a table whose rows may be about nobody."""
+    """The same for a table whose rows may have no viewer."""
 
     __abstract__ = True
 
@@ -152,7 +152,7 @@ class FormerName(ViewerRecord, kw_only=True):
 
 
 class HiddenViewer(ViewerRecord, kw_only=True):
-    """A viewer who does not want to be named in public. All accounts of their person are hidden."""
+    """A viewer who is hidden in public, with all their accounts."""
 
     __tablename__ = "people_hidden"
 
@@ -189,8 +189,8 @@ class Link(ViewerRecord, kw_only=True):
     )
 
 
-# Who had linked an account when a raffle was frozen may claim its prize: a link is ended and made
-# again, never moved.
+# Whoever had linked an account when a raffle was frozen may claim its prize, so links are ended and
+# created again, but never moved.
 event.listen(
     Link.__table__,
     "after_create",
@@ -237,8 +237,8 @@ class LinkAttempt(OAuthAttempt, kw_only=True):
 
 
 class Tombstone(ViewerRecord, kw_only=True):
-    """A keyed fingerprint of an account whose owner asked to be forgotten. With it the viewer is
-    found again if they come back, so that nobody gets rid of a penalty by being forgotten."""
+    """A keyed fingerprint of an account whose owner asked to be forgotten. It identifies the viewer
+    if they come back, so that nobody can evade a penalty by being forgotten."""
 
     __tablename__ = "people_tombstones"
 

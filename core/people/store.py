@@ -1,7 +1,7 @@
 """Statements about viewers and their links.
 
-They take a connection, because most run for each line of chat or for many rows. The records that
-they return are for reading: changes of them are not written.
+They take a connection, because most run for each line of chat or for many rows. The returned
+records are read-only: changes are not written.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -43,7 +43,7 @@ from core.people.records import (
 )
 
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
-"""When an account was seen whose name is not known."""
+"""The time of an account whose name is not known."""
 
 R = TypeVar("R", bound=GuildRecord)
 
@@ -140,8 +140,8 @@ class Seen(NamedTuple):
 
 
 def seen_as(account: GuildAccount, person: Person, at: datetime) -> Seen:
-    """An account as an event names it. Where the platform left the name out, it must not take the
-    place of one that is known."""
+    """An account as named in an event. If the platform left out the name, it must not replace a
+    known one."""
     if person.name:
         return Seen(account, person.name, at, person.login)
     return Seen(account, person.login or str(person.user_id), LONG_AGO, person.login)
@@ -150,13 +150,13 @@ def seen_as(account: GuildAccount, person: Person, at: datetime) -> Seen:
 def set_viewers(tx: Connection, seen: Sequence[Seen]) -> dict[GuildAccount, int]:
     """Add the accounts that are new, update names, and return the viewer ids.
 
-    A late event does not bring an old name back. An account whose owner was forgotten gets its
-    former viewer id. An account that turns up with a name that was excluded before is excluded.
+    A late event does not restore an old name. An account whose owner was forgotten gets its former
+    viewer id. A new account with an excluded name is excluded.
 
     Args:
         seen: of any guilds.
     """
-    newest = {one.account: one for one in sorted(seen, key=lambda one: one.at)}
+    newest = {account.account: account for account in sorted(seen, key=lambda account: account.at)}
     rows = [
         {
             "guild_id": account.guild_id,
@@ -177,14 +177,14 @@ def set_viewers(tx: Connection, seen: Sequence[Seen]) -> dict[GuildAccount, int]
         _restore(tx, account.guild_id, former, viewer_ids[account])
         viewer_ids[account] = former
     renamed = {account for account, _viewer_id, _is_new, is_written in found if is_written}
-    _exclude_named(tx, [one for one in seen if one.account in renamed], viewer_ids)
+    _exclude_named(tx, [account for account in seen if account.account in renamed], viewer_ids)
     return viewer_ids
 
 
 def _exclude_named(
     tx: Connection, seen: Sequence[Seen], viewer_ids: Mapping[GuildAccount, int]
 ) -> None:
-    """Exclude whoever has turned up first with a name that was excluded before it was seen."""
+    """Exclude new accounts whose name was excluded before it was seen."""
     first: dict[tuple[int, str], dict[str, object]] = {}
     for account, name, at, login in seen:
         row = {"guild_id": account.guild_id, "viewer_id": viewer_ids[account], "at": at}
@@ -209,7 +209,7 @@ def set_viewer(
 
 
 def is_known(tx: Connection, account: GuildAccount) -> bool:
-    """Whether this account was seen, and its data was not deleted since."""
+    """Whether this account is known, and its data was not deleted since."""
     same = select(Viewer.viewer_id).where(
         Viewer.guild_id == account.guild_id,
         Viewer.platform == account.platform,
@@ -301,8 +301,8 @@ def add_link(
 
 
 def end_link(tx: Connection, link: Link) -> bool:
-    """Delete this link; False if it is gone already, even if the two were linked again since. Hold
-    `Lock.LINKS`."""
+    """Delete this link; False if it was already deleted, even if the two were linked again since.
+    Hold `Lock.LINKS`."""
     ended = tx.execute(
         delete(Link).where(
             Link.guild_id == link.guild_id,
@@ -320,7 +320,7 @@ def end_link(tx: Connection, link: Link) -> bool:
 # -- people ---------------------------------------------------------------------------------------
 
 # The accounts of a person are those that one member has linked. Of them the first known one
-# represents the person, whatever was linked first: so a person depends on nothing but the links.
+# represents the person, whatever was linked first: so a person depends only on the links.
 _SET_PERSON = text("""
     UPDATE people_viewers AS v SET represented_by = NULLIF(theirs.first, v.viewer_id)
       FROM (SELECT viewer_id, min(viewer_id) OVER () AS first FROM people_links AS l
@@ -335,7 +335,7 @@ _SET_PERSON = text("""
 
 
 def _set_person(tx: Connection, guild_id: int, discord_id: int, viewer_id: int) -> None:
-    """This account was linked with the member, or unlinked."""
+    """This account was linked to the member, or unlinked."""
     cache_of(tx).pop(UNTIL_LOCKED, None)
     key = {"guild_id": guild_id, "discord_id": discord_id, "viewer_id": viewer_id}
     tx.execute(_SET_PERSON, key)
@@ -390,7 +390,7 @@ _LIST_PERSONS = text("""
 
 def list_persons(tx: Connection, guild_id: int, viewer_ids: Collection[int]) -> dict[int, int]:
     """Viewer id -> the account that represents its person, of these and of all other accounts of
-    the same people. For a few viewers it is asked once in a transaction, until a link changes."""
+    the same people. For a few viewers it is queried once per transaction, until a link changes."""
 
     def read() -> dict[int, int]:
         given = {"guild_id": guild_id, "viewer_ids": list(viewer_ids)}
@@ -422,7 +422,7 @@ def _select_person(guild_id: int, viewer_id: int) -> Select[ViewerId]:
 def list_accounts(
     tx: Connection, guild_id: int, discord_id: int, *, lock: bool = True
 ) -> tuple[Account, ...]:
-    """The accounts that are linked with a member.
+    """The accounts that are linked to a member.
 
     Args:
         lock: their names and links do not change until the transaction ends.
@@ -485,11 +485,11 @@ def is_since_forgotten(
     at: ColumnElement[datetime] | Mapped[datetime],
     until: datetime | None = None,
 ) -> ColumnElement[bool]:
-    """A condition for rows about viewers: their owner did not ask to be forgotten after `at`. What
-    was before stays anonymous if they come back.
+    """A condition for rows about viewers: their owner did not ask to be forgotten after `at`. Older
+    rows stay anonymous if they come back.
 
     Args:
-        until: what was settled then stays theirs if they were forgotten later.
+        until: what was settled by then stays theirs if they were forgotten later.
     """
     same = (Viewer.guild_id == record.guild_id) & (Viewer.viewer_id == record.viewer_id)
     forgotten = select(Viewer.viewer_id).where(same, Viewer.forgotten_at >= at)
@@ -512,7 +512,9 @@ def _list_forgotten(tx: Connection, accounts: Sequence[GuildAccount]) -> dict[Gu
     """The viewer ids of those accounts whose owners were forgotten."""
     if not accounts:
         return {}
-    asked = {(one.guild_id, one.platform, _digest(tx, one)): one for one in accounts}
+    asked = {
+        (account.guild_id, account.platform, _digest(tx, account)): account for account in accounts
+    }
     guild_ids, platforms, digests = map(list, zip(*asked, strict=True))
     values = {"guild_ids": guild_ids, "platforms": platforms, "digests": digests}
     found = tx.execute(_LIST_FORGOTTEN, values)

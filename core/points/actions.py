@@ -25,23 +25,23 @@ from core.people.records import Viewer
 from core.points import ledger, providers, store
 from core.points.ledger import NewEntry
 from core.points.records import Entry, PlayLimit, Season
-from core.points.rules import LONGEST_REASON, MOST, PointsSettings, allocate, spendable
+from core.points.rules import MAX_POINTS, MAX_REASON_LENGTH, PointsSettings, allocate, spendable
 from core.watchtime.standings import list_ranks
 
 Change = Literal["add", "remove", "set"]
 
 
 def require_own(settings: PointsSettings) -> None:
-    """Raises Refusal unless this bot keeps the server's points."""
+    """Raises Refusal unless this bot stores the server's points."""
     if not settings.enabled:
         raise Refusal(
-            _("This server has no points."),
-            _("An admin can turn them on: `/settings set points.enabled on`."),
+            _("Points are turned off on this server."),
+            _("An admin can turn them on with `/settings set points.enabled on`."),
         )
     if settings.provider != "own":
         raise Refusal(
             _("This server uses StreamElements points."),
-            _("Ask the StreamElements bot in the stream's chat. Games here use those points, too."),
+            _("Ask the StreamElements bot in the stream's chat. Games here use those points too."),
         )
 
 
@@ -51,7 +51,7 @@ def require_own(settings: PointsSettings) -> None:
 def change_points(
     work: Work, who: str, change: Change, amount: int, reason: str, cause: str
 ) -> tuple[Viewer, int]:
-    """Add, remove or set somebody's points; returns the viewer and their new balance.
+    """Add, remove or set a viewer's points; returns the viewer and their new balance.
 
     Args:
         cause: id of the request, which makes repeating it harmless.
@@ -67,11 +67,11 @@ def grant_many(
 ) -> dict[int, int]:
     """Change the points of many viewers, all or none; returns the new balance of each."""
     require_own(load_settings(work, PointsSettings))
-    if any(not 0 <= amount <= MOST for amount in amounts.values()):
-        raise Refusal(_("This amount is too large."))
+    if any(not 0 <= amount <= MAX_POINTS for amount in amounts.values()):
+        raise Refusal(_("That amount is too large."))
     work.lock(Lock.POINTS)
     accounts = store.list_accounts(work, amounts)
-    balances = dict(store.get_balances(work, {one for a in accounts.values() for one in a}))
+    balances = dict(store.get_balances(work, {account for a in accounts.values() for account in a}))
 
     def held(viewer_id: int) -> int:
         return spendable(balances, accounts[viewer_id])
@@ -97,9 +97,9 @@ def grant_many(
             new += ledger.entries_for(key, parts, -1)
             for account, bucket, taken in parts:
                 balances[account, bucket] -= taken
-    reason = reason.strip()[:LONGEST_REASON]
+    reason = reason.strip()[:MAX_REASON_LENGTH]
     ledger.post(work, "manual", new, reason=reason, actor=work.actor)
-    total = sum(one.amount for one in new)
+    total = sum(entry.amount for entry in new)
     if len(amounts) == 1:
         (viewer_id,) = amounts
         now = held(viewer_id)
@@ -125,7 +125,7 @@ def grant_members(
 
 
 class Gift(NamedTuple):
-    """A gift, and what the giver has left."""
+    """A gift, and the giver's remaining balance."""
 
     receiver: Viewer
     amount: int
@@ -141,7 +141,7 @@ def give(work: Work, giver: int, to: Viewer, typed: str, key: str) -> Gift:
     settings = load_settings(work, PointsSettings)
     require_own(settings)
     if not settings.gifts:
-        raise Refusal(_("Gifts between viewers are off here."))
+        raise Refusal(_("Giving points is turned off here."))
     work.lock(Lock.POINTS)
     key = f"gift:{hash_of(key)}"
     accounts = store.list_accounts(work, [giver, to.viewer_id])
@@ -169,7 +169,8 @@ def give(work: Work, giver: int, to: Viewer, typed: str, key: str) -> Gift:
         raise Refusal(_("You have {has:,}.").format(has=has))
     taken = ledger.entries_for(key, parts, -1)
     received = [
-        NewEntry(key, to.viewer_id, one.bucket, -one.amount, len(taken) + one.part) for one in taken
+        NewEntry(key, to.viewer_id, entry.bucket, -entry.amount, len(taken) + entry.part)
+        for entry in taken
     ]
     ledger.post(work, "gift", [*taken, *received])
     return Gift(to, amount, has - amount)
@@ -189,7 +190,7 @@ def _require_trust(
         if watched < needed:
             hours = plural("{count} hour", "{count} hours", settings.gift_hours)
             raise Refusal(
-                _("Both of you must have linked an account or watched {hours}.").format(hours=hours)
+                _("Both of you need a linked account or {hours} of watchtime.").format(hours=hours)
             )
 
 
@@ -208,7 +209,7 @@ def handle_points(work: Work, message: ChatMessageSent, argument: str) -> None:
         return
     if not settings.enabled or settings.provider != "own":
         return
-    viewer_id, who = people.meet_sender(work.tx, message), ""
+    viewer_id, who = people.get_or_create_sender(work.tx, message), ""
     if word:
         try:
             found = find_person(work, word, meant=store.HAS_POINTS, platform=message.platform)
@@ -226,12 +227,12 @@ def handle_points(work: Work, message: ChatMessageSent, argument: str) -> None:
 
 def _set_in_chat(work: Work, message: ChatMessageSent, what: str, typed: str) -> None:
     """Set or show a viewer's own limits; no linked account is needed."""
-    viewer_id = people.meet_sender(work.tx, message)
+    viewer_id = people.get_or_create_sender(work.tx, message)
     try:
         if what == "limit":
             set_limit_from_text(work, viewer_id, typed)
         elif typed:
-            take_break(work, viewer_id, _length(typed))
+            take_break(work, viewer_id, _parse_duration(typed))
     except Refusal as refusal:
         once = f"limit:{viewer_id}"
         refused = {"what": f"{refusal.what} {refusal.remedy}".strip()}
@@ -249,8 +250,8 @@ def _set_in_chat(work: Work, message: ChatMessageSent, what: str, typed: str) ->
     outbox.post_reply(work, message, "points.limit", payload)
 
 
-def _length(typed: str) -> timedelta:
-    """Nothing if it is no length of time, which is too short for a break."""
+def _parse_duration(typed: str) -> timedelta:
+    """Parse a duration; zero if invalid, which is too short for a break."""
     try:
         return parse_length(typed, "d")
     except Refusal:
@@ -262,7 +263,7 @@ def handle_give(work: Work, message: ChatMessageSent, argument: str) -> None:
     settings = load_settings(work, PointsSettings)
     if not settings.enabled:
         return
-    giver = people.meet_sender(work.tx, message)
+    giver = people.get_or_create_sender(work.tx, message)
     name, _space, typed = argument.strip().partition(" ")
     try:
         if not typed:
@@ -288,7 +289,7 @@ def handle_board(work: Work, message: ChatMessageSent, _argument: str) -> None:
     named, names = named_only(work, store.list_places(work, 25, 0))
     places = named[:5]
     payload = settings.currency | {
-        "names": [names[one.viewer_id] for one in places],
+        "names": [names[place.viewer_id] for place in places],
         "points": [place.points for place in places],
     }
     outbox.post_reply(work, message, "points.board", payload, once_a_minute="all")
@@ -296,25 +297,27 @@ def handle_board(work: Work, message: ChatMessageSent, _argument: str) -> None:
 
 # -- responsible play -----------------------------------------------------------------------------
 
-SHORTEST_BREAK, LONGEST_BREAK = timedelta(days=1), timedelta(days=366)
+MIN_BREAK, MAX_BREAK = timedelta(days=1), timedelta(days=366)
 
 
 def get_limit(work: Work, viewer_id: int) -> tuple[PlayLimit | None, int]:
-    """The strictest limit of a person, and what they have lost today."""
+    """The strictest limit of a person, and their losses today."""
     accounts = store.accounts_of(work, viewer_id)
     lost = sum(store.list_lost(work, accounts, ledger.today(work)).values())
     found = list(store.list_limits(work, accounts).values())
     if not found:
         return None, lost
     day = ledger.today(work)
-    losses = [one.loss_on(day) for one in found]
-    breaks = [one.break_until for one in found if one.break_until and one.break_until > work.now]
+    losses = [limit.loss_on(day) for limit in found]
+    breaks = [
+        limit.break_until for limit in found if limit.break_until and limit.break_until > work.now
+    ]
     strictest = PlayLimit(
         viewer_id=ViewerId(viewer_id),
         daily_loss=min((loss for loss in losses if loss is not None), default=None),
         break_until=max(breaks, default=None),
     )
-    later = [one for one in found if one.next_from is not None and one.next_from > day]
+    later = [limit for limit in found if limit.next_from is not None and limit.next_from > day]
     if later:
         strictest.next_loss, strictest.next_from = later[0].next_loss, later[0].next_from
     return strictest, lost
@@ -334,23 +337,23 @@ def set_loss_limit(work: Work, viewer_id: int, maximum: int | None) -> None:
     tomorrow."""
     work.lock(Lock.POINTS)
     day = ledger.today(work)
-    for one in _limits_of(work, viewer_id):
-        now = one.loss_on(day)
+    for limit in _limits_of(work, viewer_id):
+        now = limit.loss_on(day)
         if maximum is not None and (now is None or maximum <= now):
-            one.daily_loss, one.next_loss, one.next_from = maximum, None, None
+            limit.daily_loss, limit.next_loss, limit.next_from = maximum, None, None
         elif now is not None:
-            one.daily_loss = now
-            one.next_loss, one.next_from = maximum, day + timedelta(days=1)
+            limit.daily_loss = now
+            limit.next_loss, limit.next_from = maximum, day + timedelta(days=1)
 
 
 def take_break(work: Work, viewer_id: int, length: timedelta) -> None:
     """Exclude a viewer from games. A break can be made longer, never shorter."""
-    if not SHORTEST_BREAK <= length <= LONGEST_BREAK:
-        raise Refusal(_("A break lasts between a day and a year."), _("Usage: !points break 7d"))
+    if not MIN_BREAK <= length <= MAX_BREAK:
+        raise Refusal(_("Choose a break between 1 day and 1 year."), _("Usage: !points break 7d"))
     work.lock(Lock.POINTS)
-    for one in _limits_of(work, viewer_id):
+    for limit in _limits_of(work, viewer_id):
         until = work.now + length
-        one.break_until = max(until, one.break_until) if one.break_until else until
+        limit.break_until = max(until, limit.break_until) if limit.break_until else until
 
 
 def _limits_of(work: Work, viewer_id: int) -> list[PlayLimit]:
@@ -379,7 +382,7 @@ def end_season(work: Work, number: int) -> int:
     work.lock(Lock.POINTS)
     current = store.current_season(work)
     if number != current:
-        raise Refusal(_("Season {number} has ended already.").format(number=number))
+        raise Refusal(_("Season {number} has already ended.").format(number=number))
     held = store.list_balances(work)
     new = [
         NewEntry(f"season:{number}:{viewer_id}:{bucket}", viewer_id, bucket, -points)
@@ -403,7 +406,7 @@ def end_season(work: Work, number: int) -> int:
 
 
 class Economy(NamedTuple):
-    """What viewers hold by bucket, and what house accounts gave and took in some days.
+    """Points held by viewers per bucket, and given and taken by house accounts in recent days.
 
     Attributes:
         daily: each day -> given and taken by all accounts.
@@ -416,7 +419,7 @@ class Economy(NamedTuple):
 
 
 def get_economy(work: Work, days: int) -> Economy:
-    """The last days, including today. Gifts between viewers are not counted."""
+    """The economy of the last days, including today. Gifts between viewers are not counted."""
     last = ledger.today(work)
     first = last - timedelta(days=days - 1)
     daily = {first + timedelta(days=number): (0, 0) for number in range(days)}

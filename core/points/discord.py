@@ -32,16 +32,16 @@ from core.people.names import named_only, own_name, public_name
 from core.people.records import Viewer
 from core.people.store import find_link, get_viewer
 from core.points import actions, imports, messages, store
-from core.points.rules import MOST, PointsSettings
+from core.points.rules import MAX_POINTS, PointsSettings
 from core.points.shop import Shop
 
 Context = commands.Context[commands.Bot]
 
-ENTRIES_A_PAGE = 12
+ENTRIES_PER_PAGE = 12
 DAYS = 30
-"""Of the economy."""
+"""Days shown in the economy."""
 
-_ANYBODY = "A mention, a Discord id or a name in chat"
+_ANY_VIEWER = "A mention, a Discord id or a name in chat"
 _AMOUNT = "Such as 500, 5k, 50% or all"
 _REASON = "Shown to the viewer and in the audit log"
 
@@ -53,7 +53,7 @@ def load_board(work: Work, query: Query) -> Leaderboard:
     settings = load_settings(work, PointsSettings)
     actions.require_own(settings)
     season = int(query.choice) if query.choice.isdecimal() else 0
-    ended = [one for one in store.list_seasons(work) if one.ended_at is not None]
+    ended = [past for past in store.list_seasons(work) if past.ended_at is not None]
     found = store.list_places(work, query.size, (query.page - 1) * query.size, season)
     total = found[0].people if found else 0
     if not found and query.page > 1:
@@ -71,17 +71,17 @@ def load_board(work: Work, query: Query) -> Leaderboard:
             own = Row(place.rank, own_name(work, link.viewer_id), f"{place.points:,}")
     shown, names = named_only(work, found)
     choices = {"now": _("Now")} | {
-        str(one.number): _("Season {number}").format(number=one.number) for one in ended[:24]
+        str(past.number): _("Season {number}").format(number=past.number) for past in ended[:24]
     }
     return Leaderboard(
         title=_("Season {number}").format(number=season)
         if season
         else settings.plural.capitalize(),
-        rows=[Row(one.rank, names[one.viewer_id], f"{one.points:,}") for one in shown],
+        rows=[Row(place.rank, names[place.viewer_id], f"{place.points:,}") for place in shown],
         page=page,
         pages=pages,
         own=own,
-        empty=_("Nobody has any points yet."),
+        empty=_("Nobody has points yet."),
         choice=str(season) if season else "now",
         choices=choices if ended else {},
     )
@@ -98,10 +98,10 @@ def _load_why(work: Work, viewer_id: int, page: int, is_admin: bool) -> Page:
     accounts = store.accounts_of(work, viewer_id)
     own = find_own(work)
     if not is_admin and (own is None or own.viewer_id not in accounts):
-        raise Refusal(_("These are somebody else's points."))
+        raise Refusal(_("These are someone else's points."))
     count = store.count_entries(work, accounts)
-    page, pages = nearest_page(page, count, ENTRIES_A_PAGE)
-    entries = store.list_entries(work, accounts, ENTRIES_A_PAGE, (page - 1) * ENTRIES_A_PAGE)
+    page, pages = nearest_page(page, count, ENTRIES_PER_PAGE)
+    entries = store.list_entries(work, accounts, ENTRIES_PER_PAGE, (page - 1) * ENTRIES_PER_PAGE)
     viewer = get_viewer(work.tx, work.guild_id, viewer_id)
     embed = messages.why(viewer, store.list_totals(work, accounts), entries, count)
     return Page(embed, page, pages, str(viewer_id))
@@ -167,9 +167,9 @@ class Points(commands.Cog):
         self._shop = shop
 
     @server_group("points", private=True, fallback="balance")
-    @app_commands.describe(who=_ANYBODY + "; yourself if empty")
+    @app_commands.describe(who=_ANY_VIEWER + "; default: you")
     async def points(self, ctx: Context, *, who: str | None = None) -> None:
-        """Show how many points you or somebody else have."""
+        """Show your points or another viewer's."""
         may_see = not is_in_public(ctx) and await may_manage(ctx, __name__)
 
         def load(work: Work) -> discord.Embed | None:
@@ -196,9 +196,9 @@ class Points(commands.Cog):
             await answer(ctx, found)
 
     @points.command(name="give")
-    @app_commands.describe(who=_ANYBODY, amount=_AMOUNT)
+    @app_commands.describe(who=_ANY_VIEWER, amount=_AMOUNT)
     async def give(self, ctx: Context, who: str, amount: str) -> None:
-        """Give points to somebody."""
+        """Give points to another viewer."""
         cause = str((ctx.interaction or ctx.message).id)
 
         def act(work: Work) -> discord.Embed:
@@ -211,16 +211,16 @@ class Points(commands.Cog):
         await answer(ctx, await run_action(ctx, act))
 
     @points.command(name="board")
-    @app_commands.describe(limit="How many places on a page, 1 to 25")
+    @app_commands.describe(limit="Rows per page, 1 to 25")
     async def board(self, ctx: Context, limit: commands.Range[int, 1, MAX_ROWS] = 10) -> None:
         """Show who has the most points, now or at the end of a season."""
         await show_leaderboard(ctx, BOARD, size=limit)
 
     @points.command(name="why", extras=PRIVATE)
-    @app_commands.describe(who="For moderators: " + _ANYBODY + "; yourself if empty")
+    @app_commands.describe(who="For moderators: " + _ANY_VIEWER + "; default: you")
     async def why(self, ctx: Context, *, who: str | None = None) -> None:
-        """Show what your points come from, entry by entry."""
-        remedy = _("`/points board` shows who has most.")
+        """Show where your points came from."""
+        remedy = _("Use `/points board` to see who has the most.")
         is_admin, in_public = await may_manage(ctx, __name__), is_in_public(ctx)
         viewer = await run_action(
             ctx, find_asked, who, is_admin=is_admin, in_public=in_public, remedy=remedy
@@ -231,7 +231,9 @@ class Points(commands.Cog):
             await show(ctx, WHY, str(viewer.viewer_id))
 
     @points.command(name="buy", extras=PRIVATE)
-    @app_commands.describe(what="What and how many, such as tickets 5; empty shows what there is")
+    @app_commands.describe(
+        what="What and how many, such as tickets 5; leave empty to see what's on sale"
+    )
     async def buy(self, ctx: Context, *, what: str = "") -> None:
         """Buy something with your points."""
         cause = str((ctx.interaction or ctx.message).id)
@@ -240,8 +242,8 @@ class Points(commands.Cog):
             settings = load_settings(work, PointsSettings)
             if not what:
                 priced = [
-                    (one.offer.words[0], one.offer.say(1), one.price)
-                    for one in self._shop.list_priced(work)
+                    (priced.offer.words[0], priced.offer.say(1), priced.price)
+                    for priced in self._shop.list_priced(work)
                 ]
                 return messages.offers(settings, priced)
             bought = self._shop.buy(work, _own(work).viewer_id, what, f"discord:{cause}")
@@ -252,9 +254,9 @@ class Points(commands.Cog):
     # -- responsible play -------------------------------------------------------------------
 
     @points.command(name="limit", extras=PRIVATE)
-    @app_commands.describe(loss="How many points you may lose per day; `none` for no limit")
+    @app_commands.describe(loss="Points you can lose per day; `none` for no limit")
     async def limit(self, ctx: Context, loss: str = "") -> None:
-        """Show or set how many points you may lose in games per day."""
+        """Show or set your daily loss limit in games."""
 
         def act(work: Work) -> discord.Embed:
             viewer_id = _own(work).viewer_id
@@ -281,7 +283,7 @@ class Points(commands.Cog):
 
     @points.command(name="economy", extras=PRIVATE)
     async def economy(self, ctx: Context) -> None:
-        """Show how many points were created and spent lately, and by what."""
+        """Show how many points were created and spent recently, by source."""
 
         def load(work: Work) -> discord.Embed:
             found = actions.get_economy(work, DAYS)
@@ -290,7 +292,7 @@ class Points(commands.Cog):
         await answer(ctx, await run_action(ctx, load))
 
 
-Amount = Annotated[int, Whole(0, MOST, words_follow=True)]
+Amount = Annotated[int, Whole(0, MAX_POINTS, words_follow=True)]
 
 
 class PointsAdmin(commands.Cog):
@@ -308,24 +310,24 @@ class PointsAdmin(commands.Cog):
 
     @pointsadmin.command(name="add")
     @app_commands.describe(
-        who=_ANYBODY, amount="How many points, such as 500 or 5k", reason=_REASON
+        who=_ANY_VIEWER, amount="Number of points, such as 500 or 5k", reason=_REASON
     )
     async def add(self, ctx: Context, who: str, amount: Amount, *, reason: str = "") -> None:
-        """Add points to somebody's balance."""
+        """Add points to a viewer's balance."""
         await self._change(ctx, who, "add", amount, reason)
 
     @pointsadmin.command(name="remove")
     @app_commands.describe(
-        who=_ANYBODY, amount="How many points, such as 500 or 5k", reason=_REASON
+        who=_ANY_VIEWER, amount="Number of points, such as 500 or 5k", reason=_REASON
     )
     async def remove(self, ctx: Context, who: str, amount: Amount, *, reason: str = "") -> None:
-        """Remove points from somebody's balance."""
+        """Remove points from a viewer's balance."""
         await self._change(ctx, who, "remove", amount, reason)
 
     @pointsadmin.command(name="set")
-    @app_commands.describe(who=_ANYBODY, amount="The new balance", reason=_REASON)
+    @app_commands.describe(who=_ANY_VIEWER, amount="The new balance", reason=_REASON)
     async def set_points(self, ctx: Context, who: str, amount: Amount, *, reason: str = "") -> None:
-        """Set somebody's balance."""
+        """Set a viewer's balance."""
         await self._change(ctx, who, "set", amount, reason)
 
     async def _change(
@@ -341,12 +343,14 @@ class PointsAdmin(commands.Cog):
 
     @pointsadmin.command(name="role")
     @app_commands.describe(
-        role="Whose members get points", amount="How many each, such as 500 or 5k", reason=_REASON
+        role="Members with this role get points",
+        amount="Points for each member, such as 500 or 5k",
+        reason=_REASON,
     )
     async def role(
         self, ctx: Context, role: discord.Role, amount: Amount, *, reason: str = ""
     ) -> None:
-        """Give points to every member with a role who has linked an account."""
+        """Give points to every member with a role and a linked account."""
         cause = str((ctx.interaction or ctx.message).id)
         members = [member.id for member in role.members]
 
@@ -358,7 +362,7 @@ class PointsAdmin(commands.Cog):
 
     @pointsadmin.command(name="import")
     async def import_points(self, ctx: Context) -> None:
-        """Import balances from StreamElements, with a preview first."""
+        """Import balances from StreamElements, after a preview."""
 
         def act(work: Work) -> imports.Preview:
             if imports.find_open(work) is None:
@@ -371,12 +375,12 @@ class PointsAdmin(commands.Cog):
         preview = await run_action(ctx, act)
         number = preview.import_.number
         acts = ("confirm", "cancel") if preview.import_.state == "ready" else ("show", "cancel")
-        buttons = button_rows([[ImportButton(one, number) for one in acts]])
+        buttons = button_rows([[ImportButton(act, number) for act in acts]])
         await answer(ctx, messages.import_preview(preview), buttons)
 
     @pointsadmin.command(name="season", extras=rights_of(actions.end_season))
     async def season(self, ctx: Context) -> None:
-        """End the season and reset everybody to zero, after a confirmation."""
+        """End the season and reset everyone to zero; asks for confirmation."""
 
         def load(work: Work) -> tuple[int, int, int]:
             places = store.list_places(work, 1, 0)

@@ -1,6 +1,6 @@
 """Earning points by watching and by supporting the channel.
 
-Points for watchtime are computed from the total watchtime less what was posted before, so the
+Points for watchtime are computed from the total watchtime minus points already posted, so the
 result does not depend on how often the task runs, and fractions are not lost."""
 
 from collections import Counter
@@ -50,12 +50,12 @@ Support = (
 
 
 def on_support(work: Work, event: Support) -> None:
-    """Give points for supporting the channel; the account does not have to be linked."""
+    """Give points for supporting the channel, even to unlinked accounts."""
     on_supports(work, [event])
 
 
 def on_supports(work: Work, events: Sequence[Support]) -> None:
-    """The same for many events of one kind."""
+    """`on_support` for many events of one kind."""
     settings = load_settings(work, PointsSettings)
     given: list[tuple[Support, Seen, int]] = []
     for event in events:
@@ -63,7 +63,7 @@ def on_supports(work: Work, events: Sequence[Support]) -> None:
         if settings.earns and person is not None and amount > 0:
             account = GuildAccount(work.guild_id, event.platform, person.user_id)
             given.append((event, seen_as(account, person, event.at), amount))
-    viewers = people.meet_people(work.tx, [seen for _event, seen, _amount in given])
+    viewers = people.get_or_create_people(work.tx, [seen for _event, seen, _amount in given])
     excluded = store.list_excluded(work, viewers.values()) if viewers else set()
     zone = time_zone_of(work)
     by_day: dict[date, list[NewEntry]] = {}
@@ -109,7 +109,7 @@ def _key(kind: str, key: str) -> str:
 
 
 def on_support_revoked(work: Work, event: SupportRevoked) -> None:
-    """Take back the points for a support that was revoked, as far as they were not spent."""
+    """Remove the points of a revoked support that were not spent."""
     work.lock(Lock.POINTS)
     key = _key(event.event, event.of)
     given = work.scalar(select(Entry).where(Entry.key == key))
@@ -129,8 +129,8 @@ RECENTLY = timedelta(days=1)
 
 
 def credit(work: Work, *, everybody: bool = False) -> int:
-    """Credit points for watchtime, to those whose watchtime changed lately or to everybody; returns
-    how many entries were posted."""
+    """Credit points for watchtime, to all viewers or those whose watchtime changed recently;
+    returns the number of new entries."""
     settings = load_settings(work, PointsSettings)
     rates = _list_rates(work, settings.per_hour if settings.earns else 0)
     if not any(per_hour for _valid_from, per_hour in rates):
@@ -140,7 +140,7 @@ def credit(work: Work, *, everybody: bool = False) -> int:
     if not active:
         return 0
     due = dict.fromkeys(active, 0)
-    # The end is exclusive, and a correction made right now counts.
+    # The end is exclusive; a correction made right now counts.
     for start, end, per_hour in rate_periods(rates, work.now + MICROSECOND):
         for viewer_id, watched in watched_between(
             work.tx, work.guild_id, active, start, end
@@ -150,11 +150,11 @@ def credit(work: Work, *, everybody: bool = False) -> int:
     posted = _list_credited(work, due)
     new: list[NewEntry] = []
     missing = {
-        one: parts // HOUR - posted.get(one, (0, 0))[0]
-        for one, parts in due.items()
-        if parts // HOUR != posted.get(one, (0, 0))[0]
+        account: parts // HOUR - posted.get(account, (0, 0))[0]
+        for account, parts in due.items()
+        if parts // HOUR != posted.get(account, (0, 0))[0]
     }
-    held = store.get_balances(work, [one for one, amount in missing.items() if amount < 0])
+    held = store.get_balances(work, [account for account, amount in missing.items() if amount < 0])
     for viewer_id, amount in sorted(missing.items()):
         possible = max(amount, -held.get((viewer_id, "earned"), 0))
         if possible:
@@ -164,7 +164,7 @@ def credit(work: Work, *, everybody: bool = False) -> int:
 
 
 def _list_rates(work: Work, per_hour: int) -> list[Rate]:
-    """The rates so far. A new rate is stored, and applies from now on."""
+    """The rates so far. A new rate is stored and applies from now on."""
     found = select(WatchRate.valid_from, WatchRate.per_hour).order_by(WatchRate.valid_from)
     rates = [(row.valid_from, row.per_hour) for row in work.execute(found)]
     latest = rates[-1][1] if rates else 0
@@ -175,37 +175,41 @@ def _list_rates(work: Work, per_hour: int) -> list[Rate]:
 
 
 def _list_credited(work: Work, viewer_ids: Collection[int]) -> dict[int, tuple[int, int]]:
-    """Viewer id -> points for watchtime so far, and the number of their entries."""
+    """Viewer id -> points for watchtime so far, and the number of entries."""
     found = select(AccountTotal.viewer_id, AccountTotal.points, AccountTotal.entries).where(
         AccountTotal.account == "watchtime", among(AccountTotal.viewer_id, viewer_ids)
     )
-    return {one.viewer_id: (one.points, one.entries) for one in work.execute(found)}
+    return {row.viewer_id: (row.points, row.entries) for row in work.execute(found)}
 
 
 _BUCKETS: tuple[Bucket, ...] = get_args(Bucket)
 
 
 def forget(work: Work, subject: Subject) -> None:
-    """Empty the balances of somebody who is forgotten. What watching gave is reset as well, because
+    """Empty the balances of a forgotten person. Points from watching are reset as well, because
     their watchtime is deleted and counts from zero if they come back."""
     work.lock(Lock.POINTS)
     theirs = subject.viewer_ids
-    watched = {(one, "earned"): points for one, (points, _) in _list_credited(work, theirs).items()}
+    watched = {
+        (account, "earned"): points for account, (points, _) in _list_credited(work, theirs).items()
+    }
     held = Counter[tuple[int, str]](store.get_balances(work, theirs))
     held.subtract(watched)
-    # "forgotten" first: it gives back what was spent, so that no balance is ever below zero.
+    # "forgotten" first: it returns spent points, so that no balance ever drops below zero.
     for account, taken in (("forgotten", held), ("watchtime", watched)):
         numbers = store.next_entry(work, account, theirs)
         for viewer_id in theirs:
-            amounts = {one: taken.get((viewer_id, one), 0) for one in _BUCKETS}
-            parts = [Part(viewer_id, one, amount) for one, amount in amounts.items() if amount]
+            amounts = {bucket: taken.get((viewer_id, bucket), 0) for bucket in _BUCKETS}
+            parts = [
+                Part(viewer_id, bucket, amount) for bucket, amount in amounts.items() if amount
+            ]
             key = f"{account}:{viewer_id}:{numbers[viewer_id]}"
             ledger.post(work, account, ledger.entries_for(key, parts, -1))
 
 
 def credit_in_all_servers(services: Services, *, everybody: bool = False) -> None:
-    """Call `credit` in every server. Once a day it is for everybody, so that watchtime that became
-    known late is not missed."""
+    """Call `credit` in every server. Once a day it covers all viewers, so that late watchtime is
+    not missed."""
     with services.database.begin() as tx:
         guild_ids = list_present(tx)
 

@@ -1,4 +1,4 @@
-"""What the points feature declares. It gets the other features, because they declare offers."""
+"""Declares the points feature. It needs the other features, because they declare offers."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -62,7 +62,7 @@ def make_feature(others: Sequence[Feature]) -> Feature:
     return Feature(
         "points",
         batch_handlers={SubGifted: event_batch(on_supports)},
-        handlers={one: event_action(on_support) for one in _SUPPORT}
+        handlers={kind: event_action(on_support) for kind in _SUPPORT}
         | {
             SupportRevoked: event_action(on_support_revoked),
             PointsPurchaseRefused: event_action(on_purchase_refused),
@@ -74,14 +74,14 @@ def make_feature(others: Sequence[Feature]) -> Feature:
                 NAMES,
                 chat_action(handle_points),
                 usage="!points [@viewer | limit 500 | break 7d]",
-                help="Shows your points or somebody else's; sets your own limits for games.",
+                help="Shows your points or another viewer's, or sets your limits for games.",
                 lasts=timedelta(days=1),
             ),
             ChatCommand(
                 ("give",),
                 chat_action(handle_give),
                 usage="!give @viewer <amount>",
-                help="Gives points to somebody: a number, 5k, 50% or all.",
+                help="Gives points to another viewer: a number, 5k, 50% or all.",
             ),
             ChatCommand(
                 ("pointsboard",),
@@ -126,7 +126,7 @@ def make_feature(others: Sequence[Feature]) -> Feature:
         checks=(check_health,),
         buttons=(SeasonButton, ImportButton),
         audit={
-            "points.change": N_("changed the points of {target}: {before} → {after}"),
+            "points.change": N_("changed {target}'s points: {before} → {after}"),
             "points.change_many": N_(
                 "changed the points of several viewers ({target}) by {after} in total"
             ),

@@ -20,7 +20,7 @@ def audit_ledger(services: Services) -> None:
     health page. Reads all entries."""
     with services.database.begin() as tx:
         found = list_drift(tx)
-        wrong = Counter(one.guild_id for one in found)
+        wrong = Counter(row.guild_id for row in found)
         tx.execute(delete(Drift), execution_options=ACROSS_GUILDS)
         rows = [
             {"guild_id": guild_id, "at": services.clock(), "count": count}

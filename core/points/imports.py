@@ -1,7 +1,6 @@
 """Import of another bot's balances: read, reviewed by an admin, then confirmed.
 
-Only the difference to what was imported from that source before is posted, so an import can be
-repeated.
+Only the difference to earlier imports from the same source is posted, so an import can be repeated.
 """
 
 from collections import Counter
@@ -37,22 +36,22 @@ from core.streamelements.client import client_of as streamelements_of
 from core.twitch.client import client_of as twitch_of
 
 BUCKET: Bucket = "won"
-"""Their origin is not known, so they have the restrictions of won points."""
+"""Imported points have an unknown origin, so they are restricted like won points."""
 
 MAX_ACCOUNTS = 100_000
-"""The richest ones; StreamElements is asked for 100 at a time."""
+"""The accounts with the largest balances; StreamElements returns 100 at a time."""
 
-EXAMPLES = 10
-ASKED = 50
-"""Names that several people have, of which the preview asks who is meant."""
+MAX_EXAMPLES = 10
+MAX_UNCLEAR_NAMES = 50
+"""Number of ambiguous names for which the preview asks who is meant."""
 
 
 class Preview(NamedTuple):
-    """What an import would change.
+    """Changes an import would make.
 
     Attributes:
         counts: `accounts`, `points`; `by_id`, `by_name`, `unknown`, `excluded` accounts; `holders`
-            with points here; total `gain` and `loss`, and the accounts that stay the `same`;
+            with points here; total `gain` and `loss`, and the accounts with the `same` balance;
             `unclear` accounts, which are skipped until an admin has chosen.
         examples: the largest balances first.
         unclear: names that several people have, the largest balances first.
@@ -66,7 +65,7 @@ class Preview(NamedTuple):
 
 
 def find_open(work: Work) -> Import | None:
-    """The import that is being read or waits for an admin."""
+    """The import that is being read or waiting for an admin."""
     return work.scalar(select(Import).where(Import.state.in_(("reading", "ready"))))
 
 
@@ -79,7 +78,7 @@ def _start(work: Work, source: ImportSource, platform: str) -> Import:
     require_own(load_settings(work, PointsSettings))
     work.lock(Lock.POINTS)
     if find_open(work) is not None:
-        raise Refusal(_("Another import is still open."), _("Confirm or cancel it first."))
+        raise Refusal(_("Another import is still open."), _("Confirm or cancel that one first."))
     started = Import(
         number=work.next_number(Import.number),
         source=source,
@@ -116,7 +115,7 @@ def start_list(
     lines = parse_lines(pasted, chosen)
     balances = {name: points for _line, name, points in lines.named}
     if not balances:
-        raise Refusal(_("There is no valid line."), _("Write one viewer per line: MadCats,500"))
+        raise Refusal(_("No valid lines found."), _("Write one viewer per line: MadCats,500"))
     if instead_of is not None:
         cancel(work, instead_of)
         work.flush()
@@ -134,8 +133,8 @@ def _add(work: Work, to: Import, balances: Mapping[str, int], user_ids: Mapping[
             "guild_id": work.guild_id,
             "number": to.number,
             "names": names,
-            "points": [balances[one] for one in names],
-            "user_ids": [user_ids.get(one) for one in names],
+            "points": [balances[name] for name in names],
+            "user_ids": [user_ids.get(name) for name in names],
         },
     )
     to.accounts += len(names)
@@ -157,14 +156,14 @@ def read_imports(services: Services) -> bool:
     """Continue every import that is being read. False if there is none."""
     with services.database.begin() as tx:
         reading = _list_all_reading(tx)
-    due = [one for one in reading if one.try_at <= services.clock()]
-    for_each(due, lambda one: _read(services, one.guild_id, one.number))
+    due = [started for started in reading if started.try_at <= services.clock()]
+    for_each(due, lambda started: _read(services, started.guild_id, started.number))
     return bool(reading)
 
 
 def list_reading(tx: Connection, services: Services) -> Sequence[Import]:
     """The due imports of all servers."""
-    return [one for one in _list_all_reading(tx) if one.try_at <= services.clock()]
+    return [started for started in _list_all_reading(tx) if started.try_at <= services.clock()]
 
 
 def _list_all_reading(tx: Connection) -> Sequence[Import]:
@@ -188,7 +187,7 @@ def _read(services: Services, guild_id: int, number: int) -> None:
             page = streamelements_of(services.settings).top(
                 token, account.channel_id, offset=offset
             )
-            balances = {people.fold(one.login): one.points for one in page}
+            balances = {people.fold(balance.login): balance.points for balance in page}
             user_ids = _ask_twitch(services, list(balances)) if account.platform == "twitch" else {}
         except Outage as outage:
             with services.work_in(guild_id) as work:
@@ -208,7 +207,7 @@ def _ask_twitch(services: Services, logins: Sequence[str]) -> dict[str, int]:
     valid = [login for login in logins if LOGIN.fullmatch(login)]
     if not services.settings.twitch_client_id or not valid:
         return {}
-    return {one.login: one.user_id for one in twitch_of(services.settings).list_logins(valid)}
+    return {user.login: user.user_id for user in twitch_of(services.settings).list_logins(valid)}
 
 
 def _wait(work: Work, number: int, outage: Outage) -> None:
@@ -249,13 +248,12 @@ def _add_page(
 
 @dataclass
 class Change:
-    """A balance at the source, and what it would change here.
+    """A balance at the source, and the change it would make here.
 
     Attributes:
-        viewer_id: None for somebody who was never seen.
-        has: points of the account here.
-        delta: None if the viewer is unknown or excluded.
-        candidates: those who have the name, if they are several people.
+        viewer_id: None for an account that was never seen. has: points of the account here. delta:
+        None if the viewer is unknown or excluded. candidates: the viewers with this name, if they
+        are several people.
     """
 
     name: str
@@ -278,57 +276,59 @@ def _list_changes(work: Work, of: Import) -> list[Change]:
     changes = [Change(*row) for row in rows]
     changes.sort(key=lambda change: (-change.points, change.name))
     _find_viewers(work, of, changes)
-    viewer_ids = {one.viewer_id for one in changes if one.viewer_id is not None}
+    viewer_ids = {change.viewer_id for change in changes if change.viewer_id is not None}
     excluded = store.list_excluded(work, viewer_ids)
     balances = store.get_balances(work, viewer_ids)
     posted = store.list_account_totals(work, _account(of))
     imported: dict[int, int] = {}
-    for one in changes:
-        viewer_id = one.viewer_id
+    for change in changes:
+        viewer_id = change.viewer_id
         if viewer_id is None:
-            one.delta = one.points if one.user_id is not None else None
+            change.delta = change.points if change.user_id is not None else None
             continue
-        one.has = sum(balances.get((viewer_id, bucket), 0) for bucket in SPENDING_ORDER)
-        one.is_excluded = viewer_id in excluded
-        if not one.is_excluded:
+        change.has = sum(balances.get((viewer_id, bucket), 0) for bucket in SPENDING_ORDER)
+        change.is_excluded = viewer_id in excluded
+        if not change.is_excluded:
             # Two lines of one viewer are added up.
             before = posted.get(viewer_id, 0) - imported.get(viewer_id, 0)
             left = balances.get((viewer_id, BUCKET), 0)
-            one.delta = max(one.points - max(before, 0), -left)
-            imported[viewer_id] = imported.get(viewer_id, 0) + one.points
+            change.delta = max(change.points - max(before, 0), -left)
+            imported[viewer_id] = imported.get(viewer_id, 0) + change.points
     return changes
 
 
 def _find_viewers(work: Work, of: Import, changes: Sequence[Change]) -> None:
-    """Set whose each balance is. Where several people have a name it is whom the admin chose, else
-    whoever got an earlier import, else whoever is linked, if that is one person."""
-    by_id = _find_ids(work, {one.user_id for one in changes if one.user_id is not None})
+    """Find the viewer of each balance. If several people have the name: the one the admin chose,
+    else the only one with an earlier import, else the only one who is linked."""
+    by_id = _find_ids(work, {change.user_id for change in changes if change.user_id is not None})
     named = {change.name for change in changes if change.user_id is None}
     by_name, several = find_people(work, named, platform=of.platform)
     having = {c.viewer.viewer_id for each in several.values() for c in each.candidates}
     persons = people.list_persons(work.tx, work.guild_id, having)
     before = store.list_account_totals(work, _account(of))
     had = {persons[person] for person in persons if before.get(person)}
-    linked = {persons[one] for one in LINKED(work, list(persons))}
-    for one in changes:
-        if one.user_id is not None:
-            one.viewer_id = by_id.get(one.user_id)
-        elif one.name in by_name:
-            one.viewer_id = by_name[one.name].viewer_id
-        elif one.name in several:
-            one.candidates = several[one.name].candidates
-            one.viewer_id = None if one.skipped else _choose_one(one, had, linked)
+    linked = {persons[linked_id] for linked_id in LINKED(work, list(persons))}
+    for change in changes:
+        if change.user_id is not None:
+            change.viewer_id = by_id.get(change.user_id)
+        elif change.name in by_name:
+            change.viewer_id = by_name[change.name].viewer_id
+        elif change.name in several:
+            change.candidates = several[change.name].candidates
+            change.viewer_id = None if change.skipped else _choose_one(change, had, linked)
         else:
-            one.viewer_id = None
+            change.viewer_id = None
 
 
 def _choose_one(change: Change, *preferred: set[int]) -> int | None:
-    """The viewer id of the one who was chosen, or of the only person who is preferred."""
+    """The viewer id of the chosen candidate, or of the only preferred person."""
     if change.viewer_id in {candidate.viewer.viewer_id for candidate in change.candidates}:
         return change.viewer_id
     for persons in preferred:
-        able = [one for one in change.candidates if one.viewer.person_id in persons]
-        if len({one.viewer.person_id for one in able}) == 1:
+        able = [
+            candidate for candidate in change.candidates if candidate.viewer.person_id in persons
+        ]
+        if len({candidate.viewer.person_id for candidate in able}) == 1:
             return able[0].viewer.viewer_id
     return None
 
@@ -336,7 +336,10 @@ def _choose_one(change: Change, *preferred: set[int]) -> int | None:
 def _find_ids(work: Work, user_ids: Collection[int]) -> dict[int, int]:
     found = select(Viewer.platform_user_id, Viewer.viewer_id)
     at_twitch = Viewer.platform == "twitch", among(Viewer.platform_user_id, user_ids)
-    return {one.platform_user_id: one.viewer_id for one in work.execute(found.where(*at_twitch))}
+    return {
+        viewer.platform_user_id: viewer.viewer_id
+        for viewer in work.execute(found.where(*at_twitch))
+    }
 
 
 def preview(work: Work) -> Preview | None:
@@ -347,27 +350,35 @@ def preview(work: Work) -> Preview | None:
     if newest.state != "ready":
         return Preview(newest, {}, [], [])
     changes = _list_changes(work, newest)
-    usable = [one for one in changes if one.delta is not None]
-    unclear = [one for one in changes if one.candidates]
+    usable = [change for change in changes if change.delta is not None]
+    unclear = [change for change in changes if change.candidates]
     unknown = [
-        one.name
-        for one in changes
-        if one.viewer_id is None and one.user_id is None and not one.candidates
+        change.name
+        for change in changes
+        if change.viewer_id is None and change.user_id is None and not change.candidates
     ]
     counts = {
         "accounts": len(changes),
         "points": sum(change.points for change in changes),
-        "by_id": sum(one.user_id is not None for one in changes),
-        "by_name": sum(one.user_id is None and one.viewer_id is not None for one in changes),
+        "by_id": sum(change.user_id is not None for change in changes),
+        "by_name": sum(
+            change.user_id is None and change.viewer_id is not None for change in changes
+        ),
         "unknown": len(unknown),
-        "unclear": sum(one.viewer_id is None for one in unclear),
-        "excluded": sum(one.is_excluded for one in changes),
-        "holders": sum(one.has > 0 for one in changes),
-        "gain": sum(one.delta for one in usable if one.delta is not None and one.delta > 0),
-        "loss": -sum(one.delta for one in usable if one.delta is not None and one.delta < 0),
-        "same": sum(one.delta == 0 for one in usable),
+        "unclear": sum(change.viewer_id is None for change in unclear),
+        "excluded": sum(change.is_excluded for change in changes),
+        "holders": sum(change.has > 0 for change in changes),
+        "gain": sum(
+            change.delta for change in usable if change.delta is not None and change.delta > 0
+        ),
+        "loss": -sum(
+            change.delta for change in usable if change.delta is not None and change.delta < 0
+        ),
+        "same": sum(change.delta == 0 for change in usable),
     }
-    return Preview(newest, counts, usable[:EXAMPLES], unknown[:EXAMPLES], unclear[:ASKED])
+    return Preview(
+        newest, counts, usable[:MAX_EXAMPLES], unknown[:MAX_EXAMPLES], unclear[:MAX_UNCLEAR_NAMES]
+    )
 
 
 def _account(of: Import) -> str:
@@ -375,11 +386,11 @@ def _account(of: Import) -> str:
 
 
 def choose(work: Work, number: int, platform: str, chosen: Mapping[str, int]) -> None:
-    """Say whose the names of an import are.
+    """Choose the viewers behind an import's names.
 
     Args:
-        platform: kick or twitch; "" for both.
-        chosen: name -> the viewer id of one of those who have it; 0 for none of them.
+        platform: kick or twitch; "" for both. chosen: name -> the viewer id of one of its
+        candidates; 0 for none of them.
 
     Raises:
         Refusal: the import is not ready.
@@ -423,13 +434,13 @@ def confirm(work: Work, number: int) -> tuple[int, int]:
     )
     seen = [
         people.Seen(
-            GuildAccount(work.guild_id, "twitch", int(one.user_id)),
-            one.name,
+            GuildAccount(work.guild_id, "twitch", int(row.user_id)),
+            row.name,
             ready.started_at,
-            one.name,
+            row.name,
         )
-        for one in work.execute(known)
-        if one.user_id is not None
+        for row in work.execute(known)
+        if row.user_id is not None
     ]
     people.set_viewers(work.tx, seen)
     account = _account(ready)

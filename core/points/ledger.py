@@ -84,9 +84,9 @@ def post(
     actor: int | None = None,
     day: date | None = None,
 ) -> int:
-    """Move points between a house account and viewers; returns how many entries were new. All are
-    of `day`, or of today. Check causes with several parts with `store.list_posted` first, after the
-    lock.
+    """Move points between a house account and viewers; returns the number of new entries. All
+    entries get `day`, by default today. For causes with several parts call `store.list_posted`
+    first, after the lock.
 
     Raises:
         IntegrityError: `points_balances_never_below_zero`.
@@ -108,7 +108,7 @@ def post(
 
 
 def entries_for(key: str, parts: Sequence[Part], sign: int) -> list[NewEntry]:
-    """The entries of a cause that gives (`sign` 1) or takes (-1) these parts."""
+    """The entries of a cause that gives (`sign` 1) or removes (-1) these parts."""
     return [
         NewEntry(key, viewer_id, bucket, sign * amount, number)
         for number, (viewer_id, bucket, amount) in enumerate(parts)

@@ -57,7 +57,7 @@ class Pasted(NamedTuple):
 
 def parse_lines(pasted: str, chosen: Mapping[str, int] | None = None) -> Lines:
     """Parse lines such as `MadCats,500` or `MadCats 5k`, or an export with headings. Raises Refusal
-    if there are too many, or it is not clear which columns hold names and points."""
+    if there are too many lines, or the columns of names and points are unclear."""
     table = read_table(pasted, COLUMNS, chosen, words=True)
     named: list[tuple[str, str, int]] = []
     wrong = [row.text for row in table.odd]
@@ -75,7 +75,7 @@ def parse_lines(pasted: str, chosen: Mapping[str, int] | None = None) -> Lines:
 
 
 def read_pasted(work: Work, pasted: str, chosen: Mapping[str, int] | None = None) -> Pasted:
-    """Find the viewers of pasted lines. Amounts of a repeated name are added up."""
+    """Match pasted lines to viewers. Amounts of a repeated name are added up."""
     amounts: dict[int, int] = {}
     named, wrong, _table = parse_lines(pasted, chosen)
     asked = {name for _line, name, _amount in named}

@@ -88,7 +88,7 @@ def refused_line(payload: Mapping[str, Any]) -> str:
 
 def offers_line(payload: Mapping[str, Any]) -> str:
     if not payload["lines"]:
-        return _("Nothing can be bought with {plural} right now.").format(plural=payload["plural"])
+        return _("Nothing is on sale for {plural} right now.").format(plural=payload["plural"])
     return _("You can buy with {plural}: {offers}.").format(
         plural=payload["plural"], offers=", ".join(payload["lines"])
     )
@@ -112,7 +112,7 @@ def limit_line(payload: Mapping[str, Any]) -> str:
     line = (
         _("You have no daily limit.")
         if limit is None
-        else _("You may lose {limit} a day; {lost} today.").format(
+        else _("Your daily limit is {limit}; {lost} lost today.").format(
             limit=f"{limit:,}", lost=f"{payload['lost']:,}"
         )
     )
@@ -139,27 +139,27 @@ def refunded(payload: Mapping[str, Any]) -> Rendered:
 def not_linked() -> discord.Embed:
     return card(
         "🔗 " + _("Your account is not linked yet"),
-        _("Link it with `/link`, then you see your points here."),
+        _("Link it with `/link` to see your points here."),
     )
 
 
 def balance(
     viewer: Viewer, settings: PointsSettings, buckets: Mapping[str, int], rank: int | None
 ) -> discord.Embed:
-    """Somebody's balance."""
+    """A viewer's balance."""
     points = sum(buckets.values())
     title = f"{format_points(settings.currency, points)}"
     rows = [f"**{safe(viewer.name)}**" + (f" · {rank_mark(rank)}" if rank else "")]
     if points and set(buckets) != {"earned"}:
-        rows += [f"-# {bucket_label(one)}: {amount:,}" for one, amount in buckets.items()]
+        rows += [f"-# {bucket_label(bucket)}: {amount:,}" for bucket, amount in buckets.items()]
     return card(title, "\n".join(rows), tone="kick")
 
 
 def why(
     viewer: Viewer, totals: Mapping[str, int], entries: Sequence[Entry], count: int
 ) -> discord.Embed:
-    """Where the points come from, and the newest entries."""
-    rows = [f"{account_label(one)}: **{points:+,}**" for one, points in totals.items()]
+    """Sources of the points, and the newest entries."""
+    rows = [f"{account_label(account)}: **{points:+,}**" for account, points in totals.items()]
     rows += ["", f"**{_('Latest')}**"] if entries else [_("Nothing yet.")]
     rows += [entry_row(entry) for entry in entries]
     title = _("Points of {name}").format(name=safe(viewer.name))
@@ -184,14 +184,14 @@ def status(settings: PointsSettings, held: int) -> discord.Embed:
 
 
 def changed(viewer: Viewer, settings: PointsSettings, now: int) -> discord.Embed:
-    text = _("{name} has {points} now.").format(
+    text = _("{name} now has {points}.").format(
         name=f"**{safe(viewer.name)}**", points=format_points(settings.currency, now)
     )
     return card("✅ " + _("Points changed"), text, tone="success")
 
 
 def given(settings: PointsSettings, receiver: str, amount: int, left: int) -> discord.Embed:
-    text = _("You gave {points} to {name} and have {left} left.").format(
+    text = _("You gave {points} to {name}. You have {left} left.").format(
         points=format_points(settings.currency, amount), name=safe(receiver), left=f"{left:,}"
     )
     return card("🎁 " + _("Given"), text, tone="success")
@@ -216,11 +216,11 @@ def offers(settings: PointsSettings, priced: Sequence[tuple[str, str, int]]) -> 
         f"`/points buy {word}` · {name} · {format_points(settings.currency, price)}"
         for word, name, price in priced
     ]
-    return card("🛒 " + _("What you can buy"), lines(rows) or _("Nothing right now."))
+    return card("🛒 " + _("Shop"), lines(rows) or _("Nothing is on sale right now."))
 
 
 def limit(found: PlayLimit | None, lost: int) -> discord.Embed:
-    """Somebody's own limits."""
+    """A viewer's own limits."""
     rows = [_("Lost in games today: {points}").format(points=f"**{max(0, lost):,}**")]
     if found is None or found.daily_loss is None:
         rows.append(_("You have no daily limit. Set one with `/points limit loss 500`."))
@@ -245,7 +245,7 @@ def when(instant: datetime) -> str:
 def economy(
     supply: Mapping[str, int], given: Mapping[str, int], taken: Mapping[str, int], days: int
 ) -> discord.Embed:
-    """The points that viewers hold, and where points came from and went to lately."""
+    """The points that viewers hold, and recent gains and losses by source."""
     rows = [_("Viewers hold {points} in total.").format(points=f"**{sum(supply.values()):,}**")]
     rows += [
         f"-# {bucket_label(bucket)}: {points:,}" for bucket, points in supply.items() if points
@@ -264,7 +264,7 @@ def economy(
 
 
 def import_preview(preview: "Preview") -> discord.Embed:
-    """What an import would change, or its progress."""
+    """The preview or the progress of an import."""
     found, counts = preview.import_, preview.counts
     if found.state != "ready":
         what = {
@@ -273,24 +273,24 @@ def import_preview(preview: "Preview") -> discord.Embed:
                 "{count} accounts read so far. Press the button again in a moment.",
                 found.accounts,
             ),
-            "done": _("The import is done."),
-            "cancelled": _("The import was cancelled."),
-            "failed": _("The import failed: {reason}"),
+            "done": _("Import finished."),
+            "cancelled": _("Import cancelled."),
+            "failed": _("Import failed: {reason}"),
         }[found.state].format(count=f"{found.accounts:,}", reason=safe(found.reason))
         if found.state == "reading" and found.reason:
             what += f"\n-# {safe(found.reason)}"
-        return card("📥 " + _("Import of points"), what)
+        return card("📥 " + _("Points import"), what)
     rows = [
         plural("**{count}** account", "**{count}** accounts", counts["accounts"])
         + " · "
         + plural("**{count}** point", "**{count}** points", counts["points"]),
-        _("Known by Twitch id: {by_id}, by name: {by_name}, unknown: {unknown}").format(
+        _("Matched by Twitch id: {by_id}, by name: {by_name}, not found: {unknown}").format(
             by_id=f"{counts['by_id']:,}",
             by_name=f"{counts['by_name']:,}",
             unknown=f"{counts['unknown']:,}",
         ),
         _("{holders} of them already have points here.").format(holders=f"{counts['holders']:,}"),
-        _("This adds {gain} and removes {loss}; {same} stay the same.").format(
+        _("This adds {gain} and removes {loss}; {same} unchanged.").format(
             gain=f"**{counts['gain']:,}**", loss=f"**{counts['loss']:,}**", same=counts["same"]
         ),
         "",
@@ -301,23 +301,23 @@ def import_preview(preview: "Preview") -> discord.Embed:
     ]
     if preview.unknown:
         rows.append(
-            _("Unknown, skipped: {names}").format(names=safe(", ".join(preview.unknown), 300))
+            _("Not found, skipped: {names}").format(names=safe(", ".join(preview.unknown), 300))
         )
     if counts["unclear"]:
         labels = [
-            "/".join(candidate.label for candidate in one.candidates)
-            for one in preview.unclear
-            if one.viewer_id is None
+            "/".join(candidate.label for candidate in change.candidates)
+            for change in preview.unclear
+            if change.viewer_id is None
         ]
         rows.append(
-            _("Names of several people, skipped until you choose on the dashboard: {names}").format(
+            _("Ambiguous names, skipped until you choose on the dashboard: {names}").format(
                 names=safe(", ".join(labels), 300)
             )
         )
     rows.append(
         "-# "
         + _(
-            "Nothing is imported twice: what was imported before is subtracted. "
+            "Nothing is imported twice: earlier imports are subtracted. "
             "`/pointsadmin import` shows the buttons."
         )
     )
@@ -331,7 +331,7 @@ def imported(count: int, total: int) -> discord.Embed:
 
 def import_summary(count: int, total: int) -> str:
     """How many balances an import changed, and by how much in total."""
-    people = plural("{count} balance has changed", "{count} balances have changed", count)
+    people = plural("{count} balance changed", "{count} balances changed", count)
     return (
         _("{people}, {points} in total.")
         .format(people=people, points=ngettext("{points} point", "{points} points", abs(total)))
@@ -340,12 +340,12 @@ def import_summary(count: int, total: int) -> str:
 
 
 def import_cancelled() -> discord.Embed:
-    return card("✅ " + _("Import cancelled"), _("Nothing was changed."), tone="success")
+    return card("✅ " + _("Import cancelled"), _("Nothing changed."), tone="success")
 
 
 def confirm_season(number: int, held: int, people: int) -> discord.Embed:
     text = _(
-        "{people} with {points}: everybody is reset to zero. The leaderboard of season {number} is "
+        "{people} with {points}: everyone is reset to zero. The leaderboard of season {number} is "
         "kept."
     ).format(
         people=plural("{count} viewer", "{count} viewers", people),
@@ -356,6 +356,6 @@ def confirm_season(number: int, held: int, people: int) -> discord.Embed:
 
 
 def season_ended(number: int) -> discord.Embed:
-    text = _("Everybody starts from zero.")
+    text = _("Everyone starts from zero.")
     title = _("Season {number} has started").format(number=number)
     return card("🏁 " + title, text, tone="success")

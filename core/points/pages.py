@@ -41,9 +41,9 @@ PER_PAGE = 25
 DAYS = 30
 MAX_PUBLIC_PAGES = 4
 MAX_DOWNLOADED = 10_000
-ON_STREAM = 5
-ON_STREAM_OF = 25
-"""Of so many places, those who are not named in public left out."""
+OVERLAY_ROWS = 5
+MAX_RANKED = 25
+"""Places read per page of the overlay; hidden viewers are left out."""
 
 
 @dataclass
@@ -91,7 +91,7 @@ def overview(page: Page) -> str:
         return _load_board(work, page.number("page"), season) | {
             "supply": store.get_supply(work),
             "current": store.current_season(work),
-            "ended": [one for one in store.list_seasons(work) if one.ended_at is not None],
+            "ended": [season for season in store.list_seasons(work) if season.ended_at is not None],
         }
 
     assert isinstance(page.pages, PointsPages)
@@ -134,7 +134,7 @@ def viewer(page: Page, viewer_id: int) -> str:
 
 @PAGES.get("viewer/<int:viewer_id>.csv")
 def download(page: Page, viewer_id: int) -> Response:
-    """The same entries as a file."""
+    """The ledger as a CSV file."""
 
     def load(work: Work) -> tuple[Sequence[Any], dict[int | None, str]]:
         work.find(Viewer, viewer_id) or abort(404)
@@ -182,24 +182,24 @@ def economy(page: Page) -> str:
 
 @PAGES.post("change", shows=overview)
 def change(page: Page) -> Response:
-    """Add, remove or set somebody's points."""
+    """Add, remove or set a viewer's points."""
     amount = whole_number(page.form, "amount", _("Points"))
     reason = page.form.get("reason", "").strip()
     if not reason:
-        raise Refusal(_("This needs a reason."))
+        raise Refusal(_("Enter a reason."))
     asked = page.form.get("what", "add")
     what: actions.Change = "remove" if asked == "remove" else "set" if asked == "set" else "add"
     name, cause = page.form.get("viewer", ""), page.form_key
     changed, now = page.run(actions.change_points, name, what, amount, reason, cause)
-    return page.done(_("{name} has {count} now.").format(name=changed.name, count=f"{now:,}"))
+    return page.done(_("{name} now has {count}.").format(name=changed.name, count=f"{now:,}"))
 
 
 @PAGES.post("grant", shows=overview)
 def grant(page: Page) -> Response | str:
-    """Give points to everybody on a pasted list."""
+    """Give points to everyone on a pasted list."""
     reason = page.form.get("reason", "").strip()
     if not reason:
-        raise Refusal(_("This needs a reason."))
+        raise Refusal(_("Enter a reason."))
     text, chosen = sent_text("list"), chosen_columns(COLUMNS)
 
     def act(work: Work) -> int:
@@ -211,10 +211,10 @@ def grant(page: Page) -> Response | str:
                 _("Invalid lines: {lines}.").format(
                     lines="; ".join(line[:40] for line in pasted.wrong[:5])
                 ),
-                _("Correct them, or choose to skip them."),
+                _("Correct them, or choose *Skip invalid lines*."),
             )
         if not pasted.amounts:
-            raise Refusal(_("There is no valid line."))
+            raise Refusal(_("No valid lines found."))
         actions.grant_many(work, pasted.amounts, "add", reason, page.form_key)
         return len(pasted.amounts)
 
@@ -226,7 +226,7 @@ def grant(page: Page) -> Response | str:
 
 
 def _ask_columns(page: Page, unclear: ColumnsUnclear, view: str, fields: dict[str, str]) -> str:
-    """Show a form that does the same with the columns that are chosen, and all that was typed."""
+    """Show the form again with a choice of columns, keeping everything that was typed."""
     kept = ("reason", "skip", "instead_of")
     fields |= {name: page.form[name] for name in kept if page.form.get(name)}
     return page.render("points/columns.html", unclear=unclear, view=view, fields=fields)
@@ -247,13 +247,13 @@ def _show_import(page: Page, lines: Lines | None = None, text: str = "") -> str:
 def read_import(page: Page) -> Response:
     """Read the balances at StreamElements."""
     page.run(imports.start_reading)
-    return page.done(_("Reading the balances at StreamElements …"), to=import_page)
+    return page.done(_("Reading balances from StreamElements …"), to=import_page)
 
 
 @PAGES.post("import/list", shows=overview)
 def import_list(page: Page) -> Response | str:
-    """Start an import from a file or a pasted list. Where it has more columns than two, the form
-    asks whether they are the right ones."""
+    """Start an import from a file or a pasted list. If it has more than two columns, the form asks
+    which ones to use."""
     text, chosen = sent_text("balances"), chosen_columns(COLUMNS)
     instead_of = page.form.get("instead_of", type=int)
     try:
@@ -263,26 +263,26 @@ def import_list(page: Page) -> Response | str:
     if lines.wrong:
         shown = "; ".join(line[:40] for line in lines.wrong[:5])
         says = plural(
-            "{count} invalid line is skipped: {{lines}}",
-            "{count} invalid lines are skipped: {{lines}}",
+            "{count} invalid line skipped: {{lines}}",
+            "{count} invalid lines skipped: {{lines}}",
             len(lines.wrong),
         )
         flash(says.format(lines=shown), "success")
     if len(lines.table.headings) > 2:
         return _show_import(page, lines, text)
-    return page.done(_("Check the preview. Nothing was imported yet."), to=import_page)
+    return page.done(_("Check the preview. Nothing has been imported yet."), to=import_page)
 
 
 @PAGES.post("import/<int:number>/choose", shows=import_page)
 def choose_import(page: Page, number: int) -> Response:
-    """Say whose names these are, where several people have one."""
+    """Choose the viewers behind ambiguous names."""
     names = page.form.getlist("name")
     chosen = page.form.getlist("viewer", type=int)
     if len(names) != len(chosen):
-        raise Refusal(_("Something is missing in the form."), _("Load the page again."))
+        raise Refusal(_("The form is incomplete."), _("Reload the page."))
     picked = dict(zip(names, chosen, strict=True))
     page.run(imports.choose, number, page.form.get("platform", ""), picked)
-    return page.done(_("Check the preview. Nothing was imported yet."), to=import_page)
+    return page.done(_("Check the preview. Nothing has been imported yet."), to=import_page)
 
 
 @PAGES.post("import/<int:number>/confirm", shows=import_page)
@@ -296,7 +296,7 @@ def confirm_import(page: Page, number: int) -> Response:
 def cancel_import(page: Page, number: int) -> Response:
     """Cancel an import."""
     page.run(imports.cancel, number)
-    return page.done(_("The import was cancelled."), to=overview)
+    return page.done(_("Import cancelled."), to=overview)
 
 
 @PAGES.post("season/<int:number>/end", shows=overview, rights_of=actions.end_season)
@@ -322,7 +322,7 @@ def _own(work: Work) -> int:
 
 @ME.post("limit")
 def set_limit(page: Page) -> Response:
-    """Set one's own daily loss limit."""
+    """Set the visitor's daily loss limit."""
     typed = page.form.get("loss") or "none"
     page.run(lambda work: actions.set_limit_from_text(work, _own(work), typed))
     return page.done(_("Limit saved. A higher limit, or none, applies from tomorrow."))
@@ -349,7 +349,7 @@ def stats(work: Work) -> list[Stat]:
 
 
 def person(work: Work, _discord_id: int | None, viewer_ids: Sequence[int]) -> list[PersonCard]:
-    """Somebody's balance, where it came from, and their limits."""
+    """A viewer's balance, its sources, and their limits."""
     settings = load_settings(work, PointsSettings)
     if not settings.enabled or not viewer_ids:
         return []
@@ -361,7 +361,7 @@ def person(work: Work, _discord_id: int | None, viewer_ids: Sequence[int]) -> li
         for account, points in store.list_totals(work, accounts).items()
     ]
     if limit is not None and limit.daily_loss is not None:
-        rows.append((_("Own daily loss limit"), f"{limit.daily_loss:,}"))
+        rows.append((_("Daily loss limit"), f"{limit.daily_loss:,}"))
     if limit is not None and limit.break_until is not None:
         until = local_time(limit.break_until, time_zone_of(work))
         rows.append((_("On a break from games until"), until))
@@ -369,11 +369,11 @@ def person(work: Work, _discord_id: int | None, viewer_ids: Sequence[int]) -> li
 
 
 def _public(public: PublicRequest) -> str:
-    asked, season = (request.args.get(one, 0, type=int) for one in ("page", "season"))
+    asked, season = (request.args.get(argument, 0, type=int) for argument in ("page", "season"))
 
     def load(work: Work) -> dict[str, Any]:
         found = _load_board(work, max(asked, 1), max(season, 0), MAX_PUBLIC_PAGES)
-        ended = [one for one in store.list_seasons(work) if one.ended_at is not None]
+        ended = [past for past in store.list_seasons(work) if past.ended_at is not None]
         places, names = named_only(work, found["places"])
         shown = {"places": places, "names": names}
         return found | shown | {"ended": ended, "season": max(season, 0)}
@@ -391,11 +391,11 @@ PUBLIC = PublicPage(
 )
 
 
-def _on_stream(work: Work) -> dict[str, Any]:
+def _overlay_data(work: Work) -> dict[str, Any]:
     settings = load_settings(work, PointsSettings)
-    places = store.list_places(work, ON_STREAM_OF, 0) if settings.enabled else []
+    places = store.list_places(work, MAX_RANKED, 0) if settings.enabled else []
     shown, names = named_only(work, places)
-    return {"places": shown[:ON_STREAM], "names": names, "settings": settings}
+    return {"places": shown[:OVERLAY_ROWS], "names": names, "settings": settings}
 
 
 OVERLAY = Overlay(
@@ -403,6 +403,6 @@ OVERLAY = Overlay(
     lambda: _("Most points"),
     PAGES.icon,
     "points/overlay.html",
-    data=_on_stream,
+    data=_overlay_data,
     follows=("points",),
 )

@@ -1,4 +1,4 @@
-"""The API that games use to move points, whether they are in our ledger or in another service.
+"""The API that games use to move points, in our ledger or in another service.
 
 A game names each operation with a natural key and calls `take`, `pay` or `refund` with its `Work`,
 in the transaction in which it changes its own state:
@@ -12,7 +12,7 @@ in the transaction in which it changes its own state:
 Our own ledger answers at once and publishes no event. Another provider (StreamElements) puts the
 operation into its queue and answers later: `None` now, and then one `PointsMoved` or several, each
 about other viewers, whose handler reads `find_moved(work, event.operation, event.viewer_ids)`.
-Calling again with a known key does nothing and returns the outcome, or None while any of it is
+Calling again with a known key does nothing and returns the outcome, or None while any part is
 pending.
 
 Amounts are whole numbers above zero. Keys are unique within a server; begin them with the game's
@@ -52,7 +52,7 @@ class Moved:
         confirmed: viewer id -> points that were moved.
         refused: viewer id -> why not. Our ledger only refuses stakes; another provider can also
             refuse a payout to an unknown account.
-        waits: what a provider answers while the others of the operation stay pending.
+        waits: set by a provider while the rest of the operation stays pending.
     """
 
     key: str
@@ -75,7 +75,8 @@ def currency_of(work: Work) -> dict[str, Any]:
 
 
 def answers_later(work: Work) -> bool:
-    """Whether operations stay pending until the provider answers: use one for the whole round."""
+    """Whether operations stay pending until the provider answers. If so, use one operation for the
+    whole round."""
     return _provider(work).answers_later
 
 
@@ -85,7 +86,8 @@ def balance_of(work: Work, viewer_id: int) -> int | None:
 
 
 def take(work: Work, round: Round, key: str, stakes: Amounts) -> Moved | None:
-    """Take stakes from viewers. Each is taken in full or refused, independently of the others.
+    """Take stakes from viewers. Each stake is taken in full or refused, independently of the
+    others.
 
     Exclusions, breaks and daily loss limits are checked here, for every provider. Several accounts
     of one person are checked in the order given.
@@ -95,12 +97,12 @@ def take(work: Work, round: Round, key: str, stakes: Amounts) -> Moved | None:
         return _outcome(work, known)
     accounts = store.list_accounts(work, stakes)
     refused = _refuse_players(work, stakes, accounts)
-    wanted = {one: amount for one, amount in stakes.items() if one not in refused}
+    wanted = {viewer_id: amount for viewer_id, amount in stakes.items() if viewer_id not in refused}
     return _start(work, round, key, "take", wanted, refused, stakes)
 
 
 def pay(work: Work, round: Round, key: str, payouts: Amounts) -> Moved | None:
-    """Pay viewers, stakes included: somebody who staked 100 and wins 130 is paid 130. Leave out
+    """Pay viewers, stakes included: a viewer who staked 100 and wins 130 is paid 130. Leave out
     those who lost."""
     known = _find(work, key)
     return _outcome(work, known) if known else _start(work, round, key, "pay", payouts)
@@ -109,22 +111,22 @@ def pay(work: Work, round: Round, key: str, payouts: Amounts) -> Moved | None:
 def refund(
     work: Work, round: Round, key: str, viewer_ids: Collection[int] | None = None
 ) -> Moved | None:
-    """Refund the confirmed stakes of a round, of these viewers or of all, less what was paid or
-    refunded already. Refund pending stakes when their `PointsMoved` arrives."""
+    """Refund the confirmed stakes of a round, of these viewers or all, minus points already paid or
+    refunded. Refund pending stakes when their `PointsMoved` arrives."""
     known = _find(work, key)
     if known is not None:
         return _outcome(work, known)
     staked = store.list_open_stakes(work, *round)
     wanted = {
-        one: amount
-        for one, amount in staked.items()
-        if amount > 0 and (viewer_ids is None or one in viewer_ids)
+        account: amount
+        for account, amount in staked.items()
+        if amount > 0 and (viewer_ids is None or account in viewer_ids)
     }
     return _start(work, round, key, "refund", wanted)
 
 
 def find_moved(work: Work, key: str, viewer_ids: Collection[int] | None = None) -> Moved:
-    """The outcome of an operation as far as it is known, of these viewers or of all."""
+    """The known outcome of an operation, for these viewers or all."""
     moved = Moved(key)
     for move in work.scalars(select(Move).where(Move.key == key, Move.state != "pending")):
         if viewer_ids is not None and move.viewer_id not in viewer_ids:
@@ -146,7 +148,7 @@ def list_refused(work: Work, moved: Moved) -> dict[int, int]:
     found = select(Move.viewer_id, Move.amount).where(
         Move.key == moved.key, Move.viewer_id.in_(moved.refused)
     )
-    return {one.viewer_id: one.amount for one in work.execute(found)}
+    return {row.viewer_id: row.amount for row in work.execute(found)}
 
 
 # -- for providers --------------------------------------------------------------------------------
@@ -161,9 +163,9 @@ class Provider(Protocol):
         """The points of a person; None if that takes a call to the service."""
 
     def move(self, work: Work, operation: Operation, amounts: Amounts) -> Moved:
-        """Do it now, or queue it, return a `Moved` that `waits`, with those who are refused at
-        once, and call `settle` when the outcome of the others is certain. Call the service only
-        after the commit. `amounts` is never empty."""
+        """Do it now. Or queue it, return a `Moved` that `waits` with immediate refusals, and call
+        `settle` once the outcome of the others is certain; call the service only after the commit.
+        `amounts` is never empty."""
 
 
 PROVIDERS: dict[str, Provider] = {}
@@ -184,7 +186,7 @@ def settle(
         return
     refused = refused or {}
     pending = work.scalars(select(Move).where(Move.key == key, Move.state == "pending")).all()
-    known = [one for one in pending if viewer_ids is None or one.viewer_id in viewer_ids]
+    known = [move for move in pending if viewer_ids is None or move.viewer_id in viewer_ids]
     if pending and not known:
         return
     if len(known) == len(pending):
@@ -192,11 +194,11 @@ def settle(
     for move in known:
         reason = refused.get(move.viewer_id)
         move.state, move.reason = ("refused", reason) if reason else ("confirmed", None)
-    _publish(work, operation, [one.viewer_id for one in known])
+    _publish(work, operation, [move.viewer_id for move in known])
 
 
 def _publish(work: Work, operation: Operation, viewer_ids: Collection[int]) -> None:
-    decided = tuple(sorted(int(one) for one in viewer_ids))
+    decided = tuple(sorted(int(number) for number in viewer_ids))
     event = PointsMoved(
         key=f"{operation.key}|{decided[0] if decided else ''}",
         guild_id=work.guild_id,
@@ -229,8 +231,8 @@ def _outcome(work: Work, operation: Operation) -> Moved | None:
 def _refuse_players(
     work: Work, stakes: Amounts, accounts: Mapping[int, tuple[int, ...]]
 ) -> dict[int, Reason]:
-    """The viewers who may not stake that much. Earlier stakes of a person count first."""
-    everybody = {one for theirs in accounts.values() for one in theirs}
+    """The viewers who may not stake this amount. Earlier stakes of a person count first."""
+    everybody = {account for theirs in accounts.values() for account in theirs}
     excluded = store.list_excluded(work, everybody)
     limits = store.list_limits(work, everybody)
     day = ledger.today(work)
@@ -238,13 +240,13 @@ def _refuse_players(
     refused: dict[int, Reason] = {}
     for viewer_id, amount in stakes.items():
         theirs = accounts[viewer_id]
-        set_by_them = [limits[one] for one in theirs if one in limits]
-        losses = [one.loss_on(day) for one in set_by_them]
+        set_by_them = [limits[account] for account in theirs if account in limits]
+        losses = [limit.loss_on(day) for limit in set_by_them]
         limit = min((loss for loss in losses if loss is not None), default=None)
         at_risk = amount + sum(lost.get(their, 0) for their in theirs)
         if not excluded.isdisjoint(theirs):
             refused[viewer_id] = "excluded"
-        elif any(one.break_until and one.break_until > work.now for one in set_by_them):
+        elif any(limit.break_until and limit.break_until > work.now for limit in set_by_them):
             refused[viewer_id] = "break"
         elif limit is not None and at_risk > limit:
             refused[viewer_id] = "limit"

@@ -34,8 +34,8 @@ Kind = Literal["take", "pay", "refund"]
 MoveState = Literal["pending", "confirmed", "refused"]
 
 Reason = Literal["balance", "limit", "break", "excluded", "provider"]
-"""Why points were not taken from a viewer: too few points; their own daily loss limit; their own
-break from games; an admin has excluded them; the provider refused."""
+"""Why points were not taken from a viewer: not enough points; their daily loss limit; their break
+from games; excluded by an admin; refused by the provider."""
 
 ImportSource = Literal["streamelements", "list"]
 ImportState = Literal["reading", "ready", "done", "cancelled", "failed"]
@@ -48,8 +48,8 @@ def _guild_key(name: str) -> ForeignKeyConstraint:
 
 
 class Entry(ViewerRecord, kw_only=True):
-    """A transfer between a house account and a viewer: `amount` is what the viewer gets, and the
-    house account gets the opposite. Append-only."""
+    """A transfer between a house account and a viewer: the viewer gets `amount`, and the house
+    account the opposite. Append-only."""
 
     __tablename__ = "points_entries"
 
@@ -103,7 +103,7 @@ class Balance(ViewerRecord, kw_only=True):
 
 
 class AccountTotal(ViewerRecord, kw_only=True):
-    """The points that a viewer got from a house account in total, or paid to it."""
+    """The total that a viewer got from a house account or paid to it."""
 
     __tablename__ = "points_totals"
 
@@ -119,8 +119,8 @@ class AccountTotal(ViewerRecord, kw_only=True):
 
 
 class Flow(GuildRecord, kw_only=True):
-    """What a house account gave to viewers and took from them on a day. Its balance is the sum of
-    `taken - given`, which is negative by what viewers hold from it."""
+    """Points that a house account gave to viewers and took from them on a day. Its balance is the
+    sum of `taken - given`, so it is negative by the points that viewers hold from it."""
 
     __tablename__ = "points_flows"
 
@@ -151,7 +151,7 @@ class Season(GuildRecord, kw_only=True):
 
 
 class WatchRate(GuildRecord, kw_only=True):
-    """How many points an hour of watching is worth, until the next rate."""
+    """Points per hour of watching until the next rate."""
 
     __tablename__ = "points_rates"
 
@@ -168,7 +168,7 @@ class WatchRate(GuildRecord, kw_only=True):
 
 
 class Operation(GuildRecord, kw_only=True):
-    """Points that a round of a game takes, pays or refunds at once."""
+    """Points that a round of a game takes, pays or refunds in one step."""
 
     __tablename__ = "points_operations"
 
@@ -216,8 +216,8 @@ class Move(ViewerRecord, kw_only=True):
 
 
 class PlayLimit(ViewerRecord, kw_only=True):
-    """A viewer's own limits. Of several linked accounts the strictest counts. `/forgetme` keeps
-    them with the pseudonym, so that they cannot be escaped."""
+    """A viewer's own limits. With several linked accounts, the strictest counts. `/forgetme` keeps
+    them with the pseudonym, so that nobody can get around them."""
 
     __tablename__ = "points_limits"
 
@@ -251,7 +251,7 @@ class PlayLimit(ViewerRecord, kw_only=True):
 
 
 class Import(GuildRecord, kw_only=True):
-    """Balances of another bot, which an admin reviews before they become points."""
+    """Balances of another bot; an admin reviews them before they become points."""
 
     __tablename__ = "points_imports"
 

@@ -1,4 +1,4 @@
-"""Settings, which points pay for something, and what an hour of watchtime earns. Pure."""
+"""Settings, spending order of points, and points for watchtime. Pure."""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -9,12 +9,12 @@ from core.kit.guild_settings import GuildSettings, choice, number, switch, text
 NAMES = ("points",)
 """Default names of the chat command."""
 
-MOST = 10**12
-"""Points that can be moved at once."""
+MAX_POINTS = 10**12
+"""Maximum points per transfer."""
 
 MAX_RATE = 1_000_000
 
-LONGEST_REASON = 200
+MAX_REASON_LENGTH = 200
 
 MICROSECOND = timedelta(microseconds=1)
 HOUR = timedelta(hours=1) // MICROSECOND
@@ -31,16 +31,16 @@ def _rate(help: str, label: str, default: int) -> Any:
 
 
 class PointsSettings(GuildSettings, feature="points"):
-    """What an admin can set."""
+    """Settings of a server."""
 
     enabled: bool = switch(
-        "Whether this server has points. While they are off, nothing is earned or spent.",
+        "Viewers can earn and spend points.",
         default=False,
         label="Points",
     )
-    name: str = text("What a point is called.", default="point", label="Name of one")
-    plural: str = text("What several points are called.", default="points", label="Name of several")
-    symbol: str = text("An emoji or letters before amounts.", default="🪙", label="Symbol")
+    name: str = text("Name of a single point.", default="point", label="Singular")
+    plural: str = text("Name of more than one point.", default="points", label="Plural")
+    symbol: str = text("Emoji or letters shown before amounts.", default="🪙", label="Symbol")
     provider: ProviderName = choice(
         "Where points are stored: in this bot, or at StreamElements.",
         ProviderName,
@@ -48,23 +48,23 @@ class PointsSettings(GuildSettings, feature="points"):
         label="Stored at",
     )
     per_hour: int = _rate(
-        "Points for each hour watched; a change counts for time watched from then on.",
+        "Points for each hour watched; a change applies to new watchtime only.",
         "Per hour watched",
         60,
     )
     per_subscription: int = _rate(
         "Points for a new or renewed subscription.", "Per subscription", 500
     )
-    per_gifted_sub: int = _rate("Points for the giver of each gifted sub.", "Per gifted sub", 500)
+    per_gifted_sub: int = _rate("Points for gifting a sub, for each one.", "Per gifted sub", 500)
     per_100_kicks: int = _rate(
-        "Points for 100 Kicks on Kick; smaller gifts count in part.", "Per 100 Kicks", 100
+        "Points for 100 Kicks on Kick; smaller amounts earn a share.", "Per 100 Kicks", 100
     )
     per_100_bits: int = _rate(
-        "Points for 100 bits on Twitch; smaller cheers count in part.", "Per 100 bits", 100
+        "Points for 100 bits on Twitch; smaller amounts earn a share.", "Per 100 bits", 100
     )
     per_raid: int = _rate("Points for raiding the channel on Twitch.", "Per raid", 500)
     raid_viewers: int = number(
-        "How many viewers a raid needs to earn points.",
+        "Raids with fewer viewers earn no points.",
         default=2,
         minimum=1,
         maximum=100_000,
@@ -72,17 +72,17 @@ class PointsSettings(GuildSettings, feature="points"):
         unit="viewers",
     )
     gifts: bool = switch(
-        "Whether viewers can give points to each other (`!give`).",
+        "Viewers can give points to each other (`!give`).",
         default=True,
         label="Gifts between viewers",
     )
     gift_hours: int = number(
-        "Hours that giver and receiver must have watched, unless both have linked their account. "
-        "This stops farming with alternative accounts.",
+        "Hours the giver and receiver must have watched, unless both have linked an account. "
+        "This prevents farming with alt accounts.",
         default=10,
         minimum=0,
         maximum=10_000,
-        label="Watched before gifts",
+        label="Watchtime before gifts",
         unit="h",
     )
     gift_daily: int = number(
@@ -90,18 +90,18 @@ class PointsSettings(GuildSettings, feature="points"):
         default=10_000,
         minimum=0,
         maximum=10**9,
-        label="Gifts per day",
+        label="Points given per day",
     )
     gift_cooldown: int = number(
-        "Seconds between two gifts of a viewer.",
+        "Seconds a viewer has to wait between gifts.",
         default=30,
         minimum=0,
         maximum=86_400,
-        label="Cooldown of gifts",
+        label="Gift cooldown",
         unit="s",
     )
     public_page: bool = switch(
-        "Whether the leaderboard of points has a public web page.",
+        "Show the points leaderboard on a public web page.",
         default=True,
         label="Public leaderboard",
     )
@@ -120,7 +120,7 @@ class PointsSettings(GuildSettings, feature="points"):
 # -- buckets --------------------------------------------------------------------------------------
 
 SPENDING_ORDER: tuple[Bucket, ...] = ("earned", "won", "paid")
-"""Points that cannot buy everything are spent last."""
+"""Restricted points are spent last."""
 
 
 class Part(NamedTuple):
@@ -154,11 +154,11 @@ def allocate(
 
 
 def pay_out(staked: Balances, viewer_id: int, amount: int) -> list[Part]:
-    """Split a payout: up to the stake it goes back to the buckets it came from, restricted ones
-    first; the rest is won."""
+    """Split a payout: up to the stake, points return to the buckets they came from, restricted ones
+    first; the rest counts as won."""
     parts: list[Part] = []
     for (account, bucket), points in sorted(
-        staked.items(), key=lambda one: (-SPENDING_ORDER.index(one[0][1]), one[0][0])
+        staked.items(), key=lambda item: (-SPENDING_ORDER.index(item[0][1]), item[0][0])
     ):
         returned = min(amount, points)
         if returned > 0:
@@ -170,7 +170,7 @@ def pay_out(staked: Balances, viewer_id: int, amount: int) -> list[Part]:
 def spendable(
     balances: Balances, accounts: Collection[int], buckets: Collection[Bucket] = SPENDING_ORDER
 ) -> int:
-    """How much the accounts have in these buckets."""
+    """The sum of the accounts' points in these buckets."""
     return sum(balances.get((account, bucket), 0) for account in accounts for bucket in buckets)
 
 

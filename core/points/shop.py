@@ -26,14 +26,21 @@ from core.points import ledger, store
 from core.points.actions import require_own
 from core.points.ledger import NewEntry
 from core.points.records import Entry, Purchase
-from core.points.rules import MOST, SPENDING_ORDER, Bucket, PointsSettings, allocate, spendable
+from core.points.rules import (
+    MAX_POINTS,
+    SPENDING_ORDER,
+    Bucket,
+    PointsSettings,
+    allocate,
+    spendable,
+)
 
 UNRESTRICTED: tuple[Bucket, ...] = ("earned",)
-"""Points that buy everything."""
+"""Points that can buy everything."""
 
 
 class Priced(NamedTuple):
-    """An offer as a server sells it."""
+    """An offer with the server's price."""
 
     offer: Offer
     price: int
@@ -47,7 +54,8 @@ def settings_of(offer: Offer) -> tuple[GuildSetting[int], GuildSetting[bool]]:
         f"points.{name}_price",
         int,
         offer.price,
-        f"Price of {offer.say(1)} in points (`!buy {offer.words[0]}`); 0 to not sell it.",
+        f"Price of {offer.say(1)} in points (`!buy {offer.words[0]}`); 0 to remove it from the "
+        f"shop.",
         minimum=0,
         maximum=10**9,
         label=f"Price of {offer.say(1)}",
@@ -56,8 +64,8 @@ def settings_of(offer: Offer) -> tuple[GuildSetting[int], GuildSetting[bool]]:
         f"points.{name}_for_all",
         bool,
         offer.for_all_points,
-        f"Whether points from Kicks, bits and won games can pay for `!buy {offer.words[0]}`.",
-        label=f"All points pay for {offer.words[0]}",
+        f"Points from Kicks, bits and won games can also pay for `!buy {offer.words[0]}`.",
+        label=f"All points can buy {offer.words[0]}",
     )
     return price, for_all
 
@@ -67,7 +75,7 @@ class Shop:
 
     def __init__(self, offers: Sequence[Offer]) -> None:
         self.offers = tuple(offers)
-        self.settings = tuple(one for offer in offers for one in settings_of(offer))
+        self.settings = tuple(setting for offer in offers for setting in settings_of(offer))
 
     def list_priced(self, work: Work) -> list[Priced]:
         """The offers that the server sells."""
@@ -100,11 +108,11 @@ class Shop:
         priced, count = self._parse(work, wanted)
         price, accounts = priced.price * count, store.accounts_of(work, viewer_id)
         if not store.list_excluded(work, accounts).isdisjoint(accounts):
-            raise Refusal(_("You are excluded from the shop."))
+            raise Refusal(_("You can't use the shop."))
         if reason := priced.offer.why_not(work, viewer_id):
             raise Refusal(reason)
-        if price > MOST:
-            raise Refusal(_("This amount is too large."))
+        if price > MAX_POINTS:
+            raise Refusal(_("That amount is too large."))
         balances = store.get_balances(work, accounts)
         parts = allocate(balances, accounts, price, priced.buckets)
         if parts is None:
@@ -112,9 +120,9 @@ class Shop:
             raise Refusal(
                 _("That costs {price:,}, but you have {has:,}.").format(price=price, has=has)
                 if priced.buckets == SPENDING_ORDER
-                else _("That costs {price:,}. You have {has:,} that can be spent on it.").format(
-                    price=price, has=has
-                )
+                else _(
+                    "That costs {price:,}. You have {has:,} points that can be spent on it."
+                ).format(price=price, has=has)
             )
         purchase = Purchase(
             key=key,
@@ -145,19 +153,21 @@ class Shop:
     def _parse(self, work: Work, wanted: str) -> tuple[Priced, int]:
         word, _space, number = fold(wanted).strip().partition(" ")
         offers = self.list_priced(work)
-        found = next((one for one in offers if word in one.offer.words), None)
+        found = next((priced for priced in offers if word in priced.offer.words), None)
         if found is None:
-            words = ", ".join(one.offer.words[0] for one in offers) or _("nothing right now")
+            words = ", ".join(priced.offer.words[0] for priced in offers) or _("nothing right now")
             raise Refusal(_("You can buy: {offers}.").format(offers=words))
         count = _count(number.strip(), found.offer.maximum)
         if count > found.offer.maximum:
             maximum = f"{found.offer.maximum:,}"
-            raise Refusal(_("You can buy at most {maximum} at once.").format(maximum=maximum))
+            raise Refusal(_("You can buy up to {maximum} at once.").format(maximum=maximum))
         return found, count
 
     def describe(self, purchase: Purchase) -> str:
         """Such as `5 raffle tickets`."""
-        offer = next((one for one in self.offers if one.key == purchase.offer), None)
+        offer = next(
+            (candidate for candidate in self.offers if candidate.key == purchase.offer), None
+        )
         return offer.say(purchase.quantity) if offer else purchase.offer
 
     def handle_buy(self, work: Work, message: ChatMessageSent, argument: str) -> None:
@@ -165,10 +175,10 @@ class Shop:
         settings = load_settings(work, PointsSettings)
         if not settings.enabled:
             return
-        viewer_id = people.meet_sender(work.tx, message)
+        viewer_id = people.get_or_create_sender(work.tx, message)
         payload: dict[str, object] = dict(settings.currency)
         if not argument.strip():
-            offers = [(one.offer.words[0], one.price) for one in self.list_priced(work)]
+            offers = [(priced.offer.words[0], priced.price) for priced in self.list_priced(work)]
             payload["lines"] = [f"{word} ({price:,})" for word, price in offers]
             outbox.post_reply(work, message, "points.offers", payload, once_a_minute="all")
             return
@@ -186,21 +196,23 @@ class Shop:
 
 
 def _count(typed: str, maximum: int) -> int:
-    """How many of an offer; one if only words follow it, such as an emote."""
+    """The quantity of an offer; 1 if only words such as an emote follow it."""
     if not re.match(r"\W*(\w*[0-9]|all\b|max\b|half\b)", typed):
         return 1
     return split_part(typed, maximum)[0]
 
 
 def on_purchase_refused(work: Work, event: PointsPurchaseRefused) -> None:
-    """Refund a purchase once, to the buckets it was paid from, and notify the viewer."""
+    """Refund a purchase once, to the buckets that paid for it, and notify the viewer."""
     work.lock(Lock.POINTS)
     purchase, key = work.find(Purchase, event.key), f"back:{event.key}"
     if purchase is None or purchase.refused or store.list_posted(work, [key]):
         return
     purchase.refused = event.reason or N_("not delivered")
     paid = work.scalars(select(Entry).where(Entry.key == event.key).order_by(Entry.part))
-    new = [NewEntry(key, one.viewer_id, one.bucket, -one.amount, one.part) for one in paid]
+    new = [
+        NewEntry(key, entry.viewer_id, entry.bucket, -entry.amount, entry.part) for entry in paid
+    ]
     ledger.post(work, f"shop:{purchase.offer}", new, reason=purchase.refused[:200])
     settings = load_settings(work, PointsSettings)
     payload = settings.currency | {"what": purchase.refused, "points": purchase.points}

@@ -41,7 +41,7 @@ from core.points.rules import Balances, Bucket
 
 
 HAS_POINTS = named_in(Balance.viewer_id)
-"""Who takes part: those with a balance."""
+"""Viewers with a balance."""
 
 
 def list_accounts(work: Work, viewer_ids: Collection[int]) -> dict[int, tuple[int, ...]]:
@@ -52,7 +52,10 @@ def list_accounts(work: Work, viewer_ids: Collection[int]) -> dict[int, tuple[in
     for account, person in sorted(persons.items()):
         accounts[person].append(account)
     return {
-        viewer_id: (viewer_id, *(one for one in accounts[persons[viewer_id]] if one != viewer_id))
+        viewer_id: (
+            viewer_id,
+            *(account for account in accounts[persons[viewer_id]] if account != viewer_id),
+        )
         for viewer_id in viewer_ids
     }
 
@@ -66,7 +69,7 @@ def accounts_of(work: Work, viewer_id: int) -> tuple[int, ...]:
 
 
 def get_balances(work: Work, viewer_ids: Collection[int]) -> Balances:
-    """What these accounts have."""
+    """Balances of these accounts."""
     found = select(Balance.viewer_id, Balance.bucket, Balance.points)
     rows = work.execute(found.where(among(Balance.viewer_id, viewer_ids), Balance.points > 0))
     return {(viewer_id, bucket): points for viewer_id, bucket, points in rows}
@@ -74,7 +77,7 @@ def get_balances(work: Work, viewer_ids: Collection[int]) -> Balances:
 
 def list_posted(work: Work, keys: Collection[str]) -> set[str]:
     """Those of the keys that are in the ledger."""
-    # ANY, because a join with thousands of keys is quadratic where statistics are missing.
+    # ANY, because a join with thousands of keys is quadratic without statistics.
     first = select(Entry.key).where(
         Entry.key == any_(cast(list(keys), ARRAY(Text))), Entry.part == 0
     )
@@ -82,18 +85,18 @@ def list_posted(work: Work, keys: Collection[str]) -> set[str]:
 
 
 def next_entry(work: Work, account: str, viewer_ids: Collection[int]) -> dict[int, int]:
-    """Viewer id -> the number of the next entry between them and a house account. It makes a key
-    where the cause has none; hold the lock."""
+    """Viewer id -> the number of the next entry between them and a house account, for keys of
+    causes without their own. Hold the lock."""
     found = select(AccountTotal.viewer_id, AccountTotal.entries).where(
         AccountTotal.account == account,
         AccountTotal.viewer_id == any_(cast(list(viewer_ids), ARRAY(BigInteger))),
     )
-    known = {one.viewer_id: one.entries for one in work.execute(found)}
-    return {one: known.get(one, 0) + 1 for one in viewer_ids}
+    known = {row.viewer_id: row.entries for row in work.execute(found)}
+    return {viewer_id: known.get(viewer_id, 0) + 1 for viewer_id in viewer_ids}
 
 
 def current_season(work: Work) -> int:
-    """The number of the season; 1 before the first one has ended."""
+    """The number of the current season; 1 before the first one has ended."""
     return work.scalar(select(func.max(Season.number))) or 1
 
 
@@ -111,16 +114,16 @@ _LIST_LOST = text("""
 
 
 def list_lost(work: Work, viewer_ids: Collection[int], day: date) -> dict[int, int]:
-    """Viewer id -> stakes less payouts and refunds of a day; negative after a win. Pending moves
+    """Viewer id -> stakes minus payouts and refunds of a day; negative after a win. Pending moves
     count."""
     given = {"guild_id": work.guild_id, "viewer_ids": list(viewer_ids), "day": day}
-    return {one.viewer_id: one.lost for one in work.tx.execute(_LIST_LOST, given)}
+    return {row.viewer_id: row.lost for row in work.tx.execute(_LIST_LOST, given)}
 
 
 def list_limits(work: Work, viewer_ids: Collection[int]) -> dict[int, PlayLimit]:
     """Viewer id -> the limits of that account."""
     found = select(PlayLimit).where(among(PlayLimit.viewer_id, viewer_ids))
-    return {one.viewer_id: one for one in work.scalars(found)}
+    return {limit.viewer_id: limit for limit in work.scalars(found)}
 
 
 def list_excluded(work: Work, viewer_ids: Collection[int]) -> set[int]:
@@ -165,9 +168,9 @@ _LIST_OPEN_STAKES = text("""
 
 
 def list_open_stakes(work: Work, game: str, round: int) -> dict[int, int]:
-    """Viewer id -> their confirmed stakes in this round, less what was paid or refunded."""
+    """Viewer id -> their confirmed stakes in this round, minus points paid or refunded."""
     given = {"guild_id": work.guild_id, "game": game, "round": round}
-    return {one.viewer_id: one.amount for one in work.tx.execute(_LIST_OPEN_STAKES, given)}
+    return {row.viewer_id: row.amount for row in work.tx.execute(_LIST_OPEN_STAKES, given)}
 
 
 _ADD_MOVES = text("""
@@ -251,7 +254,7 @@ def list_balances(work: Work) -> list[tuple[int, Bucket, int]]:
     """Viewer id, bucket and points of every account with points."""
     held = select(Balance.viewer_id, Balance.bucket, Balance.points).where(Balance.points > 0)
     found = work.execute(held.order_by(Balance.viewer_id, Balance.bucket))
-    return [(one.viewer_id, one.bucket, one.points) for one in found]
+    return [(row.viewer_id, row.bucket, row.points) for row in found]
 
 
 def list_seasons(work: Work) -> Sequence[Season]:
@@ -267,7 +270,7 @@ def count_entries(work: Work, viewer_ids: Collection[int]) -> int:
 def list_entries(
     work: Work, viewer_ids: Collection[int], limit: int, offset: int
 ) -> Sequence[Entry]:
-    """The newest first, without those from before their owner was forgotten."""
+    """Newest first, without entries from before their owner was forgotten."""
     found = select(Entry).where(*_entries_of(viewer_ids))
     return work.scalars(found.order_by(Entry.id.desc()).limit(limit).offset(offset)).all()
 
@@ -277,15 +280,15 @@ def _entries_of(viewer_ids: Collection[int]) -> tuple[ColumnElement[bool], ...]:
 
 
 def list_account_totals(work: Work, account: str) -> dict[int, int]:
-    """Viewer id -> what they got from a house account in total."""
+    """Viewer id -> the total they got from a house account."""
     found = select(AccountTotal.viewer_id, AccountTotal.points)
     rows = work.execute(found.where(AccountTotal.account == account))
     return {row.viewer_id: row.points for row in rows}
 
 
 def list_totals(work: Work, viewer_ids: Collection[int]) -> dict[str, int]:
-    """House account -> what a person got from it in total, since they were last forgotten; negative
-    if they paid more."""
+    """House account -> the total a person got from it since they were last forgotten; negative if
+    they paid more."""
     came_back = among(Viewer.viewer_id, viewer_ids), Viewer.forgotten_at.is_not(None)
     account, total = AccountTotal.account, func.sum(AccountTotal.points)
     which: tuple[ColumnElement[bool], ...] = (among(AccountTotal.viewer_id, viewer_ids),)
@@ -296,7 +299,7 @@ def list_totals(work: Work, viewer_ids: Collection[int]) -> dict[str, int]:
 
 
 def get_given(work: Work, viewer_ids: Collection[int], day: date) -> tuple[int, datetime | None]:
-    """What a person gave to others on a day, and when they last gave something."""
+    """Points that a person gave to others on a day, and the time of their last gift."""
     gifts = (Entry.account == "gift", Entry.amount < 0, among(Entry.viewer_id, viewer_ids))
     given = select(-func.coalesce(func.sum(Entry.amount), 0)).where(*gifts, Entry.day == day)
     last = select(func.max(Entry.at)).where(*gifts)
@@ -307,13 +310,13 @@ def get_given(work: Work, viewer_ids: Collection[int], day: date) -> tuple[int, 
 
 
 def list_flows(work: Work, since: date) -> Sequence[Flow]:
-    """What each house account gave and took on each day, oldest first."""
+    """Points given and taken by each house account per day, oldest first."""
     found = select(Flow).where(Flow.day >= since, Flow.account != "gift")
     return work.scalars(found.order_by(Flow.day, Flow.account)).all()
 
 
 def get_supply(work: Work) -> dict[str, int]:
-    """Bucket -> what all viewers hold together."""
+    """Bucket -> the total that viewers hold."""
     held = select(Balance.bucket, func.sum(Balance.points)).group_by(Balance.bucket)
     return {bucket: int(points) for bucket, points in work.execute(held)}
 
@@ -359,6 +362,6 @@ _COUNT = text("""
 
 
 def count_ledger(tx: Connection) -> Row[Any]:
-    """How many entries and balances there are, what viewers hold, and what house accounts gave less
-    what they took, in all guilds."""
+    """Numbers of entries and balances, points held by viewers, and points given minus taken by
+    house accounts, in all guilds."""
     return tx.execute(_COUNT).one()

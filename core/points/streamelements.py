@@ -1,5 +1,5 @@
-"""StreamElements as the provider of points: each operation is one bulk change. It is settled when
-StreamElements answers or an admin decides."""
+"""StreamElements as points provider: each operation is one bulk change, settled when StreamElements
+answers or an admin decides."""
 
 from collections.abc import Collection, Mapping, Sequence
 
@@ -25,7 +25,7 @@ _PREFIX = "points:"
 
 
 class StreamElementsPoints:
-    """Answers later. Viewers of another platform use the balance of a linked account; without one
+    """Answers later. Viewers on another platform use the balance of a linked account; without one
     they are refused."""
 
     answers_later = True
@@ -49,7 +49,7 @@ class StreamElementsPoints:
                 references = (*before.references, viewer_id)
                 changes[user_id] = Change(login, user_id, before.delta + delta, references)
         reason: Reason = "provider"
-        refused = {one: reason for one in amounts if one not in found}
+        refused = {account: reason for account in amounts if account not in found}
         if not changes:
             return Moved(operation.key, refused=refused)
         purpose = {
@@ -62,7 +62,7 @@ class StreamElementsPoints:
 
 
 def _login_of(viewer: Viewer) -> str:
-    """Kick's form in addresses is another one than StreamElements'."""
+    """Kick's slug differs from StreamElements' form of the name."""
     return viewer.login if viewer.login and viewer.platform == "twitch" else viewer.name.lower()
 
 
@@ -76,10 +76,10 @@ def find_logins(
         select(Viewer).where(Viewer.viewer_id.in_(everybody), Viewer.platform == platform)
     ).all()
     logins = {
-        int(one.viewer_id): (int(one.platform_user_id), login)
-        for one in there
-        # A display name in another script is not the login.
-        if LOGIN.fullmatch(login := _login_of(one))
+        int(account.viewer_id): (int(account.platform_user_id), login)
+        for account in there
+        # A display name in a non-Latin script is not the login.
+        if LOGIN.fullmatch(login := _login_of(account))
     }
     return {
         viewer_id: logins[account]
@@ -90,12 +90,12 @@ def find_logins(
 
 
 def on_settled(work: Work, event: StreamElementsSettled) -> None:
-    """Settle what is known; viewers whom StreamElements did not change are refused."""
+    """Settle the known outcomes; viewers whom StreamElements did not change are refused."""
     if not event.operation.startswith(_PREFIX):
         return
     too_little = set(event.too_little)
     refused: dict[int, Reason] = {
-        one: "balance" if one in too_little else "provider" for one in event.refused
+        account: "balance" if account in too_little else "provider" for account in event.refused
     }
     key = event.operation.removeprefix(_PREFIX)
     settle(work, key, refused, {*event.applied, *event.refused})

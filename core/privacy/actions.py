@@ -1,4 +1,4 @@
-"""Export and deletion of a person's data. Each feature does it for its own tables."""
+"""Export and deletion of a person's data. Each feature handles its own tables."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ from core.kit.runtime.crypto import SealBroken, Vault
 from core.people.store import list_accounts
 from core.privacy.records import DeletionRequest
 
-AGAIN_AFTER = timedelta(days=1)
+RETRY_AFTER = timedelta(days=1)
 
 _SUBJECT = TypeAdapter(Subject)
 
@@ -92,16 +92,16 @@ def list_due(tx: Connection, now: datetime) -> Sequence[Row[Any]]:
 
 
 def sweep(work: Work, personals: Sequence[Personal], request_id: str, vault: Vault) -> bool:
-    """Delete what had to wait, and try again every day until everything is deleted; False if the
-    request is not due."""
+    """Delete the rest, and retry every day until everything is deleted; False if the request is not
+    due."""
     key = (work.guild_id, request_id)
     request = work.get(DeletionRequest, key, with_for_update=True)
     if request is None or request.sweep_at > work.now:
         return False
-    request.sweep_at = work.now + AGAIN_AFTER
+    request.sweep_at = work.now + RETRY_AFTER
     try:
         subject = _SUBJECT.validate_json(vault.open(request.subject))
-    except SealBroken:  # the keys were changed, so we cannot know who it was
+    except SealBroken:  # the keys were changed, so the person is unknown
         work.delete(request)
         return True
     waits = [

@@ -94,5 +94,5 @@ def forget_button(kept: Sequence[Personal]) -> type[ConfirmButton]:
 
 
 def _subject(tx: Connection, services: Services, guild: discord.Guild, person: Person) -> Subject:
-    names = [one for one in (person.name, person.global_name, person.display_name) if one]
+    names = [name for name in (person.name, person.global_name, person.display_name) if name]
     return actions.who_asks(tx, guild.id, person.id, names, services.clock())

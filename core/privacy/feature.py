@@ -1,4 +1,4 @@
-"""The privacy feature, which is given the other features."""
+"""The privacy feature, which receives the other features."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -35,7 +35,7 @@ def make_feature(others: Iterable[Feature]) -> Feature:
 
 
 def _sweep(services: Services, kept: Sequence[Personal]) -> None:
-    """Delete what had to wait some days after `/forgetme`."""
+    """Delete the rest some days after `/forgetme`."""
     vault = vault_of(services.settings)
     with services.database.begin() as tx:
         due = actions.list_due(tx, services.clock())

@@ -1,4 +1,4 @@
-"""Export and deletion of one's own data on the web page."""
+"""Export and deletion of a member's own data on the web page."""
 
 from collections.abc import Sequence
 

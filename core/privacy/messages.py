@@ -19,7 +19,7 @@ def your_data(server: str, *, linked: bool) -> discord.Embed:
 
 
 def _with_link_hint(embed: discord.Embed) -> discord.Embed:
-    """For somebody without a linked account: data of an account cannot be attributed to them."""
+    """For members without a linked account, whose account data is unknown."""
     return embed.add_field(
         name=_("No account is linked"),
         value=_(

@@ -37,16 +37,14 @@ def _page(file: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A heading, a paragraph, a list or a table.
+    """A heading, a paragraph or a list.
 
     Attributes:
         items: HTML; only a list has several.
-        rows: the cells of a table, the header first.
     """
 
-    kind: Literal["h1", "h2", "p", "ul", "table"]
-    items: tuple[str, ...] = ()
-    rows: tuple[tuple[str, ...], ...] = ()
+    kind: Literal["h1", "h2", "p", "ul"]
+    items: tuple[str, ...]
 
 
 _INLINE = (
@@ -61,10 +59,7 @@ def blocks(text: str) -> Iterator[Block]:
     for part in re.split(r"\n\s*\n", text.strip()):
         if part.startswith("<!--"):
             continue
-        if part.startswith("|"):
-            heads, _rule, *rows = part.split("\n")
-            yield Block("table", rows=tuple(_cells(row) for row in (heads, *rows)))
-        elif part.startswith("## "):
+        if part.startswith("## "):
             yield Block("h2", (_html(part[3:]),))
         elif part.startswith("# "):
             yield Block("h1", (_html(part[2:]),))
@@ -72,10 +67,6 @@ def blocks(text: str) -> Iterator[Block]:
             yield Block("ul", tuple(_html(item) for item in re.split(r"\n- ", part[2:])))
         else:
             yield Block("p", (_html(part),))
-
-
-def _cells(row: str) -> tuple[str, ...]:
-    return tuple(_html(cell.strip()) for cell in row.strip("|").split("|"))
 
 
 def _html(text: str) -> str:

@@ -9,7 +9,7 @@ from core.kit.database.records import GuildRecord
 
 
 class DeletionRequest(GuildRecord, kw_only=True):
-    """A deletion of which a part has to wait. Deleted once everything is done."""
+    """A deletion with a part that has to wait. The row is deleted once everything is done."""
 
     __tablename__ = "privacy_requests"
 

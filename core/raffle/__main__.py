@@ -1,5 +1,5 @@
-"""`python -m core.raffle audit` proves that every balance is the sum of its entries, and that
-nothing decisive was changed after it was published."""
+"""`python -m core.raffle audit` checks that every balance is the sum of its entries and that
+published data was not changed."""
 
 import sys
 
@@ -11,10 +11,10 @@ from core.raffle.ledger.store import count_ledger, list_drift
 
 
 def audit(tx: Connection) -> bool:
-    """Print what does not add up, and what was changed."""
+    """Print wrong sums and changed data; returns whether there are none."""
     altered, disabled = list_altered(tx), list_disabled_triggers(tx)
-    for one in altered:
-        print(f"  server {one.guild_id}, raffle #{one.period}: {one.what}")
+    for row in altered:
+        print(f"  server {row.guild_id}, raffle #{row.period}: {row.what}")
     for name in disabled:
         print(f"  the trigger {name} is switched off")
     return _is_sum(tx) and not altered and not disabled
@@ -27,10 +27,10 @@ def _is_sum(tx: Connection) -> bool:
         print(f"Every balance is the sum of its entries {read}.")
         return True
     print(f"{len(drift):,} numbers are not the sum of their entries {read}:")
-    for one in drift:
+    for row in drift:
         print(
-            f"  server {one.guild_id}, raffle #{one.period}, viewer {one.viewer_id}: "
-            f"{one.what} is {one.cached:,}, the entries add up to {one.summed:,}"
+            f"  server {row.guild_id}, raffle #{row.period}, viewer {row.viewer_id}: "
+            f"{row.what} is {row.cached:,}, the entries add up to {row.summed:,}"
         )
     return False
 

@@ -10,7 +10,7 @@ from core.drand.client import chain_of
 from core.draws.secrets import commitment_to, new_secret
 from core.draws.snapshot import plan_for
 from core.guilds.actions import load_settings
-from core.guilds.channels import find_trouble, say_trouble
+from core.guilds.channels import describe_trouble, find_trouble
 from core.kit.database.work import Lock, Work
 from core.kit.errors import Refusal
 from core.kit.runtime.crypto import SealBroken, Vault, vault_of
@@ -37,7 +37,7 @@ class Config:
         return f"{self.public_url}{PATH}/{public_id}"
 
     def about(self, period: Period) -> dict[str, Any]:
-        """What every message about a draw says about its raffle."""
+        """The part of the payload that all messages about a draw share."""
         page = self.page_of(period.public_id)
         return {"number": period.number, "prize": period.prize, "page": page}
 
@@ -47,7 +47,7 @@ class Config:
             return bytes.fromhex(self.vault.open(sealed))
         except SealBroken as broken:
             raise Refusal(
-                _("The raffle's seed cannot be decrypted: it was encrypted with another key."),
+                _("The raffle's seed can't be decrypted: it was encrypted with a different key."),
                 _("Add that key to TOKEN_ENCRYPTION_KEYS."),
             ) from broken
 
@@ -69,8 +69,8 @@ def open_period(
     *,
     ends_with_month: bool = False,
 ) -> Period:
-    """Open a raffle with a new seed, of which only the commitment is published, and announce which
-    round of the beacon is expected to decide. Raises Refusal if another raffle runs then."""
+    """Open a raffle with a new seed, publish the commitment to it, and announce the expected beacon
+    round. Raises Refusal if the dates overlap with another raffle."""
     work.lock(Lock.RAFFLES)
     require_free(work, starts_at, ends_at)
     seed = new_secret()
@@ -95,16 +95,17 @@ def open_period(
 
 
 def require_free(work: Work, starts_at: datetime, ends_at: datetime, *, number: int = 0) -> None:
-    """Raise Refusal if a raffle other than this number runs at that time. Hold `Lock.RAFFLES`."""
+    """Raises Refusal if the dates overlap with a raffle other than this number. Hold
+    `Lock.RAFFLES`."""
     overlapping = TOOK_PLACE.where(
         Period.starts_at < ends_at, Period.ends_at > starts_at, Period.number != number
     )
     other = work.scalar(overlapping.order_by(Period.starts_at).limit(1))
     if other is not None:
         raise Refusal(
-            _("Raffle #{number} is running at that time.").format(number=other.number),
+            _("Raffle #{number} overlaps with these dates.").format(number=other.number),
             _(
-                "It lasts from {start} to {end}. End it with `/raffleend`, or choose other dates "
+                "It runs from {start} to {end}. End it with `/raffleend`, or choose other dates "
                 "with `/rafflesetdate`."
             ).format(start=_moment(other.starts_at), end=_moment(other.ends_at)),
         )
@@ -116,7 +117,7 @@ def _moment(instant: datetime) -> str:
 
 
 def plan_of(work: Work, config: Config, period: Period, kind: Kind) -> Announcement:
-    """When the list is to be frozen, and which round is expected to decide."""
+    """The planned time of the freeze, and the round that is expected to decide."""
     grace = timedelta(minutes=load_settings(work, RaffleSettings).grace_minutes)
     planned_at = period.ends_at.replace(microsecond=0) + grace
     expected = plan_for(config.chain, planned_at).round
@@ -132,7 +133,7 @@ def plan_of(work: Work, config: Config, period: Period, kind: Kind) -> Announcem
 
 
 def plan_payload(plan: Announcement | None) -> dict[str, Any]:
-    """A plan, as a Discord message needs it."""
+    """The payload of a plan for a Discord message."""
     if plan is None or plan.planned_at is None or plan.round_at is None:
         return {"planned_at": None}
     return {
@@ -147,12 +148,12 @@ def plan_payload(plan: Announcement | None) -> dict[str, Any]:
 
 
 def find_problem(work: Work) -> str:
-    """Why raffle news cannot be posted and what an admin can do; "" when nothing is wrong."""
+    """Why raffle news cannot be posted, and how to fix that; "" if there is no problem."""
     channel_id = load_settings(work, RaffleSettings).channel
     if not channel_id:
         return _("Choose a channel with `/settings set raffle.channel`.")
     trouble = find_trouble(work, channel_id)
-    return say_trouble(trouble) if trouble else ""
+    return describe_trouble(trouble) if trouble else ""
 
 
 def announce(work: Work, config: Config, opened: Period) -> None:
@@ -171,18 +172,19 @@ def announce(work: Work, config: Config, opened: Period) -> None:
 
 
 def message_key(kind: str, number: int, *parts: object) -> str:
-    """The key in the outbox of a message about a raffle."""
+    """The outbox key of a message about a raffle."""
     return ":".join(map(str, (kind, number, *parts)))
 
 
 def post_news(work: Work, kind: str, key: str, payload: dict[str, Any]) -> bool:
-    """Post in the raffle's channel; False if there is none, or this was posted before."""
+    """Post in the raffle's channel; returns False if no channel is set or this was posted
+    before."""
     channel_id = load_settings(work, RaffleSettings).channel
     return bool(channel_id) and outbox.post_to_channel(work, channel_id, kind, key, payload)
 
 
 def log_change(work: Work, what: str, key: str, number: int, **details: Any) -> None:
-    """Post what an admin did in the log channel, or else in the raffle's."""
+    """Post an admin's change in the log channel, or else in the raffle's channel."""
     settings = load_settings(work, RaffleSettings)
     channel_id = settings.log_channel or settings.channel
     if channel_id:

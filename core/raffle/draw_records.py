@@ -1,4 +1,4 @@
-"""Draws and who was drawn, and what the database itself keeps from being changed."""
+"""Draws and picks, and the triggers that keep the database from changing them."""
 
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -45,12 +45,12 @@ WINNING = ("drawn", "claimed", "delivered")
 """The states of winners who have, or can still claim, a prize."""
 
 BEACON_TIMEOUT = timedelta(hours=1)
-"""How late a round has to be before an admin may draw without it: an admin who could choose freely
+"""How late a round has to be before an admin may draw without it. An admin who could freely choose
 between two results could choose the winner."""
 
 
 class Draw(RoundRecord, kw_only=True):
-    """A frozen list, what was fixed with it, and the beacon's round once it is known."""
+    """A frozen list with its terms, and the beacon's round once it is known."""
 
     __tablename__ = "raffle_draws"
 
@@ -163,7 +163,7 @@ def _of_viewer(pick: Any, value: Any, *criteria: Any) -> MappedSQLExpression[Any
 
 
 class Pick(_DrawnAccount, kw_only=True):
-    """Somebody who was drawn."""
+    """A pick: a person who was drawn."""
 
     __tablename__ = "raffle_picks"
 
@@ -214,9 +214,9 @@ class Pick(_DrawnAccount, kw_only=True):
     )
 
 
-# A draw depends on these promises, so the database keeps them even if our own code has a bug.
-# Nobody gets less time to claim than was promised, nor loses a prize that was claimed; and whoever
-# knows the random number can neither cancel nor draw without it.
+# A draw depends on these promises, so the database enforces them even if our own code has a bug.
+# Nobody gets less time to claim than promised or loses a claimed prize, and nobody who
+# knows the random number can cancel the raffle or draw without it.
 # `raffle_kept` takes the columns that never change, those that are filled in once, and those that
 # can only be emptied. The row lock makes an entry wait for a freeze in another transaction, and the
 # freeze for it.
@@ -365,5 +365,5 @@ _PROMISES = """
     BEFORE INSERT ON raffle_entries
     FOR EACH ROW EXECUTE FUNCTION raffle_entries_only_while_open();
 """
-# The last of these tables that is created.
+# Attached to the last of these tables that is created.
 event.listen(Pick.__table__, "after_create", DDL(_PROMISES))  # type: ignore[no-untyped-call]

@@ -22,7 +22,7 @@ from core.raffle.draw.discord import ClaimButton, DrawButton, Draws, render_winn
 from core.raffle.draw.pages import pages as draw_pages
 from core.raffle.draw_records import Pick
 from core.raffle.ledger import messages as ledger_messages
-from core.raffle.ledger.actions import on_account_linked, tell_raffle, tell_tickets
+from core.raffle.ledger.actions import on_account_linked, reply_with_raffle, reply_with_tickets
 from core.raffle.ledger.bought import TICKETS_OFFER, on_points_spent
 from core.raffle.ledger.discord import BOARD, TICKETS, WHY, Tickets, VoidChoice
 from core.raffle.ledger.earning import forget
@@ -49,15 +49,15 @@ FEATURE = Feature(
     chat_commands=(
         ChatCommand(
             ("tickets",),
-            chat_action(tell_tickets),
+            chat_action(reply_with_tickets),
             usage="!tickets",
-            help="How many raffle tickets you have, and your chance.",
+            help="Shows your raffle tickets and your chance.",
         ),
         ChatCommand(
             ("raffle",),
-            chat_action(tell_raffle),
+            chat_action(reply_with_raffle),
             usage="!raffle",
-            help="What can be won, until when, and how tickets are earned.",
+            help="Shows the prize, the time left and how to earn tickets.",
         ),
     ),
     settings=tuple(RaffleSettings.declared.values()),
@@ -101,21 +101,19 @@ FEATURE = Feature(
             "moved raffle {target}: {after_starts_at} to {after_ends_at} "
             "(was {before_starts_at} to {before_ends_at})"
         ),
-        "raffle.prize": N_("gave raffle {target} a prize"),
-        "raffle.freeze": N_("locked the tickets of raffle {target}"),
+        "raffle.prize": N_("set the prize of raffle {target}"),
+        "raffle.freeze": N_("froze the ticket list of raffle {target}"),
         "raffle.refrozen": lambda _before, after: plural(
-            "found {count} posted frozen list that the database did not have",
-            "found {count} posted frozen lists that the database did not have",
+            "found {count} posted frozen list missing from the database",
+            "found {count} posted frozen lists missing from the database",
             count_in(after),
         ),
-        "raffle.give_up_beacon": N_(
-            "chose to draw raffle {target} without the public random number"
-        ),
+        "raffle.give_up_beacon": N_("drew raffle {target} without the public random number"),
         "raffle.draw": N_("drew raffle {target}"),
         "raffle.pick": lambda before, after: (
             _("picked winner {target}")
             if after == "drawn"
-            else _("passed over {target}: {after}").replace(
+            else _("skipped winner {target}: {after}").replace(
                 "{after}", draw_messages.reason_words(str(after)) or "–"
             )
         ),
@@ -126,8 +124,8 @@ FEATURE = Feature(
         "raffle.post_again": N_("notified winner {target} again"),
         "raffle.deliver": N_("marked prize {target} as delivered to {after}"),
         "raffle.give": N_("gave tickets to {target}: {before} → {after}"),
-        "raffle.remove": N_("took tickets from {target}: {before} → {after}"),
-        "raffle.void": N_("took back tickets of {target} for a refunded gift: {after}"),
+        "raffle.remove": N_("removed tickets from {target}: {before} → {after}"),
+        "raffle.void": N_("removed tickets from {target} for a refunded gift: {after}"),
     },
     dashboard=pages.PAGES,
     stats=pages.stats,

@@ -1,4 +1,4 @@
-"""The raffle on the dashboard: what runs, the board, every entry, and what admins do with it."""
+"""The raffle on the dashboard: the current raffle, leaderboard, ledger, and the admins' actions."""
 
 from collections.abc import Sequence
 from typing import get_args
@@ -53,7 +53,7 @@ from core.raffle.rules import RaffleSettings
 PAGES = GuildPages("raffle", lambda: _("Raffle"), icon="ticket", order=30)
 
 PER_PAGE = 25
-LATEST = 5
+MAX_LATEST = 5
 MAX_PAST = 10
 
 
@@ -63,7 +63,7 @@ def _config(page: Page) -> Config:
 
 @PAGES.get()
 def overview(page: Page) -> str:
-    """The raffle that runs, or the last one."""
+    """The running raffle, or the last one."""
     config = _config(page)
 
     def load(work: Work) -> dict[str, object]:
@@ -84,7 +84,7 @@ def overview(page: Page) -> str:
         return found | {
             "pool": pool,
             "places": places,
-            "names": all_names(work, [one.viewer_id for one in places]),
+            "names": all_names(work, [place.viewer_id for place in places]),
             "number": place,
             "pages": pages,
             "sources": store.list_sources(work, SourceTotal.period == number),
@@ -164,7 +164,7 @@ def ledger(page: Page) -> str:
     return page.render(
         "raffle/ledger.html",
         **page.run(load),
-        maximum=store.LEDGER,
+        maximum=store.MAX_SEARCHED_ENTRIES,
         sources=get_args(Source),
         source_words=source_words,
         asked=request.args,
@@ -175,20 +175,22 @@ def ledger(page: Page) -> str:
 def download(page: Page) -> Response:
 
     def load(work: Work) -> tuple[Sequence[Entry], dict[int | None, str]]:
-        entries, *_counts = store.list_ledger(work, _filter(page, work), 1, store.LEDGER)
+        entries, *_counts = store.list_ledger(
+            work, _filter(page, work), 1, store.MAX_SEARCHED_ENTRIES
+        )
         return entries, list_platforms(work, [entry.viewer_id for entry in entries])
 
     entries, platforms = page.run(load)
     rows = [
         (
-            local_time(one.at, page.time_zone),
-            one.viewer_name,
-            platforms[one.viewer_id],
-            source_words(one.source),
-            one.reason,
-            one.amount,
+            local_time(entry.at, page.time_zone),
+            entry.viewer_name,
+            platforms[entry.viewer_id],
+            source_words(entry.source),
+            entry.reason,
+            entry.amount,
         )
-        for one in entries
+        for entry in entries
     ]
     titles = _("Time"), _("Viewer"), _("Platform"), _("Source"), _("Reason"), _("Tickets")
     return csv_response("raffle-ledger", titles, rows)
@@ -203,19 +205,19 @@ def change_tickets(page: Page) -> Response:
     if page.form.get("what") == "take":
         amount = -amount
     reason = page.form.get("reason", "").strip()
-    if not amount or not reason or abs(amount) > tickets.MOST:
-        raise Refusal(_("This needs a number of tickets and a reason."))
+    if not amount or not reason or abs(amount) > tickets.MAX_TICKETS:
+        raise Refusal(_("Enter a number of tickets and a reason."))
     cause = page.form_key
     now = page.run(tickets.change_tickets, page.form.get("viewer", ""), amount, reason, cause)
     count = now.own.tickets
-    has = plural("{{name}} has {count} ticket now.", "{{name}} has {count} tickets now.", count)
+    has = plural("{{name}} now has {count} ticket.", "{{name}} now has {count} tickets.", count)
     return page.done(has.format(name=now.viewer.name))
 
 
 @PAGES.post("viewer/<int:viewer_id>/void", shows=viewer)
 def void_gift(page: Page, viewer_id: int) -> Response:
     done = page.run(gifts.void_drop, page.form.get("drop", ""))
-    taken = plural("{count} ticket taken back.", "{count} tickets taken back.", done.taken)
+    taken = plural("{count} ticket removed.", "{count} tickets removed.", done.taken)
     return page.done(taken, to=viewer, viewer_id=viewer_id)
 
 
@@ -247,11 +249,12 @@ def change(page: Page, number: int, what: str) -> Response:
 
 @PAGES.post("<int:number>/draw", shows=overview)
 def draw(page: Page, number: int) -> Response:
-    """Freeze the list; the winners follow when the beacon's round is out."""
+    """Freeze the list; winners are drawn once the beacon's round is published."""
     how, name = page.form.get("how", "beacon"), page.form.get("name", "")
     if name.strip().removeprefix("#") != str(number):
         raise Refusal(
-            _("Type the raffle's number to draw it."), _("It is {number}.").format(number=number)
+            _("Type the raffle's number to draw it."),
+            _("The number is {number}.").format(number=number),
         )
 
     def act(work: Work) -> None:
@@ -296,7 +299,7 @@ def setup(page: Page) -> list[SetupStep]:
         SetupStep(
             _("Choose a channel for raffle news"),
             is_done=not problem,
-            text=problem or _("News about the raffle is posted there."),
+            text=problem or _("The bot posts raffle news there."),
             url=f"{url}#settings",
             button=_("Raffle"),
             order=70,
@@ -304,7 +307,7 @@ def setup(page: Page) -> list[SetupStep]:
         SetupStep(
             _("Open the first raffle"),
             is_done=period is not None,
-            text=_("A new one opens each month after the first."),
+            text=_("After that, a new one opens each month."),
             url=url,
             button=_("Raffle"),
             order=75,
@@ -367,7 +370,7 @@ PUBLIC = PublicPage(
 )
 
 
-def _on_stream(work: Work) -> dict[str, object]:
+def _overlay_data(work: Work) -> dict[str, object]:
     period = raffles.find_shown(work)
     winner = next(iter(list_winners(work, 1)), None)
     pool = store.get_pool(work, period.number) if period else None
@@ -383,24 +386,24 @@ OVERLAY = Overlay(
     lambda: _("Raffle"),
     PAGES.icon,
     "raffle/overlay.html",
-    data=_on_stream,
+    data=_overlay_data,
     follows=("raffle",),
 )
 
 
 def latest(work: Work) -> list[Latest]:
-    drops, winners = gifts.list_newest_drops(work, LATEST), list_winners(work, LATEST)
+    drops, winners = gifts.list_newest_drops(work, MAX_LATEST), list_winners(work, MAX_LATEST)
     names = public_names(
         work, [*(drop.viewer_id for drop in drops), *(winner.viewer_id for winner in winners)]
     )
     given = [
         Latest(
-            one.at,
-            names[one.viewer_id] or _("Somebody"),
-            plural("gifted {count} sub", "gifted {count} subs", one.gifts),
+            drop.at,
+            names[drop.viewer_id] or _("Somebody"),
+            plural("gifted {count} sub", "gifted {count} subs", drop.gifts),
         )
-        for one in drops
-        if one.gifts
+        for drop in drops
+        if drop.gifts
     ]
-    won = [Latest(one.drawn_at, names[one.viewer_id], _("won the raffle")) for one in winners]
+    won = [Latest(pick.drawn_at, names[pick.viewer_id], _("won the raffle")) for pick in winners]
     return given + won

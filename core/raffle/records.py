@@ -45,8 +45,8 @@ _PROOF = "tickets are proved by their entries"
 
 
 class Period(GuildRecord, kw_only=True):
-    """A raffle: open takes tickets, frozen waits for the beacon, drawn has winners, closed is over
-    or cancelled."""
+    """A raffle: `open` for tickets, `frozen` and waiting for the beacon, `drawn` with winners, or
+    `closed` (over or cancelled)."""
 
     __tablename__ = "raffle_periods"
 
@@ -101,7 +101,7 @@ PERIOD = ["raffle_periods.guild_id", "raffle_periods.number"]
 
 
 class RoundRecord(GuildRecord, kw_only=True):
-    """Names the beacon's round that decides; without one it is a draw without beacon."""
+    """The beacon's round that decides; without one it is a draw without beacon."""
 
     __abstract__ = True
 
@@ -111,9 +111,9 @@ class RoundRecord(GuildRecord, kw_only=True):
 
 
 class Announcement(RoundRecord, kw_only=True):
-    """What was announced about a raffle: when its list is to be frozen and which round is expected
-    to decide (at the opening, and whenever that changes), and every list that was frozen. Records
-    are only added, so a second freeze stays visible."""
+    """An announcement about a raffle: the planned freeze and expected round (at the opening, and
+    whenever they change), or a frozen list. Rows are only added, so a second freeze stays
+    visible."""
 
     __tablename__ = "raffle_announcements"
 
@@ -147,13 +147,13 @@ class Announcement(RoundRecord, kw_only=True):
 
     @property
     def content(self) -> tuple[Any, ...]:
-        """What was said, to compare with another announcement."""
+        """The content, for comparison with another announcement."""
         when = self.at, self.planned_at, self.round_at
         return self.kind, *when, self.chain, self.round, self.snapshot_hash
 
 
 class Entry(ViewerRecord, kw_only=True):
-    """Tickets that were given or taken, with the reason. Entries are never changed or deleted."""
+    """Tickets given or removed, with the reason. Entries are never changed or deleted."""
 
     __tablename__ = "raffle_entries"
 
@@ -227,7 +227,7 @@ class SourceTotal(ViewerRecord, kw_only=True):
 
 
 class Gift(GuildRecord, kw_only=True):
-    """One gifted sub. All that somebody gave at one instant is a drop."""
+    """One gifted sub. All subs gifted by one person at one instant form a drop."""
 
     __tablename__ = "raffle_gifts"
 

@@ -1,4 +1,4 @@
-"""What an admin can set about raffles, and what watching and wagers are worth, exactly."""
+"""Settings of raffles, and exact computation of tickets for watchtime and wagers."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
@@ -12,62 +12,58 @@ MAX_RATE = 100_000
 
 
 class RaffleSettings(GuildSettings, feature="raffle"):
-    """What an admin can set."""
+    """Settings of a server."""
 
     enabled: bool = switch(
-        "Whether a raffle opens automatically each month, from the 1st to the 1st in the server's "
-        "time zone; `/rafflestart` turns this on, `/raffleend` off.",
+        "Open a raffle automatically on the 1st of each month, in the server's "
+        "time zone; `/rafflestart` turns this on, `/raffleend` turns it off.",
         default=False,
         label="Monthly raffle",
     )
     public_page: bool = switch(
-        "Whether the raffle has a public web page with its board.",
+        "Show the raffle and its leaderboard on a public web page.",
         default=True,
         label="Public raffle page",
     )
     log_channel: int = channel(
-        "The Discord channel in which changes by admins are shown (tickets given, taken or voided, "
-        "dates); without one, the raffle's own channel.",
+        "The Discord channel that shows changes by admins (tickets given, removed or voided, "
+        "dates); default: the raffle's channel.",
         label="Channel for changes",
     )
     channel: int = channel(
         "The Discord channel for raffle news: opening, frozen list, winners.",
         environment="raffle_announcement_channel_id",
     )
-    prize: str = text(
-        "What can be won in the next raffle that opens, and in one that is open without a prize."
-    )
-    winners: int = number(
-        "How many win in the next raffle that opens.", default=1, minimum=1, maximum=50
-    )
+    prize: str = text("Prize of the next raffle, and of the current one if it has no prize yet.")
+    winners: int = number("How many winners the next raffle has.", default=1, minimum=1, maximum=50)
     tickets_per_gifted_sub: int = number(
-        "Tickets for each gifted sub; a change counts for gifts from then on.",
+        "Tickets for each gifted sub; a change applies to new gifts only.",
         default=15,
         minimum=0,
         maximum=MAX_RATE,
     )
     tickets_per_hour: int = number(
-        "Tickets for each hour watched; a change counts for time watched from then on.",
+        "Tickets for each hour watched; a change applies to new watchtime only.",
         default=10,
         minimum=0,
         maximum=MAX_RATE,
     )
     tickets_per_1000_wagered: int = number(
-        "Tickets for each $1,000 wagered with a verified account; a change counts for wagers from "
-        "then on.",
+        "Tickets for each $1,000 wagered with a verified account; a change applies to new wagers "
+        "only.",
         default=20,
         minimum=0,
         maximum=MAX_RATE,
         label="Tickets per $1,000 wagered",
     )
     auto_draw: bool = switch(
-        "Whether a raffle that has ended is drawn automatically.",
+        "Draw each raffle automatically after it ends.",
         default=False,
         environment="raffle_auto_draw",
         label="Automatic draw",
     )
     grace_minutes: int = number(
-        "Minutes to wait for late tickets after the end before the list is frozen automatically.",
+        "Minutes to wait for late tickets before the list is frozen automatically.",
         default=15,
         minimum=0,
         maximum=1440,
@@ -75,7 +71,7 @@ class RaffleSettings(GuildSettings, feature="raffle"):
         unit="min",
     )
     claim_minutes: int = number(
-        "Minutes a winner has to claim the prize before another one is drawn.",
+        "Minutes a winner has to claim the prize before another winner is drawn.",
         default=2880,
         minimum=1,
         maximum=43_200,
@@ -91,18 +87,18 @@ Amount = int | Fraction
 """Microseconds watched, or dollars wagered."""
 
 Earned = tuple[Amount, int]
-"""An amount, and the tickets for a unit of it."""
+"""An amount, and the tickets per unit."""
 
 
 Rate = tuple[datetime, int]
-"""How many tickets a unit is worth from then on, until the next rate."""
+"""Tickets per unit from this instant until the next rate."""
 
 
 def parts(
     rates: Sequence[Rate], starts_at: datetime, ends_at: datetime
 ) -> list[tuple[datetime, datetime, int]]:
-    """A raffle cut where the rate changed: start, end, tickets a unit. The first rate is valid from
-    the start, whenever it was recorded."""
+    """A raffle's periods of equal rate: start, end, tickets per unit. The first rate applies from
+    the start, no matter when it was stored."""
     cuts = [starts_at, *(valid_from for valid_from, _tickets in rates[1:]), ends_at]
     return [
         (start, min(end, ends_at), tickets)
@@ -112,13 +108,13 @@ def parts(
 
 
 def tickets_for(earned: Iterable[Earned], unit: int) -> int:
-    """Whole tickets for what was earned. The remainder is not lost, because everything is added up
-    again every time."""
+    """Whole tickets for the earned amounts. Remainders are not lost, because everything is added up
+    again each time."""
     return int(max(0, _worth(earned)) // unit)
 
 
 def until_next(earned: Sequence[Earned], per_hour: int) -> timedelta | None:
-    """How much more watchtime earns the next ticket, rounded up; None if watching earns none."""
+    """Watchtime left until the next ticket, rounded up; None if watching earns none."""
     if per_hour == 0:
         return None
     missing = HOUR - int(max(0, _worth(earned))) % HOUR
@@ -130,44 +126,44 @@ def _worth(earned: Iterable[Earned]) -> Amount:
 
 
 def chance_words(tickets: int, of: int) -> str:
-    """`4.2%`; never 0 for somebody with a ticket."""
+    """`4.2%`; never 0 for a viewer with tickets."""
     share = tickets / of if of else 0.0
     return f"{share:.1%}" if share >= 0.001 or tickets == 0 else _("under 0.1%")
 
 
 def change(due: int, posted: int, balance: int) -> int:
-    """What to post so that the ledger has what is due. It never takes more than the balance; the
-    rest is taken once there is something to take."""
+    """The amount to post so that the ledger matches what is due. It never removes more than the
+    balance; the rest is removed later."""
     return max(due - posted, -balance) if due < posted else due - posted
 
 
-SHORT = timedelta(seconds=30)
-"""A shorter interruption, such as a restart of the bot, does not extend the time to claim."""
+SHORT_INTERRUPTION = timedelta(seconds=30)
+"""Shorter interruptions, such as a restart of the bot, don't extend the time to claim."""
 
-UNNOTICED = timedelta(minutes=2)
+DETECTION_DELAY = timedelta(minutes=2)
 """How long a lost connection to Discord can go unnoticed. Added to every longer interruption."""
 
 CLOCK_INTERVAL = timedelta(seconds=10)
-"""How often it is stored that a winner is able to claim."""
+"""Interval at which it is stored that a winner is able to claim."""
 
 MAX_POSTS = 3
-"""How often a winner is posted in one channel, or a frozen list at all: somebody may delete the
-post on purpose."""
-AGAIN = range(2, MAX_POSTS + 1)
+"""Maximum posts of a winner in one channel, or of a frozen list: the post may be deleted on
+purpose."""
+REPEATED_POSTS = range(2, MAX_POSTS + 1)
 
-PAUSED = timedelta(minutes=5)
-"""How long a winner may be unable to claim before the health page shows it."""
+PAUSED_ALERT_AFTER = timedelta(minutes=5)
+"""How long a winner can be unable to claim before the health page shows it."""
 
 
 def claim_deadline(
     deadline: datetime, last: datetime | None, window: timedelta, now: datetime
 ) -> datetime:
-    """The last instant to claim, for a winner who can claim now and before that could at `last`.
+    """The deadline of a winner who can claim now and could last claim at `last`.
 
-    The first time they have the whole window. Time during which the bot made claiming impossible
-    does not count.
+    The first time, they get the whole window. Time in which the bot made claiming impossible does
+    not count.
     """
     if last is None:
         return max(deadline, now + window)
     gap = now - last
-    return deadline + gap + UNNOTICED if gap > SHORT else deadline
+    return deadline + gap + DETECTION_DELAY if gap > SHORT_INTERRUPTION else deadline

@@ -1,4 +1,4 @@
-"""Which raffle: queries about raffles and what was announced about them, and locks on raffles."""
+"""Queries about raffles and their announcements, and locks on raffles."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -24,7 +24,7 @@ TOOK_PLACE = select(Period).where(Period.starts_at < Period.ends_at)
 
 
 def find_open(work: Work, at: datetime) -> Period | None:
-    """The raffle to which an instant belongs, if it still takes tickets."""
+    """The raffle at this instant, if it is still open for tickets."""
     return work.scalar(_OPEN, {"at": at})
 
 
@@ -34,13 +34,13 @@ def list_in_state(work: Work, *states: State) -> Sequence[Period]:
 
 
 def find_coming(work: Work) -> Period | None:
-    """The raffle that runs, or else the next one to come."""
-    coming = [one for one in list_in_state(work, "open") if one.ends_at > work.now]
-    return min(coming, key=lambda one: one.starts_at, default=None)
+    """The running raffle, or else the next one."""
+    coming = [period for period in list_in_state(work, "open") if period.ends_at > work.now]
+    return min(coming, key=lambda period: period.starts_at, default=None)
 
 
 def find_shown(work: Work) -> Period | None:
-    """The raffle that runs, or else the last one that ended, or else the next one."""
+    """The running raffle, else the last ended one, else the next one."""
     begun = TOOK_PLACE.where(Period.starts_at <= work.now).order_by(Period.ends_at.desc())
     return work.scalar(begun.limit(1)) or work.scalar(
         TOOK_PLACE.order_by(Period.starts_at).limit(1)
@@ -53,23 +53,23 @@ def list_numbers(work: Work) -> Sequence[int]:
 
 
 def get_shown(work: Work, number: int = 0) -> Period:
-    """The raffle with this number, or else the one to show; raises Refusal if there is none."""
+    """The raffle with this number, by default the one to show. Raises Refusal if there is none."""
     if shown := (work.find(Period, number) if number else None) or find_shown(work):
         return shown
     raise Refusal(
-        _("There is no raffle yet."), _("An admin opens the first one with `/rafflestart`.")
+        _("There are no raffles yet."), _("An admin can open the first one with `/rafflestart`.")
     )
 
 
 def require_undrawn(period: Period | None, number: int | None) -> Period:
-    """The raffle with this number, or another one if there is no number; raises Refusal if there is
-    none, or it was cancelled or drawn."""
+    """Checks that the raffle can still be drawn. Raises Refusal if there is none, or it was
+    cancelled or drawn."""
     if period is None and number is None:
         raise Refusal(_("There is no open raffle."))
     if period is None:
         raise Refusal(
             _("There is no raffle #{number}.").format(number=number),
-            _("`/rafflehistory` lists the past ones."),
+            _("See past raffles with `/rafflehistory`."),
         )
     if period.is_cancelled:
         raise Refusal(_("Raffle #{number} was cancelled.").format(number=period.number))
@@ -84,7 +84,7 @@ def list_announcements(work: Work, number: int) -> Sequence[Announcement]:
 
 
 def find_plan(work: Work, number: int) -> Announcement | None:
-    """The plan that was announced last."""
+    """The latest announced plan."""
     plans = [
         announcement
         for announcement in list_announcements(work, number)
@@ -94,8 +94,8 @@ def find_plan(work: Work, number: int) -> Announcement | None:
 
 
 def list_freezes(work: Work, number: int, *, found: bool = True) -> list[Announcement]:
-    """Every freeze of a raffle, in order, with those that were only found in Discord. More than one
-    means that the database was changed."""
+    """Every freeze of a raffle, in order, including those only found in Discord. More than one
+    means that the database was modified."""
     kinds = ("frozen", "found") if found else ("frozen",)
     return [
         announcement
@@ -122,14 +122,14 @@ _HELD = _OF_NUMBER.where(Period.state == "open").with_for_update(key_share=True)
 
 
 def lock_period(work: Work, number: int) -> Period | None:
-    """The raffle as it is now. Until the transaction ends, nobody else changes it or posts entries.
-    Take `Lock.RAFFLES` first if you need both."""
+    """Lock and reload the raffle. Until the transaction ends, nobody else changes it or posts
+    entries. Take `Lock.RAFFLES` first if you need both."""
     return work.scalar(_LOCKED, {"number": number})
 
 
 def hold_open(work: Work, number: int) -> bool:
-    """Keep everybody else from freezing the raffle, and from posting entries for several viewers,
-    until the transaction ends; False if it takes no tickets any more."""
+    """Until the transaction ends, keep others from freezing the raffle and from posting entries for
+    several viewers. Returns False if it is no longer open for tickets."""
     return work.scalar(_HELD, {"number": number}) is not None
 
 

@@ -1,5 +1,4 @@
-"""Scheduled work. Each step is a transaction of its own, and running any of them late or twice
-changes nothing."""
+"""Scheduled work. Each step is its own idempotent transaction and may run late."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -16,7 +15,7 @@ from core.kit.services import Services
 from core.kit.tasks import act_on_each, for_each
 from core.raffle.actions import announce, config_of
 from core.raffle.draw import actions, claims, store
-from core.raffle.draw.bans import note_bans
+from core.raffle.draw.bans import exclude_banned
 from core.raffle.draw.posts import PostedFreeze, list_channels, read_freezes
 from core.raffle.draw_records import Draw, Pick
 from core.raffle.ledger.earning import credit
@@ -26,7 +25,7 @@ from core.raffle.records import Period
 from core.raffle.rules import RaffleSettings
 from core.raffle.store import list_everywhere
 
-LATE = timedelta(minutes=2)
+LATE_AFTER = timedelta(minutes=2)
 """How late a round may be before the health page shows it."""
 
 
@@ -34,8 +33,8 @@ LATE = timedelta(minutes=2)
 
 
 def open_months(services: Services) -> bool:
-    """Open the raffles whose month has begun, and set prizes that were chosen later. Nothing is
-    under way in between: False."""
+    """Open raffles whose month has begun, and set prizes that were chosen later. Returns False:
+    nothing needs a faster interval."""
     config = config_of(services.settings)
 
     def open_one(work: Work, _guild_id: int) -> None:
@@ -51,12 +50,14 @@ def _list_open(tx: Connection) -> Sequence[Period]:
 
 
 def credit_open(services: Services) -> None:
-    """Whole tickets for what was watched and wagered, and gifts that no raffle had taken yet."""
+    """Credit tickets for watchtime and wagers, and gifts that were not credited yet."""
     act_on_each(services, _list_open, credit)
 
 
 def announce_gifts(services: Services) -> bool:
-    return act_on_each(services, list_unannounced, lambda work, one: announce_drop(work, one.drop))
+    return act_on_each(
+        services, list_unannounced, lambda work, gift: announce_drop(work, gift.drop)
+    )
 
 
 # -- the draw -------------------------------------------------------------------------------------
@@ -64,8 +65,8 @@ def announce_gifts(services: Services) -> bool:
 
 def advance_draws(services: Services) -> bool:
     """Run every step that is due. An error in one raffle is raised after the others were tried.
-    False if no raffle is open or being drawn."""
-    # Asking the beacon can take long, so only drawing comes after it.
+    Returns False if no raffle is open or being drawn."""
+    # Asking the beacon can take long, so only drawing follows it.
     steps = (
         _announce_openings,
         _announce_plans,
@@ -81,20 +82,20 @@ def advance_draws(services: Services) -> bool:
 
 
 def _announce_openings(services: Services) -> bool:
-    """Publish the commitment as soon as there is a channel, if there was none at the opening."""
+    """Publish the commitment once a channel is set, if there was none at the opening."""
     config, now = config_of(services.settings), services.clock()
     return act_on_each(
         services,
         lambda tx: store.list_unannounced(tx, now),
-        lambda work, one: announce(work, config, one),
+        lambda work, period: announce(work, config, period),
     )
 
 
 def _announce_plans(services: Services) -> bool:
-    """Another end or grace time needs another round."""
+    """Announce changed plans: a new end or grace time needs a new round."""
     config = config_of(services.settings)
     return act_on_each(
-        services, _list_open, lambda w, one: actions.announce_plan(w, config, one.number)
+        services, _list_open, lambda w, period: actions.announce_plan(w, config, period.number)
     )
 
 
@@ -103,7 +104,7 @@ def _freeze_due(services: Services) -> bool:
     return act_on_each(
         services,
         lambda tx: list_due(tx, now),
-        lambda work, one: actions.freeze_due(work, config, one.number),
+        lambda work, period: actions.freeze_due(work, config, period.number),
     )
 
 
@@ -112,12 +113,12 @@ def _post_freezes_again(services: Services) -> bool:
     return act_on_each(
         services,
         store.list_unposted,
-        lambda work, one: actions.post_freeze_again(work, config, one.period),
+        lambda work, draw: actions.post_freeze_again(work, config, draw.period),
     )
 
 
 def list_due(tx: Connection, now: datetime) -> list[Period]:
-    """The raffles to freeze automatically: they have ended, and the grace time is over."""
+    """The raffles to freeze automatically: they and their grace time are over."""
 
     def is_due(period: Period) -> bool:
         settings = _settings_of(tx, period.guild_id)
@@ -138,12 +139,12 @@ def _check_claims(services: Services) -> bool:
 
     def check_next(pick: Pick) -> None:
         if pick.expires_at is not None and pick.expires_at <= now:
-            note_bans(services, pick.guild_id, pick.period)
+            exclude_banned(services, pick.guild_id, pick.period)
 
     return act_on_each(
         services,
         store.list_unclaimed,
-        lambda w, one: claims.check_claim(w, config, one.period, one.k),
+        lambda w, pick: claims.check_claim(w, config, pick.period, pick.k),
         before=check_next,
     )
 
@@ -164,7 +165,7 @@ def _get_rounds(services: Services) -> bool:
         act_on_each(
             services,
             lambda _tx: due[number],
-            lambda work, one: actions.store_round(work, config, one.period, random),
+            lambda work, waiting: actions.store_round(work, config, waiting.period, random),
         )
 
     for_each(due, get)
@@ -178,10 +179,10 @@ def _draw_due(services: Services) -> bool:
         return [draw for draw in store.list_frozen(tx) if not draw.waits_for_beacon]
 
     def compare_and_draw(draw: Draw) -> None:
-        note_bans(services, draw.guild_id, draw.period)
+        exclude_banned(services, draw.guild_id, draw.period)
         posted = _find_posted(services, draw)
         with services.work_in(draw.guild_id) as work:
-            actions.note_posted_freezes(work, config, draw.period, posted)
+            actions.compare_posted_freezes(work, config, draw.period, posted)
             actions.draw_winners(work, config, draw.period)
 
     with services.database.begin() as tx:
@@ -191,7 +192,7 @@ def _draw_due(services: Services) -> bool:
 
 
 def _find_posted(services: Services, draw: Draw) -> Sequence[PostedFreeze]:
-    """The frozen lists that the bot has posted since the raffle was opened. Raises Outage."""
+    """The frozen lists that the bot has posted since the raffle opened. Raises Outage."""
     with services.work_in(draw.guild_id) as work:
         period, channels = work.find(Period, draw.period), list_channels(work, draw)
     if period is None or not channels or services.settings.discord_token is None:
@@ -211,8 +212,8 @@ def check_health(tx: Connection, now: datetime) -> list[HealthItem]:
     without_channel = [
         warning(
             period,
-            f"Raffle #{period.number} has ended and cannot be drawn: "
-            "no channel is chosen (/settings set raffle.channel).",
+            f"Raffle #{period.number} has ended but can't be drawn: "
+            "no channel is set (/settings set raffle.channel).",
         )
         for period in list_due(tx, now)
         if not _settings_of(tx, period.guild_id).channel
@@ -220,17 +221,18 @@ def check_health(tx: Connection, now: datetime) -> list[HealthItem]:
     waiting_for_beacon = [
         warning(
             draw,
-            f"Raffle #{draw.period} is frozen and waits for the beacon, which does not "
-            "answer. It is drawn as soon as the beacon answers; /raffledraw shows the alternative.",
+            f"Raffle #{draw.period} is frozen and waiting for the beacon, which isn't "
+            "responding. It will be drawn once the beacon responds; /raffledraw shows the "
+            "alternative.",
         )
         for draw in store.list_frozen(tx)
-        if draw.waits_for_beacon and draw.round_at is not None and draw.round_at + LATE < now
+        if draw.waits_for_beacon and draw.round_at is not None and draw.round_at + LATE_AFTER < now
     ]
     unposted = [
         warning(
             draw,
-            f"Raffle #{draw.period} is frozen, but Discord refused the post with the list's hash. "
-            "Nothing is drawn before it is posted. Let the bot post in the raffle's channel and "
+            f"Raffle #{draw.period} is frozen, but Discord rejected the post with the list's hash. "
+            "The draw waits for that post. Allow the bot to post in the raffle's channel and "
             "retry, or choose another channel (/settings set raffle.channel).",
         )
         for draw in store.list_unposted(tx)
@@ -238,9 +240,9 @@ def check_health(tx: Connection, now: datetime) -> list[HealthItem]:
     unreachable = [
         warning(
             pick,
-            f"A winner of raffle #{pick.period} cannot claim: the post in the channel failed or "
+            f"A winner of raffle #{pick.period} can't claim: the post in the channel failed or "
             "was deleted, and their DMs are closed. Their time to claim is paused. Choose a "
-            "channel that the bot can post in (/settings set raffle.channel), and it posts there "
+            "channel the bot can post in (/settings set raffle.channel), and it will post there "
             "again.",
         )
         for pick in store.list_paused(tx)

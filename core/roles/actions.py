@@ -27,7 +27,7 @@ TOPIC = "roles"
 
 MAX_REWARDS = 50
 MAX_MINUTES = 5_000_000
-"""Nearly ten years."""
+"""Nearly ten years of watchtime."""
 
 _ID = re.compile(r"(?:<@&)?(?P<id>[0-9]{15,20})>?")
 
@@ -35,7 +35,7 @@ _ID = re.compile(r"(?:<@&)?(?P<id>[0-9]{15,20})>?")
 
 
 def request_check(work: Work, discord_id: int | None = None) -> None:
-    """Have the bot check all members, or one, once this is committed."""
+    """Request a check of all members, or of one, once this is committed."""
     about = {"guild_id": work.guild_id, "discord_id": discord_id}
     data = {name: str(value) for name, value in about.items() if value is not None}
     notify_after_commit(work.tx, TOPIC, **data)
@@ -47,14 +47,14 @@ def follow_link(work: Work, event: AccountLinked | AccountUnlinked) -> None:
 
 
 def retry_refused(work: Work, _event: RolesChanged) -> None:
-    """Try again what Discord refused, because it may work now."""
+    """Retry what Discord refused, because it may work now."""
     refused = update(RoleReward).where(RoleReward.obstacle == "refused")
     work.execute(refused.values(obstacle=None, obstacle_since=None))
     request_check(work)
 
 
 def request_retry(work: Work) -> None:
-    """Have every role tried again, those of other features too."""
+    """Retry every role, including those of other features."""
     key = work.now.isoformat()
     inbox.publish(work.tx, RolesChanged(key=key, guild_id=work.guild_id, at=work.now))
 
@@ -72,7 +72,7 @@ def get_reward(work: Work, text: str) -> RoleReward:
         by_id = match is not None and int(match["id"]) == reward.role_id
         if by_id or reward.name.casefold() == wanted:
             return reward
-    raise Refusal(_("That role is not a reward here."), _("`/roles list` shows which are."))
+    raise Refusal(_("That role is not a reward here."), _("See all rewards with `/roles list`."))
 
 
 def add_reward(work: Work, role_id: int, name: str, minutes: int | None) -> None:
@@ -83,7 +83,7 @@ def add_reward(work: Work, role_id: int, name: str, minutes: int | None) -> None
     rewards = {reward.role_id: reward for reward in store.list_rewards(work)}
     if len(rewards) >= MAX_REWARDS:
         raise Refusal(
-            _("There are {maximum} rewards already, which is the maximum.").format(
+            _("You already have {maximum} rewards, which is the maximum.").format(
                 maximum=MAX_REWARDS
             )
         )
@@ -101,7 +101,7 @@ def add_reward(work: Work, role_id: int, name: str, minutes: int | None) -> None
         reward.state, reward.minutes, reward.checked_terms = "on", minutes, None
     else:
         raise Refusal(
-            _("That role is a reward already."), _("Change its minutes with `/roles update`.")
+            _("That role is already a reward."), _("Change its minutes with `/roles update`.")
         )
     audit(work, "roles.add", str(role_id), after=minutes)
     request_check(work)
@@ -115,7 +115,7 @@ def set_minutes(work: Work, text: str, minutes: int) -> RoleReward:
     if reward.minutes is None:
         raise Refusal(
             _("That role is for linked members and does not depend on watchtime."),
-            _("To make it a reward for watching: `/roles linked off`, then `/roles add`."),
+            _("To make it a watchtime reward, run `/roles linked off`, then `/roles add`."),
         )
     if minutes != reward.minutes:
         audit(work, "roles.update", str(reward.role_id), before=reward.minutes, after=minutes)
@@ -132,7 +132,7 @@ def set_state(work: Work, text: str, state: RewardState) -> RoleReward:
     reward = get_reward(work, text)
     if reward.state == state:
         raise Refusal(
-            _("That reward is on already.") if state == "on" else _("That reward is off already.")
+            _("That reward is already on.") if state == "on" else _("That reward is already off.")
         )
     if state == "on":
         require_for_viewers(work, reward.role_id)
@@ -171,7 +171,7 @@ def set_linked_role(work: Work, role_id: int, name: str) -> None:
     former = _find_linked_role(work)
     if former is not None:
         if former.role_id == role_id:
-            raise Refusal(_("That is the role for linked members already."))
+            raise Refusal(_("That is already the role for linked members."))
         _remove(work, former, take_back=True)
     add_reward(work, role_id, name, None)
 

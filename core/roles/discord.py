@@ -43,7 +43,7 @@ async def _open_members(reader: Reader, key: str, number: int) -> Page:
     known = await reader.run_action(store.list_holders, reward.role_id)
     seen = await see(reader.guild, [reward.role_id])
     having = {who for who, held in seen.held.items() if held}
-    rows = [one for one in known if one.discord_id in having or one.state == "giving"]
+    rows = [row for row in known if row.discord_id in having or row.state == "giving"]
     others = having - {row.discord_id for row in rows}
     rows += [Holder(MemberId(who), "found", None) for who in sorted(others)]
     number, pages = nearest_page(number, len(rows), PAGE)
@@ -106,7 +106,7 @@ class Roles(commands.Cog):
 
     @server_group("roles", fallback="list", for_admins=True)
     async def roles(self, ctx: Context) -> None:
-        """Show which role takes how many minutes, who has it, and any problem assigning it."""
+        """List reward roles: required minutes, number of members, and any problem."""
         current = await run_action(ctx, actions.get_status)
         seen = await see(guild_of(ctx), [reward.role_id for reward in current.rewards])
         holders = Counter(role_id for held in seen.held.values() for role_id in held or ())
@@ -114,10 +114,10 @@ class Roles(commands.Cog):
 
     @roles.command(name="add")
     @app_commands.describe(
-        role="The role to assign", minutes="How many minutes it takes, such as 600 or 10h"
+        role="The role to assign", minutes="Required watchtime in minutes, such as 600 or 10h"
     )
     async def add(self, ctx: Context, role: discord.Role, *, minutes: Minutes) -> None:
-        """Assign a role to everyone who has watched for this many minutes."""
+        """Assign a role to everyone with this much watchtime."""
         await run_action(ctx, actions.add_reward, role.id, role.name, minutes)
         what = _("Role reward added: {role} at {time}").format(
             role=safe(role.name), time=messages.needs(minutes)
@@ -126,11 +126,9 @@ class Roles(commands.Cog):
         await answer(ctx, messages.changed(what, body, _warning(ctx, role)))
 
     @roles.command(name="update", ignore_extra=False)
-    @app_commands.describe(
-        role="The reward", minutes="How many minutes it takes from now on, such as 600 or 10h"
-    )
+    @app_commands.describe(role="The reward", minutes="New required watchtime, such as 600 or 10h")
     async def update(self, ctx: Context, role: str, *, minutes: Minutes) -> None:
-        """Change how many minutes a role takes; who falls below loses it."""
+        """Change the watchtime a role requires; members below it lose the role."""
         reward = await run_action(ctx, actions.set_minutes, role, minutes)
         what = _("{role} now requires {time}").format(
             role=safe(reward.name), time=messages.needs(minutes)
@@ -138,23 +136,23 @@ class Roles(commands.Cog):
         body = messages.everyone_gets(messages.role_name(reward), minutes)
         await answer(ctx, messages.changed(what, body))
 
-    # Without `ignore_extra`, a `take_back` that is not yes or no would pass for no.
+    # With `ignore_extra`, a `take_back` that is neither yes nor no would count as no.
     @roles.command(name="remove", ignore_extra=False)
     @app_commands.describe(
         role="The reward", take_back="Also remove the role from everyone who got it from the bot"
     )
     async def remove(self, ctx: Context, role: str, take_back: bool = False) -> None:
-        """Stop assigning a role. Members keep it, unless you take it back."""
+        """Remove a reward. Members keep the role unless you take it back."""
         reward = await run_action(ctx, actions.remove_reward, role, take_back=take_back)
         kept = _("Members keep {role}.")
         taken = _("{role} is being removed from everyone who got it from the bot.")
         body = (taken if take_back else kept).format(role=messages.role_name(reward))
-        await answer(ctx, messages.changed(_("That role is no reward any more"), body))
+        await answer(ctx, messages.changed(_("Reward removed"), body))
 
     @roles.command(name="enable")
     @app_commands.describe(role="The reward")
     async def enable(self, ctx: Context, *, role: str) -> None:
-        """Assign a paused role again."""
+        """Resume a paused reward."""
         reward = await run_action(ctx, actions.set_state, role, "on")
         what = _("Resumed: {role} is being assigned again").format(role=safe(reward.name))
         body = messages.everyone_gets(messages.role_name(reward), reward.minutes)
@@ -163,16 +161,16 @@ class Roles(commands.Cog):
     @roles.command(name="disable")
     @app_commands.describe(role="The reward")
     async def disable(self, ctx: Context, *, role: str) -> None:
-        """Pause a role: it is neither assigned nor removed until you enable it again."""
+        """Pause a reward: its role is neither assigned nor removed until you resume it."""
         reward = await run_action(ctx, actions.set_state, role, "off")
-        body = _("Whoever has {role} keeps it.").format(role=messages.role_name(reward))
+        body = _("Members keep {role}.").format(role=messages.role_name(reward))
         what = _("Paused: {role} is not being assigned").format(role=safe(reward.name))
         await answer(ctx, messages.changed(what, body))
 
     @roles.command(name="linked")
     @app_commands.describe(role="The role for linked members, or off")
     async def linked(self, ctx: Context, *, role: str) -> None:
-        """Choose the role that everyone gets who links an account, or off."""
+        """Choose the role for everyone who links an account, or off."""
         if role.strip().casefold() == "off":
             await run_action(ctx, actions.end_linked_role)
             body = _("It is being removed from everyone who got it from the bot.")
@@ -185,15 +183,15 @@ class Roles(commands.Cog):
         await answer(ctx, messages.changed(_("Role for linked members set"), body, warning))
 
     @roles.command(name="mode")
-    @app_commands.describe(mode="stack: every role that is reached; highest: only the top one")
+    @app_commands.describe(mode="stack: keep every role reached; highest: only the top one")
     async def mode(self, ctx: Context, mode: Literal["stack", "highest"]) -> None:
-        """Let viewers keep every role that is reached, or only the highest."""
+        """Choose whether members keep every role they reach or only the highest."""
         await run_action(ctx, actions.set_mode, mode)
         await self.roles(ctx)
 
     @roles.command(name="status")
     async def status(self, ctx: Context) -> None:
-        """Show whether all roles can be assigned, how they are set and when I last checked."""
+        """Show problems assigning roles, the settings, and the last check."""
         every = self._services.settings.role_update_interval_seconds
         await answer(ctx, messages.status(await run_action(ctx, actions.get_status), every))
 
@@ -201,18 +199,18 @@ class Roles(commands.Cog):
     async def retry(self, ctx: Context) -> None:
         """Check all members now, and retry roles that Discord refused."""
         await run_action(ctx, actions.request_retry)
-        body = _("Roles that Discord refused are tried again. `/roles status` shows the result.")
+        body = _("Roles that Discord refused are retried. See the result with `/roles status`.")
         await answer(ctx, messages.changed(_("Checking all members now"), body))
 
     @roles.command(name="members")
     @app_commands.describe(role="The reward")
     async def members(self, ctx: Context, *, role: str) -> None:
-        """Show who has a reward role, and whether the bot or somebody else assigned it."""
+        """List the members with a reward role and who assigned it."""
         await show(ctx, MEMBERS, role)
 
     @roles.command(name="preview")
     async def preview(self, ctx: Context) -> None:
-        """Show who would gain and lose which role now, without changing anything."""
+        """Preview who would gain or lose which role, without changing anything."""
         await show(ctx, PREVIEW)
 
     @update.autocomplete("role")

@@ -33,7 +33,7 @@ def check_health(tx: Connection, now: datetime) -> list[HealthItem]:
 
 
 def note_outcome(tx: Connection, message: Outgoing, receipt: Receipt, now: datetime) -> None:
-    """Discord has answered to a role change: see `Feature.settles`."""
+    """Handle Discord's answer to a role change: see `Feature.settles`."""
     with Work(tx, message.guild_id, now=now) as work:
         reconcile.note_outcome(work, message, receipt)
 
@@ -59,7 +59,7 @@ FEATURE = Feature(
             else _("made {target} the role for linked members")
         ),
         "roles.update": N_("changed {target} from {before_time} to {after_time}"),
-        "roles.enable": N_("switched on the reward {target}"),
+        "roles.enable": N_("resumed the reward {target}"),
         "roles.disable": N_("paused the reward {target}"),
         "roles.remove": lambda before, after: (
             _("removed the reward {target} and took the role back")

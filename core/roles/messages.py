@@ -6,7 +6,7 @@ from typing import Any
 
 import discord
 
-from core.guilds.channels import say_trouble
+from core.guilds.channels import describe_trouble
 from core.kit import seen_roles
 from core.kit.discord.ui import ago, card, duration, lines, mention, safe, status_card
 from core.kit.seen_roles import Obstacle
@@ -42,7 +42,7 @@ def needs(minutes: int | None) -> str:
 
 def everyone_gets(role: str, minutes: int | None) -> str:
     if minutes is None:
-        return _("Everyone who has linked an account gets {role}.").format(role=role)
+        return _("Everyone who links an account gets {role}.").format(role=role)
     return _(
         "Everyone with at least {time} of watchtime gets {role}, including time already watched."
     ).format(time=needs(minutes), role=role)
@@ -69,7 +69,7 @@ def rewards(current: Status, holders: Mapping[int, int]) -> discord.Embed:
 def _row(reward: RoleReward, holders: int, given: int) -> str:
     have = plural("{count} member", "{count} members", holders)
     ours = _("({given} assigned by the bot)").format(given=f"{given:,}")
-    states = {"on": "", "off": " · " + _("off"), "ending": " · " + _("being taken back")}
+    states = {"on": "", "off": " · " + _("off"), "ending": " · " + _("being removed")}
     mark = "⚠️" if reward.obstacle else _MARKS[reward.state]
     row = f"{mark} {role_name(reward)} · **{needs(reward.minutes)}**"
     row += f"{states[reward.state]} · {have} {ours}"
@@ -81,8 +81,8 @@ def _row(reward: RoleReward, holders: int, given: int) -> str:
 
 def _how(current: Status) -> str:
     if current.settings.mode == "highest":
-        return _("Only the role with the most minutes is kept. Change it with `/roles mode`.")
-    return _("Every role that is reached is kept. Change it with `/roles mode`.")
+        return _("Members keep only their highest role. Change it with `/roles mode`.")
+    return _("Members keep every role they reach. Change it with `/roles mode`.")
 
 
 def status(current: Status, every_seconds: int) -> discord.Embed:
@@ -96,12 +96,12 @@ def status(current: Status, every_seconds: int) -> discord.Embed:
         troubles.append(_("Choose a channel for congratulations: `/settings set roles.channel`"))
     elif current.settings.congratulate == "channel" and current.trouble:
         troubles.append(
-            _("Congratulations: {trouble}").format(trouble=say_trouble(current.trouble))
+            _("Congratulations: {trouble}").format(trouble=describe_trouble(current.trouble))
         )
     checks = _("All members are checked every {time}; new roles are assigned immediately.")
     on = sum(reward.state == "on" for reward in current.rewards)
     return status_card(
-        _("Some roles cannot be assigned") if stuck else _("Reward roles"),
+        _("Some roles can't be assigned") if stuck else _("Reward roles"),
         current.settings,
         lines([*troubles, *([""] if troubles else []), _last_check(current)]),
         works=not troubles,
@@ -116,7 +116,7 @@ def status(current: Status, every_seconds: int) -> discord.Embed:
 def _last_check(current: Status) -> str:
     check = current.check
     if check is None or check.checked_at is None:
-        return _("I have not checked the members yet.")
+        return _("Members were not checked yet.")
     return _("Last check {ago}: {given} assigned, {taken} removed.").format(
         ago=ago(check.checked_at), given=f"{check.given:,}", taken=f"{check.taken:,}"
     )
@@ -137,12 +137,10 @@ def preview(plan: Plan, page: int) -> discord.Embed:
     asked = [step for step in plan.steps if step.asks]
     title = "🔎 " + _("What would change now")
     if not asked:
-        return card(
-            title, _("Nothing: everyone has the roles that they have earned."), tone="success"
-        )
+        return card(title, _("Nothing. Everyone has the roles they earned."), tone="success")
     shown = asked[(page - 1) * PAGE : page * PAGE]
     rows = [*_sums(plan), "", *(_step(step, plan) for step in shown)]
-    return card(title, lines(rows), footer=_("Nothing has been changed"))
+    return card(title, lines(rows), footer=_("Preview only: nothing was changed"))
 
 
 def _sums(plan: Plan) -> list[str]:
@@ -166,12 +164,12 @@ def _step(step: Step, plan: Plan) -> str:
 
 def reason_words(reason: str) -> str:
     return {
-        "reached": _("watched enough"),
+        "reached": _("enough watchtime"),
         "linked": _("linked"),
         "unlinked": _("not linked"),
-        "below": _("has not watched enough"),
-        "higher": _("has a higher one"),
-        "ended": _("no reward any more"),
+        "below": _("not enough watchtime"),
+        "higher": _("has a higher role"),
+        "ended": _("reward removed"),
         "uncounted": _("excluded from watchtime"),
     }[reason]
 
@@ -180,7 +178,7 @@ def members(reward: RoleReward, holders: Sequence[Holder], page: int) -> discord
     """A page of who has a role, and from whom."""
     title = "🎖️ " + safe(reward.name)
     if not holders:
-        return card(title, _("Nobody has it yet."))
+        return card(title, _("Nobody has this role yet."))
     shown = holders[(page - 1) * PAGE : page * PAGE]
     head = f"{role_name(reward)} · {needs(reward.minutes)}"
     rows = [head, "", *(_holder(holder) for holder in shown)]
@@ -188,7 +186,7 @@ def members(reward: RoleReward, holders: Sequence[Holder], page: int) -> discord
 
 
 def state_words() -> dict[str, str]:
-    """State of a grant -> how somebody has the role by the bot."""
+    """State of a grant -> its words."""
     return {
         "giving": _("being assigned"),
         "taking": _("being removed"),
@@ -219,12 +217,12 @@ def reached(payload: Mapping[str, Any]) -> Rendered:
         member=mention(payload["discord_id"]),
         role_id=payload["role_id"],
     )
-    return Rendered(card("🎉 " + _("A new role"), body, tone="kick"))
+    return Rendered(card("🎉 " + _("New role"), body, tone="kick"))
 
 
 def stopped(payload: Mapping[str, Any]) -> Rendered:
-    """To the admins: a role cannot be assigned any more."""
+    """To the admins: a role can no longer be assigned."""
     what, remedy = obstacle_words(payload["obstacle"])
-    title = _("I cannot assign the role {role}").format(role=safe(payload["name"]))
-    later = _("Once that is fixed, everyone gets the roles that they have earned.")
+    title = _("I can't assign the role {role}").format(role=safe(payload["name"]))
+    later = _("Once that is fixed, everyone gets the roles they earned.")
     return Rendered(card("⚠️ " + title, f"{what} {remedy}\n{later}", tone="warning"))

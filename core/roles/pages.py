@@ -51,7 +51,7 @@ def holders(page: Page, role_id: int) -> str:
             "reward": reward,
             "holders": shown,
             "total": len(known),
-            "viewers": find_links(work, [one.discord_id for one in shown]),
+            "viewers": find_links(work, [holder.discord_id for holder in shown]),
             "number": number,
             "pages": pages,
         }
@@ -86,7 +86,10 @@ def preview(page: Page) -> str:
 def _see(page: Page, members: Sequence[ListedMember], role_ids: Sequence[int]) -> Seen:
     """The same as `role_sync.see`, by REST."""
     names = {role.id: role.name for role in page.guild.roles}
-    seen = {one: Role(names.get(one, ""), page.find_role(one).obstacle) for one in role_ids}
+    seen = {
+        role_id: Role(names.get(role_id, ""), page.find_role(role_id).obstacle)
+        for role_id in role_ids
+    }
     wanted = frozenset(role_ids)
     held = {member.id: member.role_ids & wanted for member in members if not member.is_bot}
     return Seen(seen, held, True)
@@ -102,14 +105,14 @@ def add(page: Page) -> Response:
         page.run(actions.add_reward, role_id, name, _minutes(page))
     obstacle = page.find_role(role_id).obstacle
     warning = [] if obstacle is None else messages.obstacle_words(obstacle)
-    return page.done(" ".join([_("{role} is a reward now.").format(role=name), *warning]))
+    return page.done(" ".join([_("Added {role} as a reward.").format(role=name), *warning]))
 
 
 @PAGES.post("<int:role_id>/minutes", shows=rewards)
 def set_minutes(page: Page, role_id: int) -> Response:
     reward = page.run(actions.set_minutes, str(role_id), _minutes(page))
     needs = messages.needs(reward.minutes)
-    done = _("{role} takes {time} now.").format(role=reward.name, time=needs)
+    done = _("{role} now requires {time}.").format(role=reward.name, time=needs)
     return page.done(done, to=rewards)
 
 
@@ -125,7 +128,7 @@ def _minutes(page: Page) -> int:
 @PAGES.post("<int:role_id>/<any(on, off):state>", shows=rewards)
 def set_state(page: Page, role_id: int, state: str) -> Response:
     reward = page.run(actions.set_state, str(role_id), "on" if state == "on" else "off")
-    words = {"on": _("{role} is assigned again."), "off": _("{role} is paused.")}
+    words = {"on": _("Resumed {role}."), "off": _("Paused {role}.")}
     return page.done(words[state].format(role=reward.name), to=rewards)
 
 
@@ -133,14 +136,14 @@ def set_state(page: Page, role_id: int, state: str) -> Response:
 def remove(page: Page, role_id: int) -> Response:
     """Stop assigning a role; with `take_back` members lose it."""
     reward = page.run(actions.remove_reward, str(role_id), take_back="take_back" in page.form)
-    return page.done(_("{role} is no longer a reward.").format(role=reward.name), to=rewards)
+    return page.done(_("Removed the reward {role}.").format(role=reward.name), to=rewards)
 
 
 @PAGES.post("retry", shows=rewards)
 def retry(page: Page) -> Response:
-    """Try everything again that Discord refused."""
+    """Retry everything that Discord refused."""
     page.run(actions.request_retry)
-    return page.done(_("Every role is being tried again."))
+    return page.done(_("Retrying all roles."))
 
 
 add_settings(PAGES, RoleSettings.declared.values(), shows=rewards, then=actions.request_check)
@@ -148,7 +151,7 @@ add_settings(PAGES, RoleSettings.declared.values(), shows=rewards, then=actions.
 
 def setup(page: Page) -> list[SetupStep]:
     found = page.run(store.list_rewards)
-    wrong = [one for one in found if one.obstacle]
+    wrong = [reward for reward in found if reward.obstacle]
     if wrong:
         text = f"{wrong[0].name}: " + " ".join(
             messages.obstacle_words(wrong[0].obstacle or "refused")
@@ -156,7 +159,7 @@ def setup(page: Page) -> list[SetupStep]:
     elif found:
         text = _("Members get their roles automatically.")
     else:
-        text = _("Members who watched long enough get a role automatically.")
+        text = _("Members with enough watchtime get a role automatically.")
     return [
         SetupStep(
             _("Reward watching with a role"),

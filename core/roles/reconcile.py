@@ -1,8 +1,7 @@
 """Compare the roles that members have with the roles that they earned, and post the difference.
 
-What members have comes from the bot, which alone knows; the rest happens here, in one transaction
-under the guild's lock. All members are checked from time to time, which corrects whatever was
-missed.
+Only the bot knows which roles members have; everything else happens here, in one transaction under
+the guild's lock. All members are checked at intervals, which corrects whatever was missed.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -14,7 +13,7 @@ import structlog
 from sqlalchemy import delete, select, update
 
 from core.guilds.actions import language_of, list_roles_with_groups, load_settings, name_of
-from core.guilds.channels import tell_admins
+from core.guilds.channels import alert_admins
 from core.kit.database.work import Lock, Work
 from core.kit.seen_roles import Obstacle
 from core.kit.text.words import _, plural, speak
@@ -42,8 +41,8 @@ from core.watchtime import standings
 
 KIND = "roles.change"
 
-REFUSED_FOR = timedelta(hours=1)
-"""How long a role that Discord refused for no visible reason is not assigned again."""
+RETRY_AFTER = timedelta(hours=1)
+"""Until a role that Discord refused for no visible reason is assigned again."""
 
 _PENDING = ("giving", "taking")
 
@@ -52,10 +51,10 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What the bot saw of a guild at one moment.
+    """A snapshot of a guild's roles.
 
     Attributes:
-        roles: those of the rewards.
+        roles: the reward roles.
         held: member -> which of them they have; None if they are not in the guild.
         everybody: `held` has every member, not only those to check.
     """
@@ -67,7 +66,7 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What has to change, and what that was derived from."""
+    """The changes to make, and what they were derived from."""
 
     policy: Policy
     members: Mapping[int, Member]
@@ -85,7 +84,7 @@ class Plan:
 
 
 def reconcile(work: Work, seen: Seen) -> Plan:
-    """Post what has to change. Doing it again posts nothing more."""
+    """Post the changes to make. Repeating it posts nothing more."""
     work.lock(Lock.ROLES)
     settings = load_settings(work, RoleSettings)
     rewards = _list_seen(work, seen)
@@ -126,7 +125,7 @@ def _make_plan(
     if not rewards:
         return Plan(policy, {}, ())
     members = {member.discord_id: member for member in _members(work, seen)}
-    steps = [step for one in members.values() for step in rules.steps(policy, one, work.now)]
+    steps = [step for member in members.values() for step in rules.steps(policy, member, work.now)]
     return Plan(policy, members, steps)
 
 
@@ -147,8 +146,7 @@ def _members(work: Work, seen: Seen) -> Iterator[Member]:
 
 
 def _delete_removed(work: Work, role_id: int | None = None) -> None:
-    """Delete the removed rewards, or this one, that no member has any more or whose role is
-    deleted."""
+    """Delete removed rewards, or this one, once no member has the role or the role is deleted."""
     held = select(RoleGrant.role_id).where(RoleGrant.state.in_(("giving", "given", "taking")))
     removed = delete(RoleReward).where(
         RoleReward.state == "ending",
@@ -171,8 +169,8 @@ def _get_check(work: Work) -> RoleCheck:
 
 
 def _post_changes(work: Work, plan: Plan, quiet: Collection[int]) -> None:
-    """Store and post the steps. A pending change in the other direction is withdrawn first; if no
-    attempt at it was made, that is all there is to do."""
+    """Store and post the steps. A pending opposite change is withdrawn first; if it was not
+    attempted yet, nothing else is needed."""
     posted = [step for step in plan.steps if step.asks]
     outdated = {
         _key(grant.number)
@@ -207,7 +205,7 @@ def _post_changes(work: Work, plan: Plan, quiet: Collection[int]) -> None:
 
 
 def _take_numbers(work: Work, count: int) -> Iterator[int]:
-    """New numbers, which no other change of this guild ever had."""
+    """Numbers for new changes, unique within the guild."""
     if count == 0:
         return iter(())
     check = _get_check(work)
@@ -237,12 +235,12 @@ def _reason_text(reason: Reason, minutes: int | None) -> str:
     return {
         "reached": plural("Watched {count} minute", "Watched {count} minutes", minutes or 0),
         "linked": _("Linked an account"),
-        "unlinked": _("No account is linked any more"),
+        "unlinked": _("Account unlinked"),
         "below": plural(
             "Watched less than {count} minute", "Watched less than {count} minutes", minutes or 0
         ),
         "higher": _("Has a higher role"),
-        "ended": _("This role is no reward any more"),
+        "ended": _("Reward removed"),
         "uncounted": _("Excluded from watchtime"),
     }[reason]
 
@@ -281,7 +279,7 @@ def take_back(work: Work, discord_id: int) -> None:
 
 
 def note_outcome(work: Work, message: Outgoing, receipt: Receipt) -> None:
-    """Discord has answered to a change."""
+    """Store Discord's answer to a change."""
     work.lock(Lock.ROLES)
     role_id, number = message.target["role_id"], message.payload["number"]
     is_gift = message.target["act"] == "give"
@@ -296,7 +294,7 @@ def note_outcome(work: Work, message: Outgoing, receipt: Receipt) -> None:
             _settle(work, number, "away")
         case skipped:
             error = receipt.get("error")
-            _log.warning("Discord refused a role change", guild_id=work.guild_id, reason=error)
+            _log.warning("Role change failed", guild_id=work.guild_id, reason=error)
             _settle(work, number, "taken" if is_gift else "given", ago=ECHO)
             reward = work.find(RoleReward, role_id)
             if reward is not None:
@@ -353,19 +351,18 @@ def _note_role(work: Work, reward: RoleReward, role: Role) -> None:
 def _find_obstacle(work: Work, reward: RoleReward, role: Role) -> Obstacle | None:
     since = reward.obstacle_since
     if role.obstacle is None and reward.obstacle == "refused" and since is not None:
-        return "refused" if work.now - since < REFUSED_FOR else None
+        return "refused" if work.now - since < RETRY_AFTER else None
     if role.obstacle is None and reward.role_id in list_roles_with_groups(work):
         return "powers"
     return role.obstacle
 
 
 def _stop(work: Work, reward: RoleReward, obstacle: Obstacle) -> None:
-    """Change nothing more of this role until the obstacle is gone, and tell the admins once a
-    day."""
+    """Stop changing this role until the obstacle is gone, and alert the admins once a day."""
     reward.obstacle, reward.obstacle_since = obstacle, work.now
     withdraw(work, reward.role_id)
     if reward.state != "off":
-        tell_admins(
+        alert_admins(
             work,
             "roles.stopped",
             f"roles.stopped:{reward.role_id}:{work.now.date().isoformat()}",

@@ -1,7 +1,7 @@
-"""Checks members: one when something has happened to them, all of them from time to time.
+"""Checks members: one after an event, and all of them at intervals.
 
 Each bot has one `RoleSync`, on its event loop. Only the bot that is connected to Discord knows who
-has which role; others know no guilds and check nothing.
+has which role; other processes know no guilds and check nothing.
 """
 
 import asyncio
@@ -30,8 +30,8 @@ RETRY_SECONDS = 15.0
 CHUNK_SECONDS = 60.0
 """How long Discord may take to list a guild's members."""
 
-SLICE = 500
-"""Members read before other work gets its turn; about two milliseconds."""
+MEMBERS_PER_SLICE = 500
+"""Members read before yielding to other work; about two milliseconds."""
 
 _log = structlog.get_logger(__name__)
 
@@ -49,7 +49,7 @@ async def see(
     for count, member in enumerate(list(guild.members), start=1):
         if not member.bot:
             held[member.id] = _held(member, role_ids)
-        if count % SLICE == 0:
+        if count % MEMBERS_PER_SLICE == 0:
             await asyncio.sleep(0)
     return Seen(roles, held, True)
 
@@ -103,7 +103,7 @@ class RoleSync:
         self.check(guild.id)
 
     def remove_guild(self, guild_id: int) -> None:
-        """The bot is not in this guild any more."""
+        """The bot left this guild."""
         self._guilds.pop(guild_id, None)
 
     def check(self, guild_id: int, discord_id: int | None = None) -> None:
@@ -117,7 +117,7 @@ class RoleSync:
         self._wakeup.set()
 
     def _check_credited(self, guild_id: int) -> None:
-        """Check those whose watchtime has reached something or fallen below it."""
+        """Check members whose watchtime reached or fell below a reward."""
         self._credited.add(guild_id)
         self._wakeup.set()
 
@@ -158,14 +158,14 @@ class RoleSync:
     def _error_boundary(
         self, guild_id: int | None = None, members: Collection[int] | None = None
     ) -> Iterator[None]:
-        """Log what fails, and retry the check of a guild soon."""
+        """Check a guild; log a failure and retry it soon."""
         try:
             yield
         except Outage as outage:
-            _log.warning("Roles could not be checked", reason=str(outage), guild_id=guild_id)
+            _log.warning("Checking roles failed", reason=str(outage), guild_id=guild_id)
         except Exception:
             code = trouble_code()
-            _log.exception("Roles could not be checked", code=code, guild_id=guild_id)
+            _log.exception("Checking roles failed", code=code, guild_id=guild_id)
         else:
             return
         if guild_id is not None:
@@ -188,8 +188,8 @@ class RoleSync:
 
 
 async def _load_members(guild: "discord.Guild") -> None:
-    """Make sure that all members are known: an unknown one would seem to have left. Raises Outage
-    if Discord did not list them."""
+    """Load all members: an unknown one would seem to have left. Raises Outage if Discord did not
+    list them."""
     if guild.chunked:
         return
     try:

@@ -1,7 +1,7 @@
 """Which member should have which role, and what has to change for that.
 
 A role counts as ours if the bot assigned it. Roles that a member had before, or got from a
-moderator, are not touched unless the guild's settings say so.
+moderator, are not touched unless enabled in the guild's settings.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -28,36 +28,34 @@ Reason = Literal["reached", "linked", "unlinked", "below", "higher", "ended", "u
 
 
 class RoleSettings(GuildSettings, feature="roles"):
-    """What an admin can set."""
+    """Settings of a server."""
 
     mode: Mode = choice(
-        "Whether a viewer keeps every role that is reached (stack) or only the one with the most "
-        "minutes (highest).",
+        "Viewers keep every role they reach (stack) or only the highest one (highest).",
         Mode,
         default="stack",
         label="Mode",
     )
     congratulate: Congratulate = choice(
-        "Where a viewer who reaches a role is congratulated: not at all (off), in a direct message "
-        "(dm) or in a channel (channel). Not for the roles that a new rule gives to many at once.",
+        "Congratulate viewers who reach a role: not at all (off), by direct message (dm) or in a "
+        "channel (channel). Roles that a new rule assigns to many at once are not announced.",
         Congratulate,
         default="off",
         label="Congratulation",
     )
     channel: int = channel(
-        "The Discord channel for congratulations, where they are given in a channel.",
+        "The Discord channel for congratulations.",
         label="Channel for congratulations",
     )
     take_manual: bool = switch(
-        "Whether a reward role is also taken from members who did not earn it and were given it by "
-        "hand.",
+        "Also remove reward roles that a moderator assigned and the member did not earn.",
         default=False,
         label="Remove manually assigned roles",
     )
 
 
 ECHO = timedelta(minutes=1)
-"""How long after a change Discord's event about it may still be on its way."""
+"""How long after a change Discord's event about it may still arrive."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +69,7 @@ class Reward:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What is known of one member and role since `at`; `number` is that of the newest change, 0 if
-    there was none."""
+    """The state of a member's role since `at`; `number` is the newest change's, or 0."""
 
     state: State
     at: datetime
@@ -88,7 +85,7 @@ class Member:
             server.
         linked: they have a linked account.
         watched: the watchtime of their accounts; None if nothing counts (no link, excluded).
-        grants: what is known, by role.
+        grants: role -> its state.
     """
 
     discord_id: int
@@ -115,7 +112,7 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A change of what is known of a member and role. Only `giving` and `taking` go to Discord."""
+    """A change of the state of a member's role. Only `giving` and `taking` are sent to Discord."""
 
     discord_id: int
     role_id: int
@@ -128,7 +125,7 @@ class Step:
 
 
 def reached(minutes: int, watched: timedelta | None) -> bool:
-    """Whether a threshold is reached; the exact minute is enough."""
+    """Whether a threshold is reached, inclusively."""
     return watched is not None and watched >= timedelta(minutes=minutes)
 
 
@@ -149,7 +146,7 @@ def earned(policy: Policy, member: Member) -> frozenset[int]:
 
 
 def steps(policy: Policy, member: Member, now: datetime) -> Iterator[Step]:
-    """What has to change for one member: roles to assign before roles to remove."""
+    """The changes for one member: roles to assign before roles to remove."""
     wanted = earned(policy, member)
     taken: list[Step] = []
     for reward in policy.rewards:
@@ -188,8 +185,8 @@ def _next(
 
 
 def _will_have(held: frozenset[int], role_id: int, grant: Grant | None, now: datetime) -> bool:
-    """Whether the member has the role once pending changes are done. A recent change counts as done
-    even if Discord's event about it has not arrived yet."""
+    """Whether the member has the role after pending changes. A recent change counts as done even if
+    Discord's event about it has not arrived yet."""
     if grant is not None:
         fresh = now - grant.at < ECHO
         if grant.state == "giving" or (grant.state == "given" and fresh):
@@ -214,8 +211,8 @@ def why_not(reward: Reward, member: Member) -> Reason:
 def find_news(
     steps: Iterable[Step], members: Mapping[int, Member], policy: Policy, quiet: Collection[int]
 ) -> frozenset[Step]:
-    """The steps on which a member is congratulated: they get a role for watching for the first
-    time, and of several at once the highest. A role that was lost and comes back is no news."""
+    """The steps for which a member is congratulated: the first time they get a role for watching,
+    and only the highest of several. A role that was lost and comes back is not announced."""
     minutes = {reward.role_id: reward.minutes or 0 for reward in policy.rewards}
     best: dict[int, Step] = {}
     for step in steps:

@@ -22,14 +22,14 @@ grants = table_of(RoleGrant)
 
 
 def list_rewards(work: Work) -> Sequence[RoleReward]:
-    """Fewest minutes first; the role for linked members comes before them."""
+    """By minutes; the role for linked members comes first."""
     order = (RoleReward.minutes.nulls_first(), RoleReward.role_id)
     return work.scalars(select(RoleReward).order_by(*order)).all()
 
 
 @gives_roles
 def list_automatic(work: Work) -> dict[int, str]:
-    """The roles that members have got for watching or linking, also where that is paused."""
+    """The roles that members get for watching or linking, including paused ones."""
     return dict.fromkeys(list_role_ids(work), "/roles remove")
 
 
@@ -68,7 +68,7 @@ def list_linked(work: Work, only: Collection[int] | None = None) -> set[int]:
 
 
 def list_grants(work: Work, only: Collection[int] | None = None) -> Mapping[int, dict[int, Grant]]:
-    """Member -> role -> what is known, of all members or of these."""
+    """Member -> role -> its state, for all members or for these."""
     columns = grants.c
     wanted = select(
         columns.discord_id, columns.role_id, columns.state, columns.at, columns.number
@@ -81,9 +81,9 @@ def list_grants(work: Work, only: Collection[int] | None = None) -> Mapping[int,
     return found
 
 
-# A member who was checked must not be due again unless something changes, or every credit would
-# check them again. So in the mode `highest` a lower role is not assigned beside one that cannot be
-# assigned now, which the member may have; the check of all members does that.
+# A checked member must not be due again unless something changes, or every credit would check them
+# again. So in the mode `highest` this ignores a lower role beside one that cannot be assigned now,
+# which the member may have; the check of all members handles it.
 _LIST_DUE = text(f"""
     WITH rewards AS (
         SELECT role_id, obstacle, minutes * INTERVAL '1 minute' AS needed,
@@ -120,8 +120,8 @@ _LIST_DUE = text(f"""
 
 
 def list_due(work: Work) -> list[int]:
-    """The members who have reached a role that they do not have, and those who have one from us
-    that they do not deserve any more. Cheap enough for every credit."""
+    """Members who reached a role that they do not have, and those who have one from us that they no
+    longer earn. Cheap enough for every credit."""
     stack = load_settings(work, RoleSettings).mode == "stack"
     given = {"guild_id": work.guild_id, "stack": stack}
     return list(work.tx.execute(_LIST_DUE, given).scalars())
@@ -135,14 +135,14 @@ _SET_GRANTS = _new.on_conflict_do_update(
 
 
 def set_grants(work: Work, changes: Sequence[dict[str, Any]]) -> None:
-    """Add or replace what is known, given without guild and time."""
+    """Add or replace states, given without guild and time."""
     if changes:
         same = {"guild_id": work.guild_id, "at": work.now}
         work.tx.execute(_SET_GRANTS, [same | change for change in changes])
 
 
-# What Discord was asked for and may have done counts as given: if it counted as assigned by a
-# moderator, it would never be removed. The next check corrects what was not done.
+# Changes that Discord may have made count as given: if they counted as assigned by a moderator,
+# they would never be removed. The next check corrects those that were not made.
 _SET_STOPPED = text("""
     UPDATE roles_grants
        SET state = CASE WHEN state = 'giving'
@@ -161,7 +161,7 @@ def set_stopped(work: Work, role_id: int, never_given: Sequence[int], long_ago: 
 
 
 def count_grants(work: Work) -> dict[tuple[int, str], int]:
-    """(role, state) -> how many members."""
+    """(role, state) -> number of members."""
     counts = select(RoleGrant.role_id, RoleGrant.state, func.count())
     found = work.execute(counts.group_by(RoleGrant.role_id, RoleGrant.state))
     return {(role_id, state): count for role_id, state, count in found}
@@ -176,7 +176,7 @@ class Holder(NamedTuple):
 
 
 def list_holders(work: Work, role_id: int) -> list[Holder]:
-    """All members of whom something is known about this role, newest first."""
+    """All members with a state for this role, newest first."""
     found = work.execute(
         select(RoleGrant.discord_id, RoleGrant.state, RoleGrant.at)
         .where(RoleGrant.role_id == role_id)

@@ -1,1 +1,1 @@
-"""What a server's admin can set, of all features, and the record of who changed what."""
+"""The settings of all features, and the audit log."""

@@ -13,7 +13,7 @@ from core.guilds import store as guild_store
 from core.guilds.records import AuditEntry, TroubleReason
 from core.kit.database.work import Work
 from core.kit.discord.paginator import nearest_page
-from core.kit.discord.ui import TO_POST
+from core.kit.discord.ui import POSTING_PERMISSIONS
 from core.kit.errors import Refusal
 from core.kit.feature import Undo
 from core.kit.rights import require_group
@@ -45,7 +45,7 @@ class Current:
 def list_current(work: Work, known: Sequence[Declared]) -> list[Current]:
     """The values of these settings, in this order."""
     stored = guild_store.list_held(work.tx, work.guild_id)
-    return [_current(one, stored.get(one.key)) for one in known]
+    return [_current(declared, stored.get(declared.key)) for declared in known]
 
 
 def get_current(work: Work, declared: Declared) -> Current:
@@ -62,11 +62,11 @@ def _current(declared: Declared, stored: Row[Any] | None) -> Current:
 
 
 def readable(work: Work, known: Sequence[Declared]) -> list[Declared]:
-    """Those that the actor may change. Raises Forbidden if there is none."""
+    """The settings that the actor may change. Raises Forbidden if there are none."""
     found = [
-        one
-        for one in known
-        if work.groups is None or not work.groups.isdisjoint(("settings", feature_of(one)))
+        declared
+        for declared in known
+        if work.groups is None or not work.groups.isdisjoint(("settings", feature_of(declared)))
     ]
     if not found:
         require_group(work, "settings")
@@ -74,7 +74,7 @@ def readable(work: Work, known: Sequence[Declared]) -> list[Declared]:
 
 
 def read(work: Work, declared: Declared) -> Current:
-    """The value of one setting, for whoever may change it. Raises Forbidden for others."""
+    """The value of a setting that the actor may change. Raises Forbidden otherwise."""
     (found,) = readable(work, (declared,))
     return get_current(work, found)
 
@@ -114,14 +114,14 @@ class LogPage:
 
 @dataclass(frozen=True, slots=True)
 class LogFilter:
-    """Which entries of the audit log are wanted; what is empty limits nothing.
+    """A filter of the audit log; empty fields do not filter.
 
     Attributes:
         actor: Discord id; 0 is the bot, or the streamer who signed in with Twitch.
         prefix: how the action begins, such as `raffle.`.
         text: part of what the entry says, or a viewer's whole name.
         since: and before `until`.
-        targets: only what is about one of these.
+        targets: only entries about one of these.
         before: id of an entry; only older ones.
     """
 
@@ -134,7 +134,7 @@ class LogFilter:
     before: int | None = None
 
     def criteria(self) -> list[ColumnElement[bool]]:
-        """As conditions."""
+        """The filter as SQL conditions."""
         found: list[ColumnElement[bool]] = []
         if self.actor is not None:
             found.append(AuditEntry.actor == self.actor)
@@ -167,7 +167,7 @@ EVERYTHING = LogFilter()
 
 
 def list_actors(work: Work) -> list[int]:
-    """Who is in the audit log."""
+    """The actors in the audit log."""
     return list(work.scalars(select(AuditEntry.actor).distinct().order_by(AuditEntry.actor)))
 
 
@@ -197,11 +197,11 @@ def read_log(work: Work, per_page: int, number: int, wanted: LogFilter = EVERYTH
 
 
 def undoable(work: Work, undo: Mapping[str, Undo], entries: Sequence[AuditEntry]) -> frozenset[int]:
-    """The ids of the entries that can be undone: what they changed nobody has changed since."""
+    """The ids of the entries that can be undone, because nothing has changed since."""
     found: set[int] = set()
-    for way in dict.fromkeys(undo[one.action] for one in entries if one.action in undo):
+    for way in dict.fromkeys(undo[entry.action] for entry in entries if entry.action in undo):
         same = [entry for entry in entries if undo.get(entry.action) is way]
-        found |= {one.id for one in way.in_effect(work, same)}
+        found |= {entry.id for entry in way.in_effect(work, same)}
     return frozenset(found)
 
 
@@ -211,7 +211,7 @@ def undo_entry(work: Work, undo: Mapping[str, Undo], entry_id: int) -> AuditEntr
     guild_store.lock_settings(work.tx, work.guild_id)
     entry = find_entry(work, entry_id)
     if entry.id not in undoable(work, undo, (entry,)):
-        raise Refusal(_("This was changed again since, so it cannot be undone."))
+        raise Refusal(_("This has been changed since, so it cannot be undone."))
     undo[entry.action].run(work, entry)
     return entry
 
@@ -233,14 +233,14 @@ Seen = Mapping[int, tuple[TroubleReason, Sequence[str]] | None]
 
 
 def list_watched(work: Work, known: Sequence[Declared]) -> list[int]:
-    """The channels that settings name. What is stored about any other channel is forgotten."""
+    """The channels in settings. Stored problems of other channels are deleted."""
     used = list(channels.list_used(work, known))
     channels.forget_unused(work, used)
     return used
 
 
 def note_seen(work: Work, known: Sequence[Declared], seen: Seen) -> None:
-    """Store what was observed, and alert the admins about what is new."""
+    """Store the observed problems, and alert the admins about new ones."""
     for channel_id, wrong in seen.items():
         if wrong is None:
             channels.end_trouble(work, channel_id)
@@ -255,7 +255,7 @@ def note_refused(
     refused: ChannelRefused,
     now: datetime,
 ) -> None:
-    """Discord refused a post, which the bot may not have seen coming."""
+    """Store that Discord refused a post, possibly unexpectedly."""
     channel_id = message.target.get("channel_id")
     if channel_id:
         with Work(tx, message.guild_id, now=now) as work:
@@ -274,9 +274,9 @@ def _note(
     payload = {
         "channel_id": channel_id,
         "reason": reason,
-        "missing": list(missing or TO_POST),
+        "missing": list(missing or POSTING_PERMISSIONS),
         "settings": channels.list_used(work, known).get(channel_id, []),
     }
     # A channel that fails again and again is reported once a day.
     key = f"{CHANNEL_TROUBLE}:{channel_id}:{reason}:{work.now.date().isoformat()}"
-    channels.tell_admins(work, CHANNEL_TROUBLE, key, payload)
+    channels.alert_admins(work, CHANNEL_TROUBLE, key, payload)

@@ -13,7 +13,7 @@ API = Api("settings")
 
 
 class LogQuery(Paging):
-    """Which entries are wanted."""
+    """Query of the audit log."""
 
     actor: SentId | None = Field(None, description="Discord id of who did it.")
     feature: str = Field("", max_length=40, description="Such as `raffle`.")
@@ -52,17 +52,17 @@ def list_audit_log(call: Call, asked: LogQuery) -> LogList:
         before=asked.cursor,
     )
     found = call.run(actions.read_log, asked.limit + 1, 1, wanted).entries
-    shown, following = part_of(found, asked.limit, lambda one: one.id)
-    return LogList(entries=[_entry(one) for one in shown], next_cursor=following)
+    shown, following = part_of(found, asked.limit, lambda entry: entry.id)
+    return LogList(entries=[_entry(entry) for entry in shown], next_cursor=following)
 
 
-def _entry(one: AuditEntry) -> LogEntry:
+def _entry(entry: AuditEntry) -> LogEntry:
     return LogEntry(
-        id=one.id,
-        at=one.at,
-        actor=one.actor,
-        action=one.action,
-        target=one.target,
-        before=one.before,
-        after=one.after,
+        id=entry.id,
+        at=entry.at,
+        actor=entry.actor,
+        action=entry.action,
+        target=entry.target,
+        before=entry.before,
+        after=entry.after,
     )

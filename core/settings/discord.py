@@ -11,7 +11,6 @@ from core.guilds import actions as guilds
 from core.kit.discord.access import (
     ANY_GROUP,
     grantable_groups,
-    group_title,
     missing_for,
     rights_of,
     slash_names,
@@ -21,7 +20,7 @@ from core.kit.discord.ui import answer, guild_of, run_action, server_command, se
 from core.kit.errors import Refusal
 from core.kit.feature import AuditLine
 from core.kit.services import Services
-from core.kit.text.words import _
+from core.kit.text.words import _, package_title
 from core.settings import actions, messages, places
 from core.settings.places import features_like, keys_like, values_like
 from core.settings.rules import Declared, feature_of, get_declared, get_feature, parse
@@ -34,14 +33,14 @@ def settings_paginator(known: Sequence[Declared]) -> Paginator:
     """All settings, or with a key those of one feature."""
 
     async def open_page(reader: Reader, key: str, number: int) -> Page:
-        named = [one for one in known if key in ("", feature_of(one))]
+        named = [declared for declared in known if key in ("", feature_of(declared))]
         wanted = await reader.run_action(actions.readable, named)
         number, pages = nearest_page(number, len(wanted), messages.PER_PAGE)
         part = wanted[(number - 1) * messages.PER_PAGE :][: messages.PER_PAGE]
         current = await reader.run_action(actions.list_current, part)
         troubles = {
-            one.declared.key: places.trouble(reader.guild, one.declared, one.value)
-            for one in current
+            shown.declared.key: places.trouble(reader.guild, shown.declared, shown.value)
+            for shown in current
         }
         return Page(messages.page(current, troubles), number, pages, key)
 
@@ -49,7 +48,7 @@ def settings_paginator(known: Sequence[Declared]) -> Paginator:
 
 
 class Settings(commands.Cog, name="settings"):
-    """What can be set about this server."""
+    """This server's settings."""
 
     def __init__(self, services: Services, known: Sequence[Declared], paginator: Paginator) -> None:
         self._environment = services.settings
@@ -57,7 +56,7 @@ class Settings(commands.Cog, name="settings"):
         self._paginator = paginator
 
     @server_group("settings", fallback="list", for_admins=True, extras=ANY_GROUP)
-    @app_commands.describe(feature="Of one feature only, such as watchtime")
+    @app_commands.describe(feature="Only settings of this feature, such as watchtime")
     async def settings(self, ctx: Context, *, feature: str = "") -> None:
         """List the settings of this server and their values."""
         only = get_feature(feature, self._known) if feature.strip() else ""
@@ -66,7 +65,7 @@ class Settings(commands.Cog, name="settings"):
     @settings.command(name="show", extras=ANY_GROUP)
     @app_commands.describe(key="Which setting")
     async def show(self, ctx: Context, key: str) -> None:
-        """Show one setting: its value, what it takes, and where the value comes from."""
+        """Show one setting: its value, allowed values and source."""
         declared = get_declared(key, self._known)
         current = await run_action(ctx, actions.read, declared)
         trouble = places.trouble(guild_of(ctx), declared, current.value)
@@ -122,19 +121,19 @@ def _parse(ctx: Context, declared: Declared, text: str) -> object:
 class Permissions(commands.Cog, name="permissions"):
     """Who may use which commands."""
 
-    # Whoever was granted a group must not grant more: this group is for admins alone.
+    # Members who were granted a group must not grant more: this group is for admins only.
     @server_group("permissions", fallback="list", for_admins=True, extras=rights_of(guilds.grant))
     async def permissions(self, ctx: Context) -> None:
         """Show which roles may use which groups of commands."""
         guild, granted = guild_of(ctx), await run_action(ctx, guilds.list_permissions)
         roles = {
-            group: [role for one in role_ids if (role := guild.get_role(one))]
+            group: [role for role_id in role_ids if (role := guild.get_role(role_id))]
             for group, role_ids in granted.items()
         }
         await answer(ctx, messages.permissions(slash_names(ctx.bot.walk_commands()), roles))
 
     @permissions.command(name="grant")
-    @app_commands.describe(group="Which commands", role="Whose members may use them")
+    @app_commands.describe(group="Which commands", role="The role whose members can use them")
     async def grant(self, ctx: Context, group: str, *, role: discord.Role) -> None:
         """Let members with a role use a group of commands."""
         found = _group(ctx.bot, group)
@@ -146,7 +145,9 @@ class Permissions(commands.Cog, name="permissions"):
         )
 
     @permissions.command(name="revoke")
-    @app_commands.describe(group="Which commands", role="Whose members may no longer use them")
+    @app_commands.describe(
+        group="Which commands", role="The role whose members can no longer use them"
+    )
     async def revoke(self, ctx: Context, group: str, *, role: discord.Role) -> None:
         """Take a group of commands back from a role."""
         found = _group(ctx.bot, group)
@@ -157,8 +158,8 @@ class Permissions(commands.Cog, name="permissions"):
     @revoke.autocomplete("group")
     async def _groups(self, interaction: discord.Interaction, typed: str) -> Choices:
         bot = interaction.client
-        assert isinstance(bot, commands.Bot), "commands come to our own bot"
-        titles = {group: group_title(group) for group in grantable_groups(bot.walk_commands())}
+        assert isinstance(bot, commands.Bot), "only our bot runs commands"
+        titles = {group: package_title(group) for group in grantable_groups(bot.walk_commands())}
         wanted = typed.strip().casefold()
         return [
             app_commands.Choice(name=title, value=group)
@@ -168,8 +169,7 @@ class Permissions(commands.Cog, name="permissions"):
 
 
 def _group(bot: commands.Bot, typed: str) -> str:
-    """The group that somebody means, by key or title. Raises Refusal if there is none; those that
-    there are, are named."""
+    """Find a group by key or title. Raises Refusal, which lists the groups, if there is none."""
     known = grantable_groups(bot.walk_commands())
     wanted = "_".join(typed.split()).casefold()
     if wanted in known:
@@ -191,7 +191,7 @@ def audit_log_paginator(known: Sequence[Declared], lines: Mapping[str, AuditLine
     Args:
         lines: action -> how its entry reads.
     """
-    by_key = {one.key: one for one in known}
+    by_key = {declared.key: declared for declared in known}
 
     async def open_page(reader: Reader, key: str, number: int) -> Page:
         per_page = min(int(key), messages.MAX_ENTRIES)

@@ -1,4 +1,4 @@
-"""The settings feature, which is given the other features."""
+"""The settings feature, which receives the other features."""
 
 from collections.abc import Iterable
 from functools import partial
@@ -25,11 +25,11 @@ def make_feature(others: Iterable[Feature]) -> Feature:
     others = tuple(others)
     known = tuple(setting for feature in others for setting in feature.settings)
     lines = {action: line for feature in others for action, line in feature.audit.items()}
-    undo = {one.key: actions.undo_of_setting(one) for one in known}
+    undo = {declared.key: actions.undo_of_setting(declared) for declared in known}
     undo |= {action: way for feature in others for action, way in feature.undo.items()}
     settings, audit_log = settings_paginator(known), audit_log_paginator(known, lines)
     pages = settings_pages(known)
-    reader = Reader({one.key: one for one in known}, lines)
+    reader = Reader({declared.key: declared for declared in known}, lines)
     cogs: tuple[CogBuilder, ...] = (
         lambda services: Settings(services, known, settings),
         lambda _services: AuditLog(audit_log),

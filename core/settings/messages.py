@@ -12,7 +12,6 @@ from discord.utils import format_dt
 
 from core.guilds.records import AuditEntry
 from core.kit.discord import ui as discord_ui
-from core.kit.discord.access import group_title
 from core.kit.discord.ui import (
     PREFIX,
     ago,
@@ -24,10 +23,10 @@ from core.kit.discord.ui import (
     shortened,
 )
 from core.kit.feature import AuditLine
-from core.kit.text.words import _, plural, translate
+from core.kit.text.words import _, package_title, plural, translate
 from core.outbox.discord_transport import Rendered
 from core.settings.actions import Current, LogPage
-from core.settings.rules import LONGEST_TEXT, Declared, feature_of, viewer_of, what_fits
+from core.settings.rules import MAX_TEXT_CHARACTERS, Declared, feature_of, viewer_of, what_fits
 
 PER_PAGE = 8
 
@@ -41,14 +40,10 @@ Troubles = Mapping[str, str]
 def page(settings: Sequence[Current], troubles: Troubles) -> discord.Embed:
     """One page of the list, grouped by feature."""
     parts: list[str] = []
-    for feature, found in groupby(settings, key=lambda one: feature_of(one.declared)):
-        parts += [f"### {feature_title(feature)}", *(_row(one, troubles) for one in found)]
+    for feature, found in groupby(settings, key=lambda current: feature_of(current.declared)):
+        parts += [f"### {package_title(feature)}", *(_row(current, troubles) for current in found)]
     embed = card("⚙️ " + _("Settings of this server"), "\n".join(parts))
     return embed.set_footer(text=_("Change one with /settings set"))
-
-
-def feature_title(feature: str) -> str:
-    return _("Server") if feature == "guilds" else feature.replace("_", " ").capitalize()
 
 
 def _row(current: Current, troubles: Troubles) -> str:
@@ -65,12 +60,12 @@ def _mark(current: Current) -> str:
     return " · " + (_("environment") if current.variable else _("default"))
 
 
-IN_A_FIELD = 500
+MAX_FIELD_CHARACTERS = 500
 """Characters of a text that fit into an embed's field, even if every one has to be escaped."""
 
 
-def shown(declared: Declared, value: Any, limit: int = IN_A_FIELD) -> str:
-    """A value as people read it: what was typed is bold, a mention is not."""
+def shown(declared: Declared, value: Any, limit: int = MAX_FIELD_CHARACTERS) -> str:
+    """A value as people read it: text is bold, mentions are not."""
     text = setting_value(declared, value, limit)
     return text if text.startswith("<") else f"**{text}**"
 
@@ -78,12 +73,14 @@ def shown(declared: Declared, value: Any, limit: int = IN_A_FIELD) -> str:
 def one(current: Current, trouble: str) -> discord.Embed:
     declared = current.declared
     embed = card("⚙️ " + declared.key, declared.help)
-    if len(str(current.value)) > IN_A_FIELD:  # an admin may want to copy all of it
-        embed.description = f"{declared.help}\n\n{shown(declared, current.value, LONGEST_TEXT)}"
+    if len(str(current.value)) > MAX_FIELD_CHARACTERS:  # an admin may want to copy it completely
+        embed.description = (
+            f"{declared.help}\n\n{shown(declared, current.value, MAX_TEXT_CHARACTERS)}"
+        )
     embed.add_field(name=_("Now"), value=shown(declared, current.value))
     embed.add_field(name=_("Default"), value=shown(declared, declared.default))
-    embed.add_field(name=_("Takes"), value=what_fits(declared), inline=False)
-    embed.add_field(name=_("Comes from"), value=_origin(current), inline=False)
+    embed.add_field(name=_("Allowed values"), value=what_fits(declared), inline=False)
+    embed.add_field(name=_("Source"), value=_origin(current), inline=False)
     if trouble:
         embed.add_field(name="⚠️ " + _("Problem"), value=trouble, inline=False)
     return embed.set_footer(text=_("Change it with /settings set {key}").format(key=declared.key))
@@ -131,20 +128,20 @@ def permissions(
     for group, names in groups.items():
         held = ", ".join(role.mention for role in roles.get(group, ())) or _("Admins only")
         commands = shortened(" ".join(f"`{name}`" for name in names), 900)
-        embed.add_field(name=group_title(group), value=f"{held}\n-# {commands}", inline=False)
+        embed.add_field(name=package_title(group), value=f"{held}\n-# {commands}", inline=False)
     return embed.set_footer(text=_("/permissions itself can't be granted."))
 
 
 def granted(
     group: str, names: Sequence[str], role: discord.Role, bot: str, *, new: bool
 ) -> discord.Embed:
-    """A role may use a group from now on, and how its members get to see the slash commands."""
-    words = {"role": role.mention, "group": f"**{group_title(group)}**"}
+    """A role was granted a group; explains how its members get to see the slash commands."""
+    words = {"role": role.mention, "group": f"**{package_title(group)}**"}
     if new:
         title = "✅ " + _("Permission granted")
-        body = _("Members with {role} can use the group {group} now, typed and by button.")
+        body = _("Members with {role} can now use the group {group}, typed and by button.")
     else:
-        title, body = "✅ " + _("Nothing to change"), _("{role} has the group {group} already.")
+        title, body = "✅ " + _("Nothing to change"), _("{role} already has the group {group}.")
     embed = card(title, body.format(**words), tone="success")
     commands = shortened(", ".join(f"`{name}`" for name in names), 700)
     embed.add_field(
@@ -165,7 +162,7 @@ def granted(
 
 
 def revoked(group: str, role: discord.Role, *, had: bool) -> discord.Embed:
-    words = {"role": role.mention, "group": f"**{group_title(group)}**"}
+    words = {"role": role.mention, "group": f"**{package_title(group)}**"}
     if not had:
         body = _("{role} does not have the group {group}.").format(**words)
         return card("✅ " + _("Nothing to change"), body)
@@ -179,7 +176,7 @@ def revoked(group: str, role: discord.Role, *, had: bool) -> discord.Embed:
 # -- the audit log ------------------------------------------------------------------------------
 
 MAX_ENTRIES = 15
-"""More of the longest would not fit into an embed."""
+"""More entries of maximum length would not fit into an embed."""
 
 
 def audit_log(
@@ -198,7 +195,7 @@ def audit_log(
     title = "📜 " + _("Audit log")
     if not page.entries:
         return card(title, _("Nothing yet. What admins change will appear here."))
-    # What is escaped may become twice as long, and an entry may show four texts.
+    # Escaped text can be twice as long, and an entry can show four texts.
     limit = min(120, (4000 // per_page - 140) // 8)
 
     style = Style(
@@ -239,14 +236,14 @@ def sentence(
     lines: Mapping[str, AuditLine],
     style: Style,
 ) -> str:
-    """What somebody did, to be read after their name."""
+    """The sentence of an entry, to follow the actor's name."""
     if (declared := known.get(entry.action)) is not None:
         return _setting_changed(entry, declared, style)
     return _act(entry, viewers, lines.get(entry.action), style)
 
 
 def by_no_member(entry: AuditEntry) -> str:
-    """Who did it, if it was no member of the server."""
+    """The actor, if it was not a member of the server."""
     if entry.streamer_id is not None:
         return _("the streamer (signed in with Twitch)")
     return _("the bot")
@@ -271,10 +268,10 @@ def _act(
     for name, value in (("before", entry.before), ("after", entry.after)):
         raw[name] = value
         if isinstance(value, Mapping):
-            raw |= {f"{name}_{key}": one for key, one in value.items()}
+            raw |= {f"{name}_{key}": inner for key, inner in value.items()}
     fields |= {name: style.value(value) for name, value in raw.items()}
     fields |= {f"{name}_time": _minutes(value) for name, value in raw.items()}
-    if line is None:  # of a version that is newer, or older, than this one
+    if line is None:  # written by another version
         text = style.wording(_("did `{action}`: {target}, {before} → {after}"))
         return text.format(action=style.value(entry.action), **fields)
     text = translate(line) if isinstance(line, str) else line(entry.before, entry.after)
@@ -305,7 +302,7 @@ class _Fields(dict[str, str]):
 
 
 def _value(value: Any, mention: Mention, limit: int) -> str:
-    """A value that no setting explains."""
+    """A value without a declared setting."""
     if value is None or value == "":
         return "–"
     if isinstance(value, bool):
@@ -335,8 +332,8 @@ def posted_trouble(payload: Mapping[str, Any]) -> Rendered:
         title = _("A channel that I post in was deleted")
         body = _("Choose another one with `/settings set`.")
     else:
-        title = _("I can't post in a channel any more")
-        body = _("Give my role in {channel}: {needed}. I post what is waiting as soon as I can.")
+        title = _("I can no longer post in a channel")
+        body = _("Give my role in {channel}: {needed}. I'll post what is waiting as soon as I can.")
         body = body.format(channel=where, needed=permission_names(payload["missing"]))
     if names:
         body += "\n" + _("It is set as {settings}.").format(settings=names)

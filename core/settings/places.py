@@ -1,4 +1,4 @@
-"""Channels and roles as values of settings, and what is suggested while somebody types."""
+"""Channels and roles as values of settings, and autocomplete."""
 
 from collections.abc import Iterable, Sequence
 from typing import TypeVar
@@ -18,8 +18,8 @@ from core.settings.rules import (
     Declared,
     feature_of,
     get_declared,
+    invalid_value,
     is_nothing,
-    misfit,
     near_keys,
     parse_id,
 )
@@ -28,8 +28,8 @@ Place = TypeVar("Place", bound=discord.Role | discord.abc.GuildChannel | discord
 
 
 def find_value(guild: discord.Guild, declared: Declared, text: str) -> int:
-    """The id that somebody means with `#general`, `@Regular`, an id or a name; 0 for none. Raises
-    Refusal if there is no such thing in this server, or it cannot be used."""
+    """Parse `#general`, `@Regular`, an id or a name into an id; 0 for none. Raises Refusal if it
+    does not exist in this server, or cannot be used."""
     if is_nothing(text):
         return 0
     if declared.of == "channel":
@@ -42,10 +42,10 @@ def _find_channel(guild: discord.Guild, declared: Declared, text: str) -> discor
     if found is None:
         raise Refusal(
             _("There is no such channel in this server"),
-            _("Write it as a mention: type `#` and choose. `none` takes it away."),
+            _("Type `#` and choose it, or use `none` to clear it."),
         )
     if not isinstance(found, discord.TextChannel):
-        raise misfit(declared)
+        raise invalid_value(declared)
     require_permissions(found, guild.me)
     return found
 
@@ -55,10 +55,10 @@ def _find_role(guild: discord.Guild, declared: Declared, text: str) -> discord.R
     if found is None:
         raise Refusal(
             _("There is no such role in this server"),
-            _("Write it as a mention: type `@` and choose. `none` takes it away."),
+            _("Type `@` and choose it, or use `none` to clear it."),
         )
     if found.is_default():
-        raise misfit(declared)
+        raise invalid_value(declared)
     return found
 
 
@@ -76,7 +76,7 @@ def _plain(name: str) -> str:
 
 
 def trouble(guild: discord.Guild, declared: Declared, value: int) -> str:
-    """Why a channel or role that was set cannot be used any more; "" when it can."""
+    """Why the configured channel or role can no longer be used; "" if it can."""
     if declared.of == "channel" and value:
         return _trouble_with_channel(guild, value)
     if declared.of == "role" and value:
@@ -87,7 +87,7 @@ def trouble(guild: discord.Guild, declared: Declared, value: int) -> str:
 def _trouble_with_channel(guild: discord.Guild, channel_id: int) -> str:
     channel = guild.get_channel(channel_id)
     if not isinstance(channel, discord.TextChannel):
-        return _("This channel is gone. Choose another one.")
+        return _("This channel was deleted. Choose another one.")
     try:
         require_permissions(channel, guild.me)
     except Refusal as refusal:
@@ -101,7 +101,7 @@ def _trouble_with_role(guild: discord.Guild, role_id: int) -> str:
 
 
 def mention(guild: discord.Guild, text: str) -> str:
-    """The mention of what has this id: a role, a channel or else a person; "" where it is none."""
+    """The mention of this id: a role, a channel or else a person; "" if it is not an id."""
     found = parse_id(text)
     if found is None:
         return ""
@@ -110,7 +110,7 @@ def mention(guild: discord.Guild, text: str) -> str:
     return f"<#{found}>" if guild.get_channel(found) else discord_ui.mention(found)
 
 
-MOST = 25
+MAX_SUGGESTIONS = 25
 """Discord takes no more."""
 
 _LARGE_CITIES = (
@@ -123,19 +123,21 @@ Offered = list[Choice[str]]
 
 
 def features_like(typed: str, known: Sequence[Declared]) -> Offered:
-    features = dict.fromkeys(feature_of(one) for one in known)
+    features = dict.fromkeys(feature_of(declared) for declared in known)
     return _offered((feature, feature) for feature in features if typed.casefold() in feature)
 
 
 def keys_like(typed: str, known: Sequence[Declared]) -> Offered:
-    """Keys, with what they are for."""
-    keys = near_keys(typed, known, MOST) if typed else [one.key for one in known]
-    helps = {one.key: one.help for one in known}
+    """Similar keys, with their help."""
+    keys = (
+        near_keys(typed, known, MAX_SUGGESTIONS) if typed else [declared.key for declared in known]
+    )
+    helps = {declared.key: declared.help for declared in known}
     return _offered((f"{key} · {helps[key]}", key) for key in keys)
 
 
 def values_like(interaction: discord.Interaction, typed: str, known: Sequence[Declared]) -> Offered:
-    """Values that fit the key which was chosen before."""
+    """Values for the key that was chosen before."""
     guild = interaction.guild
     try:
         declared = get_declared(str(interaction.namespace["key"] or ""), known)
@@ -144,7 +146,7 @@ def values_like(interaction: discord.Interaction, typed: str, known: Sequence[De
     if guild is None:
         return []
     if declared.of == "time_zone":
-        near = zones.near(typed, MOST) if typed.strip() else _LARGE_CITIES
+        near = zones.near(typed, MAX_SUGGESTIONS) if typed.strip() else _LARGE_CITIES
         return _offered((zone, zone) for zone in near)
     found = [*_values(guild, declared)]
     return _offered((n, v) for n, v in found if typed.casefold().lstrip("#@") in n.casefold())
@@ -157,7 +159,7 @@ def _values(guild: discord.Guild, declared: Declared) -> Iterable[tuple[str, str
             for channel in guild.text_channels
             if not _trouble_with_channel(guild, channel.id)
         ]
-        return [*((f"#{one.name}", one.mention) for one in fit), ("none", "none")]
+        return [*((f"#{place.name}", place.mention) for place in fit), ("none", "none")]
     if declared.of == "role":
         roles = [(f"@{viewer.name}", viewer.mention) for viewer in list_for_viewers(guild)]
         return [*roles, ("none", "none")]
@@ -166,4 +168,6 @@ def _values(guild: discord.Guild, declared: Declared) -> Iterable[tuple[str, str
 
 
 def _offered(found: Iterable[tuple[str, str]]) -> Offered:
-    return [Choice(name=shortened(name, 100), value=value) for name, value in found][:MOST]
+    return [Choice(name=shortened(name, 100), value=value) for name, value in found][
+        :MAX_SUGGESTIONS
+    ]

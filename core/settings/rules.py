@@ -1,4 +1,4 @@
-"""How settings are written and read: keys, values, and what fits."""
+"""Parsing of settings: keys, values, and allowed values."""
 
 import re
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from core.kit.text.words import _
 
 Declared = GuildSetting[Any]
 
-LONGEST_TEXT = 1000
+MAX_TEXT_CHARACTERS = 1000
 
 _YES = {"on", "yes", "true", "1", "enable", "enabled", "y"}
 _NO = {"off", "no", "false", "0", "disable", "disabled", "n"}
@@ -30,10 +30,10 @@ def feature_of(declared: Declared) -> str:
 
 def get_declared(text: str, known: Sequence[Declared]) -> Declared:
     """The setting of this key; the part before the dot may be left out if only one key ends so.
-    Raises Refusal if there is none; the nearest keys are named."""
+    Raises Refusal, which names the nearest keys, if there is none."""
     wanted = _plain(text)
-    exact = [one for one in known if one.key == wanted]
-    found = exact or [one for one in known if _short(one) == wanted]
+    exact = [declared for declared in known if declared.key == wanted]
+    found = exact or [declared for declared in known if _short(declared) == wanted]
     if len(found) == 1:
         return found[0]
     near = near_keys(wanted, known)
@@ -46,25 +46,25 @@ def get_declared(text: str, known: Sequence[Declared]) -> Declared:
 
 
 def near_keys(text: str, known: Sequence[Declared], maximum: int = 3) -> list[str]:
-    """Keys that might be meant, the likeliest first."""
+    """Similar keys, the likeliest first."""
     wanted = _plain(text)
-    keys = [one.key for one in known]
+    keys = [declared.key for declared in known]
     holding = [key for key in keys if wanted and wanted in key]
-    short = {_short(one): one.key for one in known}
+    short = {_short(declared): declared.key for declared in known}
     close = get_close_matches(wanted, keys, n=maximum, cutoff=0.5)
     alike = [short[word] for word in get_close_matches(wanted, short, n=maximum, cutoff=0.6)]
     return list(dict.fromkeys([*holding, *alike, *close]))[:maximum]
 
 
 def get_feature(text: str, known: Sequence[Declared]) -> str:
-    """The feature of this name. Raises Refusal if it has no settings; those that have are named."""
+    """The feature of this name. Raises Refusal, which lists the others, if it has no settings."""
     wanted = _plain(text)
-    features = list(dict.fromkeys(feature_of(one) for one in known))
+    features = list(dict.fromkeys(feature_of(declared) for declared in known))
     if wanted in features:
         return wanted
     raise Refusal(
-        _("Nothing of that name has settings"),
-        _("These have: {features}.").format(
+        _("No feature of that name has settings"),
+        _("These do: {features}.").format(
             features=", ".join(f"`{feature}`" for feature in features)
         ),
     )
@@ -79,9 +79,9 @@ def _short(declared: Declared) -> str:
 
 
 def parse(declared: Declared, text: str) -> Any:
-    """The value that somebody has written, for all but channels and roles.
+    """Parse a value, other than of channels and roles.
 
-    Bounds and choices are checked where the value is set. Raises Refusal if it is not of this kind.
+    Bounds and choices are checked when the value is set. Raises Refusal if the type is wrong.
     """
     text = text.strip()
     word = text.casefold()
@@ -91,9 +91,9 @@ def parse(declared: Declared, text: str) -> Any:
         try:
             return parse_whole(text)
         except Refusal:
-            raise misfit(declared) from None
+            raise invalid_value(declared) from None
     if declared.kind is not str:
-        raise misfit(declared)
+        raise invalid_value(declared)
     if declared.of == "time_zone":
         return zones.find(text) or text
     for choice in choices_of(declared):
@@ -102,13 +102,13 @@ def parse(declared: Declared, text: str) -> Any:
     if text in _EMPTY:
         return ""
     kept = clean_lines(text)
-    if not kept or len(kept) > LONGEST_TEXT:
-        raise misfit(declared)
+    if not kept or len(kept) > MAX_TEXT_CHARACTERS:
+        raise invalid_value(declared)
     return kept
 
 
 def is_nothing(text: str) -> bool:
-    """Whether somebody has written that there is to be no channel, or no role."""
+    """Whether the text means "no channel" or "no role"."""
     return text.strip().casefold() in _NOTHING
 
 
@@ -118,16 +118,16 @@ def parse_id(text: str) -> int | None:
     return int(found[1] or found[2]) if found else None
 
 
-def misfit(declared: Declared) -> Refusal:
-    """The refusal of a value that does not fit, with what does."""
+def invalid_value(declared: Declared) -> Refusal:
+    """The refusal of an invalid value, with the allowed values."""
     return Refusal(
-        _("That does not fit this setting"),
-        _("`{key}` takes {what}.").format(key=declared.key, what=what_fits(declared)),
+        _("Invalid value for this setting"),
+        _("Allowed values for `{key}`: {what}.").format(key=declared.key, what=what_fits(declared)),
     )
 
 
 def what_fits(declared: Declared) -> str:
-    """Which values fit, such as `a whole number from 1 to 50`."""
+    """The allowed values, such as `a whole number from 1 to 50`."""
     if declared.kind is bool:
         return _("`on` or `off`")
     if declared.of == "channel":
@@ -146,7 +146,7 @@ def what_fits(declared: Declared) -> str:
         return words.format(minimum=declared.minimum, maximum=declared.maximum)
     if choices := choices_of(declared):
         return _("one of {choices}").format(choices=", ".join(f"`{word}`" for word in choices))
-    return _("text of up to {maximum} letters").format(maximum=LONGEST_TEXT)
+    return _("text of up to {maximum} characters").format(maximum=MAX_TEXT_CHARACTERS)
 
 
 def viewer_of(target: str) -> int:

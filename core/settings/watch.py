@@ -1,4 +1,4 @@
-"""Watches the channels that settings name, roles, and the bot's own permissions."""
+"""Watches the channels in settings, roles, and the bot's own permissions."""
 
 import asyncio
 from collections.abc import Sequence
@@ -17,17 +17,17 @@ from core.kit.services import Services
 from core.settings import actions
 from core.settings.rules import Declared
 
-GATHERING_SECONDS = 0.3
-"""Moving one role changes all above it: such a burst of changes is handled once."""
+DEBOUNCE_SECONDS = 0.3
+"""Moving a role changes all above it; such a burst of changes is handled once."""
 
-AGAIN_SECONDS = 60
-"""How often everything is checked, whatever was missed."""
+RETRY_SECONDS = 60
+"""How often everything is checked, in case events were missed."""
 
 _log = structlog.get_logger(__name__)
 
 
 class Watch(commands.Cog):
-    """Checks the channels that are set whenever something about them may have changed."""
+    """Checks configured channels whenever something about them may have changed."""
 
     def __init__(self, services: Services, known: Sequence[Declared]) -> None:
         self._services = services
@@ -47,7 +47,7 @@ class Watch(commands.Cog):
     @commands.Cog.listener("on_guild_available")
     @commands.Cog.listener("on_guild_join")
     async def meet(self, guild: discord.Guild) -> None:
-        """The bot knows this server from now on."""
+        """Called once the bot knows this server."""
         self._guilds[guild.id] = guild
         self._check_soon(guild.id)
 
@@ -79,14 +79,14 @@ class Watch(commands.Cog):
         if roles:
             self._roles_changed.add(guild_id)
         if guild_id not in self._pending:
-            self._pending[guild_id] = asyncio.create_task(self._gather(guild_id))
+            self._pending[guild_id] = asyncio.create_task(self._debounce(guild_id))
 
-    async def _gather(self, guild_id: int) -> None:
-        await asyncio.sleep(GATHERING_SECONDS)
+    async def _debounce(self, guild_id: int) -> None:
+        await asyncio.sleep(DEBOUNCE_SECONDS)
         self._pending.pop(guild_id, None)
         await self._check(guild_id)
 
-    @tasks.loop(seconds=AGAIN_SECONDS)
+    @tasks.loop(seconds=RETRY_SECONDS)
     async def _check_all(self) -> None:
         for guild_id in list(self._guilds):
             await self._check(guild_id)
@@ -103,24 +103,24 @@ class Watch(commands.Cog):
             seen = observe(guild, watched)
             await run(guild_id, actions.note_seen, self._known, seen)
             if roles_changed:
-                await run(guild_id, _tell_roles_changed)
+                await run(guild_id, _publish_roles_changed)
                 roles_changed = False
         except Outage as outage:
-            _log.warning("Channels could not be checked", reason=str(outage), guild_id=guild_id)
+            _log.warning("Checking channels failed", reason=str(outage), guild_id=guild_id)
         except Exception:  # it is tried again in a minute
             code = trouble_code()
-            _log.exception("Channels could not be checked", code=code, guild_id=guild_id)
+            _log.exception("Checking channels failed", code=code, guild_id=guild_id)
         if roles_changed:
             self._roles_changed.add(guild_id)
 
 
-def _tell_roles_changed(work: Work) -> None:
+def _publish_roles_changed(work: Work) -> None:
     key = work.now.isoformat()
     inbox.publish(work.tx, RolesChanged(key=key, guild_id=work.guild_id, at=work.now))
 
 
 def observe(guild: discord.Guild, channel_ids: Sequence[int]) -> actions.Seen:
-    """What keeps the bot from posting in these channels, as far as it can see."""
+    """Problems that keep the bot from posting in these channels."""
     seen: dict[int, tuple[TroubleReason, Sequence[str]] | None] = {}
     for channel_id in channel_ids:
         channel = guild.get_channel_or_thread(channel_id)

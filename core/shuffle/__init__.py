@@ -1,1 +1,1 @@
-"""Shuffle: what the accounts that signed up under a campaign code have wagered in total."""
+"""Shuffle: the total wagers of accounts that signed up under a campaign code."""

@@ -13,7 +13,7 @@ from core.kit.runtime.wire import bounded, bounded_exchange
 from core.shuffle.rules import ShuffleRefused, read, retry_seconds
 
 TIMEOUT = (3.05, 20.0)
-MAX_SECONDS = 60.0
+MAX_EXCHANGE_SECONDS = 60.0
 MAX_BYTES = 32 * 2**20
 
 
@@ -50,7 +50,7 @@ class ShuffleClient:
             if refused.is_empty:
                 return standings_of(now, [])
             wait = retry_seconds(None) if refused.is_busy else None
-            raise Outage(self.title, f"it said: {refused.reason}", wait) from None
+            raise Outage(self.title, f"it answered: {refused.reason}", wait) from None
         except ValueError as error:
             raise Outage(self.title, str(error)) from None
         # Only the error's type: its message contains the secret address.
@@ -61,14 +61,14 @@ class ShuffleClient:
     def _get(self, address: str, now: datetime) -> bytes:
         # A redirect would send the secret in the address to another host.
         with (
-            bounded_exchange(MAX_SECONDS),
+            bounded_exchange(MAX_EXCHANGE_SECONDS),
             bounded(requests.Session()) as session,
             session.get(address, timeout=TIMEOUT, stream=True, allow_redirects=False) as answer,
         ):
             if answer.status_code == 429:
                 wait = retry_seconds(*_retry_after(answer, now))
-                raise Outage(self.title, "it was asked too often", wait)
-            # Shuffle also says with 400 that it is busy, or that nobody is under the code.
+                raise Outage(self.title, "too many requests", wait)
+            # Shuffle also uses 400 for too many requests, or if nobody is under the code.
             if answer.status_code not in (200, 400):
                 raise Outage(self.title, f"HTTP {answer.status_code}")
             raw = bytearray()
@@ -89,5 +89,5 @@ def _retry_after(answer: requests.Response, now: datetime) -> tuple[str | None, 
 
 @cache
 def client_of(settings: Settings) -> ShuffleClient:
-    """One client for each installation."""
+    """The installation's one client."""
     return ShuffleClient(settings)

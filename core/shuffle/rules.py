@@ -13,9 +13,9 @@ from typing import NoReturn
 from core.kit.affiliate import Standing
 from core.kit.text.strict_json import storable
 
-MOST = Decimal(10**15)
-FINEST = -60
-"""Smallest exponent; a number with more decimals is not an amount."""
+MAX_DOLLARS = Decimal(10**15)
+MIN_EXPONENT = -60
+"""A number with more decimals is not an amount."""
 
 _AMOUNT = re.compile(r"[0-9]{1,15}(\.[0-9]{1,60})?", re.ASCII)
 _BUSY = re.compile(r"too.?many|rate.?limit|throttl", re.IGNORECASE)
@@ -99,9 +99,9 @@ def _amount(value: object) -> Decimal | None:
     if not isinstance(value, Decimal):
         return None
     exponent = value.as_tuple().exponent
-    # The exponent first: a comparison would expand 1e999999999.
-    is_sane = isinstance(exponent, int) and value.adjusted() < 15 and exponent >= FINEST
-    return value if is_sane and Decimal(0) <= value < MOST else None
+    # Check the exponent first: a comparison would expand 1e999999999.
+    is_sane = isinstance(exponent, int) and value.adjusted() < 15 and exponent >= MIN_EXPONENT
+    return value if is_sane and Decimal(0) <= value < MAX_DOLLARS else None
 
 
 def retry_seconds(header: str | None, seconds_until: Iterable[float] = ()) -> float:

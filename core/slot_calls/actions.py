@@ -1,5 +1,4 @@
-"""What moderators can do with the queue. Every action is one transaction, including the messages it
-sends."""
+"""Moderator actions on the queue. Each action is one transaction that also queues its messages."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -36,7 +35,7 @@ DIGITS = 8
 
 def close_call(work: Work, number: int, state: Closed) -> SlotCall:
     """Mark an open call as done or skipped and update its post. Raises Refusal if there is no such
-    call, or it is closed already."""
+    call or it is already closed."""
     work.lock(Lock.SLOT_CALLS)
     call = _get_open(work, number)
     _close(work, call, state)
@@ -45,8 +44,8 @@ def close_call(work: Work, number: int, state: Closed) -> SlotCall:
 
 
 def add_to_hunt(work: Work, number: int, bet: str) -> Bonus:
-    """Add the game of an open call to the bonus hunt; the call is closed. Raises Refusal if the
-    call is closed, no hunt is in progress, or the bet is wrong."""
+    """Add the game of an open call to the bonus hunt and close the call. Raises Refusal if the call
+    is already closed, no hunt is in progress, or the bet is invalid."""
     work.lock(Lock.SLOT_CALLS)
     call = _get_open(work, number)
     bonus = hunts.add_bonus(work, call.slot, bet, call.viewer_id)
@@ -76,15 +75,15 @@ def _close(work: Work, call: SlotCall, state: Closed | Literal["hunt"]) -> None:
 
 
 def record_result(work: Work, number: int, bet: str, win: str) -> SlotCall:
-    """Note what a request was played for and what it won; an open one is played now. Raises Refusal
-    if there is no such call, it was not played, or an amount is wrong."""
+    """Store bet and win of a request; an open request is marked as played. Raises Refusal if there
+    is no such call, it was not played, or an amount is invalid."""
     work.lock(Lock.SLOT_CALLS)
     call = get_call(work, number)
     if call.state not in ("open", "done"):
-        raise Refusal(_("Request #{number} was not played.").format(number=number))
+        raise Refusal(_("Request #{number} hasn't been played.").format(number=number))
     stake, won = parse_amount(bet, DIGITS), parse_amount(win, DIGITS)
     if not stake:
-        raise Refusal(_("The bet must be more than nothing."))
+        raise Refusal(_("Enter a bet above 0."))
     before = None if call.bet is None or call.win is None else _amounts(call.bet, call.win)
     call.bet, call.win = stake, won
     audit(work, "slot_calls.result", f"#{number}", before=before, after=_amounts(stake, won))
@@ -110,14 +109,14 @@ def clear_queue(work: Work) -> int:
 
 def block_by_name(work: Work, who: str) -> str:
     """Exclude a viewer from slot requests and skip their open ones; returns their name. Raises
-    Refusal if they were not seen in chat, or are excluded already."""
+    Refusal if they have never been seen in chat or are already excluded."""
     viewer = exclusions.exclude_seen(work, who, "slot_calls")
     skip_calls(work, viewer.viewer_id)
     return viewer.name
 
 
 def block_caller(work: Work, number: int) -> str:
-    """The same for the viewer who made a call. Doing it again does nothing. Raises Refusal if there
+    """`block_viewer` for the viewer of a call; repeating it does nothing. Raises Refusal if there
     is no such call."""
     call = get_call(work, number)
     exclusions.exclude_viewer(work, call.viewer_id, "slot_calls")
@@ -133,8 +132,8 @@ def skip_calls(work: Work, *viewer_ids: int) -> None:
 
 
 def ban_game(work: Work, number: int) -> str:
-    """Ban the game of a call and skip all open calls in which it is recognised; returns its title.
-    Raises Refusal if there is no such call, or the game is banned already."""
+    """Ban the game of a call and skip all open calls for it; returns its title. Raises Refusal if
+    there is no such call or the game is already banned."""
     title = games.ban_game(work, get_call(work, number).slot).title
     work.lock(Lock.SLOT_CALLS)
     index = games.get_index(work)
@@ -151,8 +150,8 @@ def on_exclusion_changed(work: Work, event: ExclusionChanged) -> None:
 
 
 def on_stream_started(work: Work, event: StreamWentLive) -> None:
-    """Skip what was requested before the stream, if the server wants that. The event may come when
-    the stream has run for a while."""
+    """Skip requests from before the stream, if the server has that setting on. The event can arrive
+    late."""
     if not load_settings(work, SlotCallSettings).clear_at_start:
         return
     work.lock(Lock.SLOT_CALLS)
@@ -161,13 +160,12 @@ def on_stream_started(work: Work, event: StreamWentLive) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """How slot calls are set in a server.
+    """A server's slot request settings and the size of its queue.
 
     Attributes:
-        open: how many calls are in the queue.
-        blocked: how many viewers are blocked.
-        names: what the command is called in the stream's chat.
-        primary: the name of another server that follows the same Kick channel and takes its chat
+        open: number of calls in the queue. blocked: how many viewers are blocked. names: names of
+        the chat command. primary: the name of another server that follows the same Kick channel and
+        takes its chat
             commands; None if this server does.
     """
 
@@ -193,7 +191,7 @@ def get_status(work: Work) -> Status:
 
 
 def configure(work: Work, /, **values: Any) -> Status:
-    """Change settings by field name; None leaves one as it is. Raises Refusal if a value is out of
-    bounds."""
+    """Change settings by field name, except those that are None. Raises Refusal if a value is out
+    of range."""
     change_settings(work, SlotCallSettings, **values)
     return get_status(work)

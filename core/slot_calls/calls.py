@@ -1,4 +1,4 @@
-"""What viewers can do with the queue, in the stream's chat."""
+"""The viewers' chat commands for the queue."""
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
@@ -38,7 +38,7 @@ from core.slot_calls.store import IS_OPEN, OPEN_OR_RECENT, SIZE, list_open
 
 def call_slots(work: Work, messages: Sequence[ChatMessageSent]) -> None:
     """Handle each `!call <slot>`, in order. Handling the same message again does nothing."""
-    viewer_ids = people.meet_senders(work.tx, messages)
+    viewer_ids = people.get_or_create_senders(work.tx, messages)
     work.lock(Lock.SLOT_CALLS)
     queue = _Queue.load(work, messages, viewer_ids)
     drafts = []
@@ -76,7 +76,7 @@ def call_slots(work: Work, messages: Sequence[ChatMessageSent]) -> None:
 
 @dataclass(slots=True)
 class _Queue:
-    """What a batch of calls has to know: read once, and kept up to date while it is handled.
+    """State shared by a batch of calls: read once, and updated while the batch is handled.
 
     Attributes:
         allowed: the messages of viewers who are not excluded.
@@ -143,7 +143,7 @@ class _Queue:
         )
 
     def calls_of(self, viewer_id: ViewerId) -> list[SlotCall]:
-        """From any account of this viewer's person."""
+        """Calls of the viewer's person, from any account."""
         return self.calls[self.persons[viewer_id]]
 
     def caller(self, message: ChatMessageSent, viewer_id: ViewerId) -> Caller:
@@ -158,7 +158,7 @@ class _Queue:
         )
 
     def find(self, typed: str) -> games.Match:
-        """The game; if all must be known, the one whose name is among other words."""
+        """The matched game; if only known games are allowed, also one named among other words."""
         match = self.index.find(typed)
         meant = match.meant if self.settings.known_only else None
         return meant if meant and meant.found == "known" else match
@@ -182,7 +182,7 @@ class _Queue:
         return call
 
     def drafts(self, message: ChatMessageSent, call: SlotCall) -> list[outbox.Draft]:
-        """The post, and the reply in chat, as far as they are wanted."""
+        """Queue the Discord post and the chat reply, if they are turned on."""
         position = self.first if call.is_first else self.first + self.others
         found = []
         if call.channel_id:
@@ -215,8 +215,9 @@ class _Queue:
 
 
 def cancel_call(work: Work, message: ChatMessageSent, argument: str) -> None:
-    """Withdraw the sender's newest open call, or replace it by another slot at the same place."""
-    (viewer_id,) = people.meet_senders(work.tx, [message])
+    """Withdraw the sender's newest open call, or replace it with another slot at the same
+    position."""
+    (viewer_id,) = people.get_or_create_senders(work.tx, [message])
     work.lock(Lock.SLOT_CALLS)
     theirs = list(list_persons(work.tx, work.guild_id, [viewer_id]))
     mine = SlotCall.viewer_id.in_(theirs), SlotCall.called_at <= message.at
@@ -235,7 +236,7 @@ def cancel_call(work: Work, message: ChatMessageSent, argument: str) -> None:
         others = [key for key in caller.open_keys if key != queue.key_of(call)]
         caller = replace(caller, open_keys=others, seconds_since_last=None)
         wanted = queue.wanted(match)
-        # The place in the queue is theirs already.
+        # They already have this position in the queue.
         settings = replace(queue.settings, closed=False, max_queue=0)
         reason = rejection(wanted, caller, settings)
         if reason is not None:
@@ -248,9 +249,9 @@ def cancel_call(work: Work, message: ChatMessageSent, argument: str) -> None:
     refresh_panel(work)
 
 
-def tell_calls(work: Work, message: ChatMessageSent, _argument: str) -> None:
-    """`!mycalls` and `!position`: the sender's open calls, and their places."""
-    (viewer_id,) = people.meet_senders(work.tx, [message])
+def reply_with_calls(work: Work, message: ChatMessageSent, _argument: str) -> None:
+    """Handle `!mycalls` and `!position`: reply with the sender's open calls and their positions."""
+    (viewer_id,) = people.get_or_create_senders(work.tx, [message])
     theirs = list_persons(work.tx, work.guild_id, [viewer_id])
     mine = [
         {"slot": call.slot, "position": position}

@@ -33,7 +33,7 @@ Context = commands.Context[commands.Bot]
 class CallButton(
     FormButton, template=r"slot_calls:(?P<action>done|skip|hunt|ban|block):(?P<number>[0-9]+)"
 ):
-    """Closes a call, adds it to the bonus hunt, bans its game, or blocks the viewer who made it."""
+    """Closes a call, adds it to the bonus hunt, bans its game, or blocks its viewer."""
 
     permission = "manage_messages"
 
@@ -71,7 +71,7 @@ class CallButton(
 
 
 def call_buttons(number: int) -> discord.ui.View:
-    """What moderators can do with it. Needs a running event loop."""
+    """The moderators' buttons below a call. Needs a running event loop."""
     acts = ("done", "skip", "hunt", "ban", "block")
     return view_of(*(CallButton(act, number) for act in acts))
 
@@ -111,7 +111,7 @@ def render_pick(payload: Mapping[str, Any]) -> Rendered:
 
 
 def render_panel(payload: Mapping[str, Any]) -> Rendered:
-    """The queue, with buttons that show further pages to whoever presses them."""
+    """The queue panel, with buttons that show more pages in private."""
     pages = nearest_page(1, payload["waiting"], messages.PER_PAGE)[1]
     embed = messages.panel(payload)
     return Rendered(embed, lambda: page_view(QUEUE, Page(embed, 1, pages), owner_id=0))
@@ -132,26 +132,26 @@ class SlotCalls(commands.Cog):
 
     @slotcalls.command(name="on")
     async def on(self, ctx: Context) -> None:
-        """Start taking slot requests."""
+        """Turn slot requests on."""
         await self._configure(ctx, enabled=True)
 
     @slotcalls.command(name="off")
     async def off(self, ctx: Context) -> None:
-        """Stop taking slot requests; the queue stays."""
+        """Turn slot requests off; the queue stays."""
         await self._configure(ctx, enabled=False)
 
     @slotcalls.command(name="close")
     async def close(self, ctx: Context) -> None:
-        """Take nothing new; the queue is worked off."""
+        """Stop taking new requests; the queue stays."""
         await self._configure(ctx, closed=True)
 
     @slotcalls.command(name="open")
     async def open(self, ctx: Context) -> None:
-        """Take requests again."""
+        """Take new requests again."""
         await self._configure(ctx, closed=False, enabled=True)
 
     @slotcalls.command(name="channel")
-    @app_commands.describe(channel="Where slot requests are posted from now on")
+    @app_commands.describe(channel="The channel for slot requests")
     async def channel(self, ctx: Context, channel: discord.TextChannel) -> None:
         """Set the channel where slot requests are posted."""
         require_permissions(channel, ctx.me)
@@ -160,7 +160,7 @@ class SlotCalls(commands.Cog):
     @slotcalls.command(name="limits", ignore_extra=False)
     @app_commands.describe(
         per_viewer="Open requests per viewer",
-        cooldown="Seconds between requests of one viewer",
+        cooldown="Seconds a viewer has to wait between requests",
     )
     async def limits(
         self,
@@ -176,13 +176,13 @@ class SlotCalls(commands.Cog):
 
     @slotcalls.command(name="queue")
     async def queue(self, ctx: Context) -> None:
-        """Show the queue, with pages."""
+        """Show the queue."""
         await show(ctx, QUEUE)
 
     @slotcalls.command(name="panel")
-    @app_commands.describe(channel="Where; without one, here")
+    @app_commands.describe(channel="The channel; default: this one")
     async def panel(self, ctx: Context, channel: discord.TextChannel | None = None) -> None:
-        """Post a message that always shows the queue."""
+        """Post a panel that always shows the current queue."""
         place = channel or ctx.channel
         assert isinstance(place, discord.abc.GuildChannel), "the command is for servers only"
         require_permissions(place, ctx.me)
@@ -191,28 +191,26 @@ class SlotCalls(commands.Cog):
 
     @slotcalls.command(name="nopanel")
     async def nopanel(self, ctx: Context) -> None:
-        """Delete the message that shows the queue."""
+        """Delete the queue panel."""
         await run_action(ctx, panel.remove_panel)
         await answer(ctx, messages.panel_removed())
 
     @slotcalls.command(name="played", ignore_extra=False)
-    @app_commands.describe(
-        number="The number of the request", bet="What it was played for", win="What it won"
-    )
+    @app_commands.describe(number="Number of the request", bet="The bet", win="The win")
     async def played(self, ctx: Context, number: Number, bet: str, win: str) -> None:
-        """Note the bet and the win of a request; it counts as played."""
+        """Enter the bet and win of a request and mark it as played."""
         call = await run_action(ctx, actions.record_result, number, bet, win)
         await answer(ctx, messages.result_recorded(call))
 
     @slotcalls.command(name="history")
     async def history(self, ctx: Context) -> None:
-        """Show what was played, and the best and the worst game."""
+        """Show played requests, with the best and worst game."""
         await show(ctx, HISTORY)
 
     @slotcalls.command(name="pick")
-    @app_commands.describe(how="random: the beacon decides; oldest: the first in the queue")
+    @app_commands.describe(how="random: decided by the beacon; oldest: the first in the queue")
     async def pick(self, ctx: Context, how: Literal["random", "oldest"] = "random") -> None:
-        """Pick what is played next."""
+        """Pick the next request to play."""
         if how == "oldest":
             call = await run_action(ctx, picks.pick_first)
             viewer = await run_action(ctx, public_name, call.viewer_id)
@@ -223,7 +221,7 @@ class SlotCalls(commands.Cog):
         await answer(ctx, messages.picking(started.number))
 
     @slotcalls.command(name="hunt")
-    @app_commands.describe(number="The number of the request", bet="The bet of its bonus")
+    @app_commands.describe(number="Number of the request", bet="Bet of the bonus")
     async def hunt(self, ctx: Context, number: Number, bet: str) -> None:
         """Add the game of a request to the bonus hunt."""
         bonus = await run_action(ctx, actions.add_to_hunt, number, bet)

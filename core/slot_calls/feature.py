@@ -10,7 +10,7 @@ from core.kit.tasks import Task
 from core.kit.text.words import N_
 from core.slot_calls import messages
 from core.slot_calls.actions import on_exclusion_changed, on_stream_started, skip_calls
-from core.slot_calls.calls import call_slots, cancel_call, tell_calls
+from core.slot_calls.calls import call_slots, cancel_call, reply_with_calls
 from core.slot_calls.discord import (
     HISTORY,
     QUEUE,
@@ -42,7 +42,7 @@ FEATURE = Feature(
             NAMES,
             chat_batch_action(call_slots),
             usage="!call <slot>",
-            help="Request a slot; it goes into the streamer's queue.",
+            help="Adds a slot to the streamer's queue.",
             in_batches=True,
             lasts=timedelta(days=1),
         ),
@@ -50,13 +50,13 @@ FEATURE = Feature(
             ("cancelcall",),
             chat_action(cancel_call),
             usage="!cancelcall [slot]",
-            help="Withdraw your newest slot request, or replace it by another slot.",
+            help="Cancels your newest slot request, or replaces it with another slot.",
         ),
         ChatCommand(
             ("mycalls", "position"),
-            chat_action(tell_calls),
+            chat_action(reply_with_calls),
             usage="!mycalls",
-            help="Shows your slot requests and their places in the queue.",
+            help="Shows your slot requests and their positions in the queue.",
         ),
     ),
     settings=tuple(SlotCallSettings.declared.values()),
@@ -79,10 +79,10 @@ FEATURE = Feature(
         "slot_calls.done": N_("marked request {target} as done"),
         "slot_calls.skipped": N_("skipped request {target}"),
         "slot_calls.hunt": N_("added request {target} to the bonus hunt"),
-        "slot_calls.result": N_("noted the result of request {target}: {after}"),
+        "slot_calls.result": N_("entered the result of request {target}: {after}"),
         "slot_calls.pick": N_("started random pick {target}"),
         "slot_calls.picked": N_("picked request {target}"),
-        "slot_calls.panel": N_("posted a panel of the queue in {target}"),
+        "slot_calls.panel": N_("posted a queue panel in {target}"),
     },
     dashboard=PAGES,
     stats=stats,

@@ -8,7 +8,7 @@ import discord
 
 from core.bonus_hunt.records import Bonus
 from core.draws.words import decides_words
-from core.guilds.channels import say_trouble
+from core.guilds.channels import describe_trouble
 from core.kit.discord.ui import Tone, ago, card, lines, mention, safe, status_card
 from core.kit.runtime.clock import parse_instant
 from core.kit.text.amounts import show_amount
@@ -31,36 +31,38 @@ _STATES: dict[str, tuple[str, Tone]] = {
 
 
 def accepted(payload: Mapping[str, Any]) -> str:
-    return _("@{viewer} {slot} is in the queue, number {position}.").format_map(payload)
+    return _("@{viewer} Added {slot} to the queue at #{position}.").format_map(payload)
 
 
 def accepted_many(payloads: Sequence[Mapping[str, Any]]) -> str:
     """Chat reply to many requests at once."""
     return plural(
-        "{count} new request is in the queue.",
-        "{count} new requests are in the queue.",
+        "{count} new request in the queue.",
+        "{count} new requests in the queue.",
         len(payloads),
     )
 
 
 def rejected(payload: Mapping[str, Any]) -> str:
     """Chat reply to a rejected call: why, and what to do."""
-    banned = _("@{viewer} {slot} cannot be requested here.")
+    banned = _("@{viewer} {slot} can't be requested here.")
     if payload.get("meant", payload["slot"]) != payload["slot"]:
-        banned = _("@{viewer} {slot} is read as {meant}, which is banned here.")
+        banned = _("@{viewer} {slot} looks like {meant}, which is banned here.")
     replies = {
         "off": _("Slot requests are closed right now."),
-        "closed": _("The queue is closed. Requests that are in it will be played."),
-        "full": _("The queue is full right now. Try again when some are played."),
+        "closed": _("Not taking new requests. Requests in the queue will still be played."),
+        "full": _("The queue is full right now. Try again later."),
         "not_linked": _("@{viewer} Link your account in Discord first: /link"),
-        "link": _("@{viewer} Please write the name of a slot, without a link."),
+        "link": _("@{viewer} Please enter the slot's name, without a link."),
         "banned": banned,
-        "unknown": _("@{viewer} I don't know {slot}. Please write its full name."),
-        "requested": _("@{viewer} {slot} is in the queue already."),
+        "unknown": _("@{viewer} I don't know {slot}. Please enter its full name."),
+        "requested": _("@{viewer} {slot} is already in the queue."),
         "no_channel": _("Slot requests are not set up yet. A moderator can choose the channel."),
-        "no_access": _("Slot requests are not available right now. The moderators have been told."),
+        "no_access": _(
+            "Slot requests are not available right now. The moderators have been notified."
+        ),
         "no_name": _("@{viewer} Which slot? For example: !{command} Book of Dead"),
-        "too_long": _("@{viewer} That name is too long for a slot. Please shorten it."),
+        "too_long": _("@{viewer} That slot name is too long. Please shorten it."),
         "duplicate": _("@{viewer} You already requested {slot}."),
         "limit": ngettext(
             "@{viewer} You have {max_open} open request. Wait until it is played.",
@@ -75,13 +77,13 @@ def rejected(payload: Mapping[str, Any]) -> str:
 def withdrawn(payload: Mapping[str, Any]) -> str:
     """Chat reply to `!cancelcall`."""
     if payload["replaced_by"]:
-        return _("@{viewer} {slot} is replaced by {replaced_by}.").format_map(payload)
+        return _("@{viewer} Replaced {slot} with {replaced_by}.").format_map(payload)
     return _("@{viewer} {slot} is no longer in the queue.").format_map(payload)
 
 
 def nothing(payload: Mapping[str, Any]) -> str:
-    """Chat reply to `!cancelcall` of somebody without requests."""
-    return _("@{viewer} You have no open request.").format_map(payload)
+    """Chat reply to `!cancelcall` if the viewer has no requests."""
+    return _("@{viewer} You have no open requests.").format_map(payload)
 
 
 def mine(payload: Mapping[str, Any]) -> str:
@@ -121,7 +123,7 @@ def post(payload: Mapping[str, Any]) -> discord.Embed:
         "done": _("Played · {member}"),
         "skipped": _("Skipped · {member}"),
         "cancelled": _("Withdrawn by the viewer"),
-        "hunt": _("In the bonus hunt · {member}"),
+        "hunt": _("Added to the bonus hunt · {member}"),
     }
     if payload["state"] in ends:
         body += "\n" + ends[payload["state"]].format(member=mention(payload["closed_by"]))
@@ -135,7 +137,7 @@ def status(current: Status) -> discord.Embed:
     settings = current.settings
     title = _("Slot requests are on") if settings.enabled else _("Slot requests are off")
     if settings.enabled and settings.closed:
-        title = _("The queue is closed")
+        title = _("Not taking new requests")
     blocked = plural("{count} viewer is blocked", "{count} viewers are blocked", current.blocked)
     return status_card(
         title,
@@ -143,7 +145,7 @@ def status(current: Status) -> discord.Embed:
         next_step(current),
         works=bool(settings.channel) and not current.trouble,
         facts={
-            "Longest queue": f"{settings.max_queue:,}" if settings.max_queue else _("no limit"),
+            "Queue limit": f"{settings.max_queue:,}" if settings.max_queue else _("no limit"),
             _("In the queue"): f"{current.open:,}",
         },
         footer=blocked if current.blocked else "",
@@ -154,7 +156,9 @@ def next_step(current: Status) -> str:
     if not current.settings.channel:
         return _("Choose where requests appear: `/slotcalls channel`.")
     if current.trouble:
-        return say_trouble(current.trouble) + " " + _("Viewers cannot request slots until then.")
+        return (
+            describe_trouble(current.trouble) + " " + _("Viewers cannot request slots until then.")
+        )
     if current.primary is not None:
         return _(
             "Slot requests from chat go to **{server}**, the primary server of this Kick channel. "
@@ -164,11 +168,11 @@ def next_step(current: Status) -> str:
 
 
 def how_to_call(settings: SlotCallSettings, names: Sequence[str]) -> str:
-    """For a server whose channel for requests works."""
+    """The status text for a server whose request channel works."""
     if not settings.enabled:
         return _("Viewers who try get a reply. Turn them on with `/slotcalls on`.")
     if settings.closed:
-        return _("Nothing new is taken. Open it again with `/slotcalls open`.")
+        return _("Take new requests again with `/slotcalls open`.")
     typed = _(" or ").join(f"`!{name} <slot>`" for name in names)
     return _("Viewers type {typed} in the stream's chat.").format(typed=typed)
 
@@ -199,8 +203,8 @@ def panel(payload: Mapping[str, Any]) -> discord.Embed:
     """The message that always shows the queue."""
     rows = [row | {"called_at": parse_instant(row["called_at"])} for row in payload["rows"]]
     says = {
-        "open": _("Open · !{command} and the name of a slot in the stream's chat"),
-        "closed": _("Closed · what is in the queue will be played"),
+        "open": _("Open · type !{command} <slot> in the stream's chat"),
+        "closed": _("Closed · requests in the queue will still be played"),
         "off": _("Slot requests are off"),
     }
     footer = says[payload["state"]].format_map(payload)
@@ -223,11 +227,11 @@ def _queue_card(
 
 
 def random_pick(payload: Mapping[str, Any]) -> discord.Embed:
-    """A random pick: announced with what decides, and later its result."""
+    """The post of a random pick: first the announcement, later the result."""
     title = "🎲 " + _("Random pick #{number}").format_map(payload)
     when = ago(parse_instant(payload["round_at"]))
     shown = [
-        plural("{count} request takes part.", "{count} requests take part.", payload["entrants"]),
+        plural("{count} request entered.", "{count} requests entered.", payload["entrants"]),
         decides_words(payload["is_public"], payload["round"], when),
         "",
         _("List: `{hash}`").format_map(payload),
@@ -237,7 +241,7 @@ def random_pick(payload: Mapping[str, Any]) -> discord.Embed:
         "done": _("**{slot}**, requested by {viewer}").format(
             slot=safe(payload.get("slot", "")), viewer=safe(payload.get("viewer", ""))
         ),
-        "failed": _("Nothing was picked: the beacon did not answer, or no request was left."),
+        "failed": _("Nothing was picked: the beacon didn't answer, or all requests were closed."),
     }
     state = payload.get("state", "waiting")
     if state in results:
@@ -247,7 +251,7 @@ def random_pick(payload: Mapping[str, Any]) -> discord.Embed:
 
 
 def picking(number: int) -> discord.Embed:
-    body = _("The list is frozen and posted. The beacon decides in some seconds.")
+    body = _("The list is frozen and posted. The result follows in a few seconds.")
     return card("🎲 " + _("Random pick #{number}").format(number=number), body, tone="success")
 
 
@@ -263,10 +267,10 @@ def result(bet: Decimal, win: Decimal) -> str:
 
 
 def history(found: History, number: int, pages: int, viewers: Names) -> discord.Embed:
-    """A page of what was played, newest first."""
+    """A page of played requests, newest first."""
     if not found.played:
-        text = _("`/slotcalls played` notes the bet and the win of a request.")
-        return card("🎰 " + _("Nothing was played yet"), text)
+        text = _("Enter a request's bet and win with `/slotcalls played`.")
+        return card("🎰 " + _("No games played yet"), text)
     first = (number - 1) * PER_PAGE
     rows = []
     if found.best is not None and found.worst is not None:
@@ -293,9 +297,9 @@ def result_recorded(call: SlotCall) -> discord.Embed:
 
 
 def added_to_hunt(bonus: Bonus) -> discord.Embed:
-    body = _("Bonus #{n} with a bet of {bet}.").format(n=bonus.position, bet=show_amount(bonus.bet))
+    body = _("Bonus #{n}, bet {bet}.").format(n=bonus.position, bet=show_amount(bonus.bet))
     return card(
-        "🧺 " + _("{slot} is in the hunt").format(slot=safe(bonus.slot)), body, tone="success"
+        "🧺 " + _("{slot} added to the hunt").format(slot=safe(bonus.slot)), body, tone="success"
     )
 
 
@@ -305,14 +309,14 @@ def queue_cleared(count: int) -> discord.Embed:
 
 
 def game_banned(title: str) -> discord.Embed:
-    body = _("Open requests for it are skipped. `/games unban` allows it again.")
+    body = _("Open requests for it were skipped. Undo with `/games unban`.")
     return card("🚫 " + _("{title} is banned").format(title=safe(title)), body)
 
 
 def panel_posted(channel_id: int) -> discord.Embed:
-    body = _("It shows the queue in <#{channel}> and is edited as it changes.")
+    body = _("It always shows the current queue in <#{channel}>.")
     return card("📌 " + _("Panel posted"), body.format(channel=channel_id), tone="success")
 
 
 def panel_removed() -> discord.Embed:
-    return card("🧹 " + _("Panel removed"), _("`/slotcalls panel` posts a new one."))
+    return card("🧹 " + _("Panel removed"), _("Post a new one with `/slotcalls panel`."))

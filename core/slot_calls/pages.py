@@ -1,4 +1,4 @@
-"""The queue, who is blocked, and the settings, on the dashboard."""
+"""Dashboard and public pages: queue, history, blocked viewers and settings."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,7 +8,7 @@ from flask import Response, request
 from core.bonus_hunt.store import is_in_progress
 from core.drand.client import chain_of
 from core.guilds.actions import load_settings
-from core.guilds.channels import find_trouble, say_trouble
+from core.guilds.channels import describe_trouble, find_trouble
 from core.guilds.records import ChannelTrouble
 from core.guilds.setting_fields import add_settings, setting_fields
 from core.kit.database.work import Work
@@ -35,7 +35,7 @@ PAGES = GuildPages("slot_calls", lambda: _("Slot requests"), icon="list-numbers"
 
 MAX_PUBLIC = 100
 """Requests on the public page."""
-ON_STREAM = 5
+OVERLAY_ROWS = 5
 
 
 @PAGES.get()
@@ -53,13 +53,13 @@ def queue(page: Page) -> str:
 @PAGES.post("<int:number>/<any(done, skipped):state>", shows=queue)
 def close(page: Page, number: int, state: actions.Closed) -> Response:
     call = page.run(actions.close_call, number, state)
-    done = {"done": _("{slot} was played."), "skipped": _("{slot} was skipped.")}[state]
+    done = {"done": _("Marked {slot} as played."), "skipped": _("Skipped {slot}.")}[state]
     return page.done(done.format(slot=call.slot), to=queue)
 
 
 @PAGES.get("history")
 def history(page: Page) -> str:
-    """What was played, with bets and wins."""
+    """Played requests with bets and wins."""
     found = page.run(store.get_history)
     return page.render(
         "slot_calls/history.html", found=found, result=messages.result, show_amount=show_amount
@@ -70,33 +70,33 @@ def history(page: Page) -> str:
 def record_result(page: Page, number: int) -> Response:
     amounts = (page.form.get(name, "") for name in ("bet", "win"))
     call = page.run(actions.record_result, number, *amounts)
-    return page.done(_("The result of {slot} is saved.").format(slot=call.slot), to=history)
+    return page.done(_("Saved the result of {slot}.").format(slot=call.slot), to=history)
 
 
 @PAGES.post("<int:number>/block", shows=queue)
 def block_caller(page: Page, number: int) -> Response:
     name = page.run(actions.block_caller, number)
-    return page.done(_("{name} can no longer request slots.").format(name=name), to=queue)
+    return page.done(_("Blocked {name} from requesting slots.").format(name=name), to=queue)
 
 
 @PAGES.post("<int:number>/ban", shows=queue)
 def ban_game(page: Page, number: int) -> Response:
     title = page.run(actions.ban_game, number)
-    return page.done(_("{title} can no longer be requested.").format(title=title), to=queue)
+    return page.done(_("Banned {title}.").format(title=title), to=queue)
 
 
 @PAGES.post("<any(open, close):what>", shows=queue)
 def set_closed(page: Page, what: str) -> Response:
-    """Take new requests, or only work off the queue."""
+    """Open the queue for new requests, or close it."""
     page.run(actions.configure, closed=what == "close")
-    done = _("The queue is closed.") if what == "close" else _("The queue is open.")
+    done = _("Not taking new requests.") if what == "close" else _("Taking new requests.")
     return page.done(done, to=queue)
 
 
 @PAGES.post("<int:number>/hunt", shows=queue)
 def add_to_hunt(page: Page, number: int) -> Response:
     bonus = page.run(actions.add_to_hunt, number, page.form.get("bet", ""))
-    done = _("{slot} is bonus #{n} of the hunt.").format(slot=bonus.slot, n=bonus.position)
+    done = _("Added {slot} to the hunt as bonus #{n}.").format(slot=bonus.slot, n=bonus.position)
     return page.done(done, to=queue)
 
 
@@ -106,7 +106,7 @@ def pick(page: Page, how: str) -> Response:
         call = page.run(picks.pick_first)
         return page.done(_("Next up: {slot}").format(slot=call.slot), to=queue)
     page.run(picks.start_random_pick, chain_of(page.services.settings))
-    return page.done(_("The beacon decides in some seconds."), to=queue)
+    return page.done(_("The result follows in a few seconds."), to=queue)
 
 
 @PAGES.post("clear", shows=queue)
@@ -127,8 +127,10 @@ def stats(work: Work) -> list[Stat]:
 def activity(page: Page) -> list[Activity]:
     url, says = page.url_of(PAGES, queue), _("{viewer} requested {slot}.")
     return [
-        Activity(one.called_at, says.format(viewer=one.viewer_name, slot=one.slot), PAGES.icon, url)
-        for one in page.run(store.list_newest, MAX_ACTIVITIES)
+        Activity(
+            call.called_at, says.format(viewer=call.viewer_name, slot=call.slot), PAGES.icon, url
+        )
+        for call in page.run(store.list_newest, MAX_ACTIVITIES)
     ]
 
 
@@ -139,9 +141,9 @@ def setup(page: Page) -> list[SetupStep]:
 
     settings, trouble, names = page.run(load)
     if not settings.channel:
-        text = _("Requests from the stream's chat appear there.")
+        text = _("Requests from the stream's chat will appear there.")
     else:
-        text = say_trouble(trouble) if trouble else messages.how_to_call(settings, names)
+        text = describe_trouble(trouble) if trouble else messages.how_to_call(settings, names)
     return [
         SetupStep(
             _("Choose a channel for slot requests"),
@@ -167,7 +169,7 @@ def _public(public: PublicRequest) -> str | Response:
     return public.render(
         "slot_calls/public.html",
         calls=shown,
-        names=public.run(public_names, [one.viewer_id for one in shown]),
+        names=public.run(public_names, [call.viewer_id for call in shown]),
         waiting=len(calls),
         command=names[0],
         picked=(picked := public.run(picks.list_finished)),
@@ -175,8 +177,8 @@ def _public(public: PublicRequest) -> str | Response:
     )
 
 
-def _on_stream(work: Work) -> dict[str, Any]:
-    calls = work.scalars(store.QUEUE.limit(ON_STREAM)).all()
+def _overlay_data(work: Work) -> dict[str, Any]:
+    calls = work.scalars(store.QUEUE.limit(OVERLAY_ROWS)).all()
     waiting = work.count(store.IS_OPEN)
     state = panel.state_of(load_settings(work, SlotCallSettings))
     command = store.get_names(work)[0]
@@ -190,13 +192,13 @@ OVERLAY = Overlay(
     lambda: _("Slot requests"),
     PAGES.icon,
     "slot_calls/overlay.html",
-    data=_on_stream,
+    data=_overlay_data,
     follows=("slot_calls", "guilds"),
 )
 
 
 def latest(work: Work) -> list[Latest]:
-    calls, names = named_only(work, store.list_newest(work, ON_STREAM))
+    calls, names = named_only(work, store.list_newest(work, OVERLAY_ROWS))
     return [
         Latest(call.called_at, names[call.viewer_id], _("requested {slot}").format(slot=call.slot))
         for call in calls

@@ -19,7 +19,7 @@ PANEL_ROWS = 10
 
 
 def post_panel(work: Work, channel_id: int) -> None:
-    """Show the whole queue in a message of this channel; the panel before it is deleted."""
+    """Post the panel in this channel and delete the previous one."""
     work.lock(Lock.SLOT_CALLS)
     panel = work.scalar(PANEL)
     if panel is None:
@@ -37,7 +37,7 @@ def remove_panel(work: Work) -> None:
     work.lock(Lock.SLOT_CALLS)
     panel = work.scalar(PANEL)
     if panel is None:
-        raise Refusal(_("There is no panel."), _("`/slotcalls panel` posts one."))
+        raise Refusal(_("There is no queue panel."), _("Post one with `/slotcalls panel`."))
     outbox.delete_live(work, panel, "slot_calls.panel")
     work.delete(panel)
 
@@ -51,16 +51,16 @@ def refresh_panel(work: Work) -> None:
 def _payload(work: Work) -> dict[str, Any]:
     work.flush()
     shown = work.scalars(QUEUE.limit(PANEL_ROWS)).all()
-    names = public_names(work, [one.viewer_id for one in shown])
+    names = public_names(work, [call.viewer_id for call in shown])
     rows = [
         {
-            "number": one.number,
-            "slot": one.slot,
-            "viewer": names[one.viewer_id],
-            "called_at": one.called_at.isoformat(),
-            "is_picked": one.picked_at is not None,
+            "number": call.number,
+            "slot": call.slot,
+            "viewer": names[call.viewer_id],
+            "called_at": call.called_at.isoformat(),
+            "is_picked": call.picked_at is not None,
         }
-        for one in shown
+        for call in shown
     ]
     state = state_of(load_settings(work, SlotCallSettings))
     waiting, command = work.count(IS_OPEN), get_names(work)[0]
@@ -73,7 +73,7 @@ def state_of(settings: SlotCallSettings) -> str:
 
 
 def on_setting_changed(work: Work, event: SettingChanged) -> None:
-    """Show whether the queue is open, and what the command is called."""
+    """Update the panel after the queue was opened or closed, or the command was renamed."""
     shown = [SlotCallSettings.declared[name].key for name in ("enabled", "closed")]
     if event.setting in (*shown, key_of(NAMES[0])):
         work.lock(Lock.SLOT_CALLS)

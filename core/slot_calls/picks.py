@@ -1,8 +1,7 @@
-"""Picking what is played next: the first request of the queue, or one at random that nobody can
-influence.
+"""Picking the next request: the first of the queue, or a random one that nobody can influence.
 
-For a random pick the list of open requests is frozen, and its hash is posted together with the
-round of the public beacon that decides, before that round is published.
+For a random pick, the list of open requests is frozen. Its hash and the number of the deciding
+beacon round are posted before that round is published.
 """
 
 from collections.abc import Iterator, Sequence
@@ -32,19 +31,18 @@ from core.slot_calls.records import RandomPick, SlotCall
 from core.slot_calls.rules import SlotCallSettings
 from core.slot_calls.store import QUEUE
 
-NOTICE = timedelta(seconds=15)
-"""Between the post of the list's hash and the round; shorter than for a raffle, because a stream
-waits for it."""
-PATIENCE = timedelta(minutes=2)
-"""How late the round may be."""
+ROUND_DELAY = timedelta(seconds=15)
+"""Time between the post of the list's hash and the round; shorter than for a raffle, because
+viewers are watching live."""
+ROUND_TIMEOUT = timedelta(minutes=2)
+"""How long to wait for a late round before giving up."""
 PRIZE = "The next slot"
-MAX_PUBLIC = 10
+MAX_PUBLIC_PICKS = 10
 """Random picks on the public page."""
 
 
 def pick_first(work: Work) -> SlotCall:
-    """Pick the first request that is not picked yet. Raises Refusal if there is none, or no channel
-    to post it in."""
+    """Pick the first unpicked request. Raises Refusal if there is none or no channel is set."""
     work.lock(Lock.SLOT_CALLS)
     channel_id = _get_channel(work)
     call = _list_unpicked(work)[0]
@@ -54,16 +52,16 @@ def pick_first(work: Work) -> SlotCall:
 
 
 def start_random_pick(work: Work, chain: Chain) -> RandomPick:
-    """Freeze the list of requests that are not picked yet, and announce which round decides. Raises
-    Refusal if there is none, a pick is on its way, or there is no channel to post it in."""
+    """Freeze the list of unpicked requests and announce which round decides. Raises Refusal if
+    there is none, a pick is already running, or no channel is set."""
     work.lock(Lock.SLOT_CALLS)
     channel_id = _get_channel(work)
     calls = _list_unpicked(work)
     if work.exists(RandomPick.state == "waiting"):
-        raise Refusal(_("A request is being picked already."), _("Wait for the result."))
+        raise Refusal(_("A request is already being picked."), _("Wait for the result."))
     seed, at = secrets.new_secret(), work.now.replace(microsecond=0)
     number = work.next_number(RandomPick.number)
-    decides = chain.first_round_after(at + NOTICE)
+    decides = chain.first_round_after(at + ROUND_DELAY)
     terms = snapshot.Terms(
         server=secrets.server_pseudonym(work.guild_id),
         number=number,
@@ -102,7 +100,7 @@ def _get_channel(work: Work) -> ChannelId:
     channel_id = load_settings(work, SlotCallSettings).channel
     if not channel_id:
         raise Refusal(
-            _("There is no channel to post it in."), _("Choose one: `/slotcalls channel`.")
+            _("No channel is set for slot requests."), _("Set one with `/slotcalls channel`.")
         )
     return ChannelId(channel_id)
 
@@ -110,7 +108,9 @@ def _get_channel(work: Work) -> ChannelId:
 def _list_unpicked(work: Work) -> Sequence[SlotCall]:
     calls = work.scalars(QUEUE.where(SlotCall.picked_at.is_(None))).all()
     if not calls:
-        raise Refusal(_("There is no request to pick."), _("Open the queue: `/slotcalls open`."))
+        raise Refusal(
+            _("There are no requests to pick from."), _("Open the queue: `/slotcalls open`.")
+        )
     return calls
 
 
@@ -135,11 +135,11 @@ def _payload(pick: RandomPick) -> dict[str, Any]:
 
 def is_public(pick: RandomPick) -> bool:
     """Whether the public beacon decides."""
-    return snapshot.is_public(pick.chain, pick.round, pick.frozen_at, NOTICE)
+    return snapshot.is_public(pick.chain, pick.round, pick.frozen_at, ROUND_DELAY)
 
 
 def _pick(work: Work, call: SlotCall, channel_id: ChannelId) -> None:
-    """Move it to the top of the queue, post it again, and tell the viewer."""
+    """Move the request to the top of the queue, post it again, and notify the viewer."""
     call.picked_at = work.now
     audit(work, "slot_calls.picked", f"#{call.number}")
     viewer = public_name(work, call.viewer_id)
@@ -157,8 +157,8 @@ def _pick(work: Work, call: SlotCall, channel_id: ChannelId) -> None:
 
 
 def finish_picks(services: Services) -> bool:
-    """Pick where the round is published. Late or twice makes no difference. False if nobody waits
-    for one."""
+    """Finish every pick whose round is published; idempotent. Returns False if no pick is
+    waiting."""
     now, client = services.clock(), client_of(services.settings)
     with services.database.begin() as tx:
         waiting = list_waiting(tx)
@@ -168,7 +168,7 @@ def finish_picks(services: Services) -> bool:
         try:
             random = client.get_round(pick.round)
         except Outage:
-            if services.clock() < pick.round_at + PATIENCE:
+            if services.clock() < pick.round_at + ROUND_TIMEOUT:
                 raise
             with services.work_in(pick.guild_id) as work:
                 give_up(work, pick.number)
@@ -181,19 +181,18 @@ def finish_picks(services: Services) -> bool:
 
 
 def list_due(tx: Connection, now: datetime) -> Sequence[RandomPick]:
-    """Those whose round is published by now."""
+    """Waiting picks whose round is already published."""
     return [pick for pick in list_waiting(tx) if pick.round_at <= now]
 
 
 def list_waiting(tx: Connection) -> Sequence[RandomPick]:
-    """The picks of all servers that wait for their round."""
+    """Picks of all servers that are waiting for their round."""
     waiting = select(RandomPick).where(RandomPick.state == "waiting")
     return read_records(tx, waiting.execution_options(**ACROSS_GUILDS))
 
 
 def finish_pick(work: Work, number: int, random: Round) -> None:
-    """Pick the request that the round decides on, or the next one drawn if that is not open any
-    more."""
+    """Pick the drawn request, or the next one drawn if it is no longer open."""
     pick = _lock_waiting(work, number)
     if pick is None:
         return
@@ -202,7 +201,7 @@ def finish_pick(work: Work, number: int, random: Round) -> None:
     seed = _seed_of(work, pick)
     if seed is None:
         pick.state = "failed"
-        _tell_end(work, pick)
+        _announce_end(work, pick)
         return
     by_pseudonym = {
         secrets.pseudonym_of(seed, _account(call)): call
@@ -217,15 +216,15 @@ def finish_pick(work: Work, number: int, random: Round) -> None:
             break
     else:
         pick.state = "failed"
-    _tell_end(work, pick)
+    _announce_end(work, pick)
 
 
 def give_up(work: Work, number: int) -> None:
-    """The beacon does not answer: nothing is picked."""
+    """Fail a pick because the beacon does not answer."""
     pick = _lock_waiting(work, number)
     if pick is not None:
         pick.state = "failed"
-        _tell_end(work, pick)
+        _announce_end(work, pick)
 
 
 def _lock_waiting(work: Work, number: int) -> RandomPick | None:
@@ -234,7 +233,7 @@ def _lock_waiting(work: Work, number: int) -> RandomPick | None:
     return pick if pick is not None and pick.state == "waiting" else None
 
 
-def _tell_end(work: Work, pick: RandomPick) -> None:
+def _announce_end(work: Work, pick: RandomPick) -> None:
     call = work.find(SlotCall, pick.call) if pick.call else None
     payload = _payload(pick) | {
         "commitment": _commitment_of(pick),
@@ -247,7 +246,7 @@ def _tell_end(work: Work, pick: RandomPick) -> None:
 
 
 def _seed_of(work: Work, pick: RandomPick) -> bytes | None:
-    """None if none of our keys has encrypted it."""
+    """None if it was encrypted with a key we don't have."""
     try:
         return bytes.fromhex(vault_in(work.tx).open(pick.sealed_seed))
     except SealBroken:
@@ -255,7 +254,7 @@ def _seed_of(work: Work, pick: RandomPick) -> bytes | None:
 
 
 def _commitment_of(pick: RandomPick) -> str:
-    """Of the seed, as it was posted: a line of the frozen list."""
+    """The commitment to the seed, a line of the frozen list."""
     lines = pick.snapshot.split("\n")
     return next(line.split(" ")[1] for line in lines if line.startswith("commitment "))
 
@@ -269,14 +268,14 @@ def _order(pick: RandomPick, seed: bytes) -> Iterator[str]:
 
 
 def list_finished(work: Work) -> Sequence[RandomPick]:
-    """The last random picks that have a result, newest first."""
+    """The latest random picks with a result, newest first."""
     done = select(RandomPick).where(RandomPick.state == "done").order_by(RandomPick.number.desc())
-    return work.scalars(done.limit(MAX_PUBLIC)).all()
+    return work.scalars(done.limit(MAX_PUBLIC_PICKS)).all()
 
 
 def make_proof(work: Work, number: int) -> bytes:
-    """The bundle with which anybody can repeat a pick. See docs/fairness.md. Raises Refusal if
-    there is no such pick, or it has no result."""
+    """The bundle with which anyone can repeat a pick (docs/fairness.md). Raises Refusal if there is
+    no such pick, or it has no result."""
     pick = work.find(RandomPick, number)
     if pick is None or pick.state != "done":
         raise Refusal(_("There is no random pick #{number}.").format(number=number))
@@ -286,7 +285,7 @@ def make_proof(work: Work, number: int) -> bytes:
     drawn = list(_order(pick, seed))[: pick.drawn]
     published = [picks.Pick(k, name, "skipped", "excluded") for k, name in enumerate(drawn[:-1], 1)]
     account = f"request:{pick.call}"
-    claimant = secrets.pseudonym_of(seed, account)[: secrets.CLAIMANT]
+    claimant = secrets.pseudonym_of(seed, account)[: secrets.CLAIMANT_LENGTH]
     published.append(picks.Pick.of(seed, pick.drawn, account, claimant))
     random = Round(pick.chain, pick.round, pick.randomness or "", pick.signature or "")
     return picks.bundle(pick.snapshot, seed, random, published)

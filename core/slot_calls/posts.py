@@ -10,7 +10,7 @@ from core.slot_calls.records import SlotCall
 
 
 def edit_post(work: Work, call: SlotCall, key: str) -> None:
-    """Show the request as it is now, where it was posted; `key` is the edit's."""
+    """Edit the request's post to its current state; `key` is the key of the edit."""
     for channel_id, posted in (
         (call.channel_id, post_key(call)),
         (call.picked_in, picked_key(call)),
@@ -26,7 +26,7 @@ def post_key(call: SlotCall) -> str:
 
 
 def picked_key(call: SlotCall) -> str:
-    """That of the post that says that it is played next."""
+    """The outbox key of the post that announces it as next."""
     return f"slot_calls.picked:{call.number}"
 
 
@@ -36,7 +36,7 @@ def suggests_banned(work: Work, call: SlotCall) -> bool:
 
 
 def describe(call: SlotCall, viewer: str, is_banned: bool = False) -> dict[str, Any]:
-    """What the post says; `is_banned` is of the similar game."""
+    """The payload of the post; `is_banned`: the similar game is banned."""
     return {
         "number": call.number,
         "slot": call.slot,

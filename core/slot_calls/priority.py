@@ -1,4 +1,4 @@
-"""A priority slot, bought with points: the viewer's newest request comes before others."""
+"""Priority requests, bought with points: the viewer's newest request moves ahead of others."""
 
 from core.events import PointsPurchaseRefused, PointsSpent
 from core.inbox import actions as inbox
@@ -14,18 +14,18 @@ from core.slot_calls.store import list_open
 
 def _find_waiting(work: Work, viewer_id: int) -> SlotCall | None:
     """The viewer's newest request that can move up."""
-    accounts = {viewer_id, *(one.viewer_id for one in list_links_with(work, viewer_id))}
+    accounts = {viewer_id, *(link.viewer_id for link in list_links_with(work, viewer_id))}
     waiting = [
         call
         for call in list_open(work)
         if call.viewer_id in accounts and not call.is_first and call.picked_at is None
     ]
-    return max(waiting, key=lambda one: one.number, default=None)
+    return max(waiting, key=lambda call: call.number, default=None)
 
 
-def _why_not(work: Work, viewer_id: int) -> str:
+def _refusal_reason(work: Work, viewer_id: int) -> str:
     if _find_waiting(work, viewer_id) is None:
-        return _("You have no open slot request that could move up.")
+        return _("You have no open slot request to move up.")
     return ""
 
 
@@ -34,12 +34,12 @@ PRIORITY_OFFER = Offer(
     ("priority",),
     lambda count: plural("{count} priority request", "{count} priority requests", count),
     price=1000,
-    why_not=_why_not,
+    why_not=_refusal_reason,
 )
 
 
 def on_points_spent(work: Work, event: PointsSpent) -> None:
-    """Move the request up, or refuse if there is none that can."""
+    """Move the request up, or refuse the purchase if none can move up."""
     if event.offer != PRIORITY_OFFER.key:
         return
     work.lock(Lock.SLOT_CALLS)
@@ -54,6 +54,6 @@ def on_points_spent(work: Work, event: PointsSpent) -> None:
         guild_id=event.guild_id,
         at=event.at,
         viewer_id=event.viewer_id,
-        reason=_why_not(work, event.viewer_id),
+        reason=_refusal_reason(work, event.viewer_id),
     )
     inbox.publish(work.tx, refused)

@@ -33,11 +33,11 @@ State = Literal["open", "done", "skipped", "cancelled", "hunt"]
 """`cancelled`: the viewer withdrew it; `hunt`: its game is in a bonus hunt."""
 
 PickState = Literal["waiting", "done", "failed"]
-"""`waiting` for the beacon; `failed` if it did not answer, or no request was left."""
+"""`waiting` for the beacon; `failed` if it did not answer or all requests were closed."""
 
 
 class SlotCall(ViewerRecord, kw_only=True):
-    """A slot that a viewer asked for. Closed calls are kept."""
+    """A viewer's slot request. Closed calls are kept."""
 
     __tablename__ = "slot_calls"
 
@@ -86,7 +86,7 @@ class SlotCall(ViewerRecord, kw_only=True):
 
 
 class RandomPick(GuildRecord, kw_only=True):
-    """A request that the public beacon picks. The list holds pseudonyms of requests."""
+    """A random pick by the public beacon. The list holds pseudonyms of requests."""
 
     __tablename__ = "slot_calls_picks"
 

@@ -8,7 +8,7 @@ from core.kit.guild_settings import GuildSettings, channel, number, switch
 from core.kit.text.cleaning import has_link
 
 NAMES = ("call", "sr")
-"""Of the command in the stream's chat, unless a server calls it something else."""
+"""Default names of the chat command."""
 
 MAX_SLOT_LENGTH = 80
 """Real slot names have fewer than 50 characters."""
@@ -38,15 +38,15 @@ FOR_ALL: frozenset[Reason] = frozenset({"off", "closed", "no_channel", "no_acces
 
 
 class SlotCallSettings(GuildSettings, feature="slot_calls"):
-    """What an admin can set."""
+    """Settings of a server."""
 
     enabled: bool = switch(
-        "Whether viewers can request slots in the stream's chat.",
+        "Viewers can request slots in the stream's chat.",
         default=True,
         label="Take slot requests",
     )
     closed: bool = switch(
-        "Whether the queue is closed: nothing new is taken while it is worked off.",
+        "Stop taking new requests; those in the queue will still be played.",
         default=False,
         label="Queue closed",
     )
@@ -54,12 +54,12 @@ class SlotCallSettings(GuildSettings, feature="slot_calls"):
         "The Discord channel where slot requests appear.", environment="slot_calls_channel_id"
     )
     posts: bool = switch(
-        "Whether each request is posted there, with buttons.",
+        "Post each request in that channel, with buttons.",
         default=True,
         label="Post each request",
     )
     cooldown_seconds: int = number(
-        "Seconds between two slot requests of one viewer.",
+        "Seconds a viewer has to wait between two requests.",
         default=30,
         minimum=0,
         maximum=3600,
@@ -67,51 +67,51 @@ class SlotCallSettings(GuildSettings, feature="slot_calls"):
         unit="s",
     )
     max_open: int = number(
-        "How many open slot requests one viewer may have.",
+        "How many requests a viewer can have in the queue.",
         default=3,
         minimum=1,
         maximum=50,
         label="Open requests per viewer",
     )
     max_queue: int = number(
-        "How many open requests there may be in all; 0 for any number.",
+        "How many requests the queue can hold; 0 for no limit.",
         default=0,
         minimum=0,
         maximum=10_000,
-        label="Longest queue",
+        label="Queue limit",
     )
     unique: bool = switch(
-        "Whether a slot can be in the queue only once, whoever requests it.",
+        "Reject a slot that is already in the queue, no matter who requested it.",
         default=False,
         label="Each slot once",
     )
     known_only: bool = switch(
-        "Whether only games of the catalogue can be requested (`/games`).",
+        "Viewers can only request games from the catalogue (`/games`).",
         default=False,
         label="Known games only",
     )
     linked_only: bool = switch(
-        "Whether only viewers who linked their account can request slots.",
+        "Only viewers with a linked account can request slots.",
         default=False,
         label="Linked viewers only",
     )
     subscribers_first: bool = switch(
-        "Whether requests of subscribers come before the others.",
+        "Put subscribers' requests ahead of all others.",
         default=False,
         label="Subscribers first",
     )
     replies: bool = switch(
-        "Whether each request is answered in chat.",
+        "Reply to each request in chat.",
         default=True,
         label="Reply in chat",
     )
     clear_at_start: bool = switch(
-        "Whether the queue is cleared when a stream starts.",
+        "Clear the queue when a stream starts.",
         default=False,
         label="Clear at stream start",
     )
     public_queue: bool = switch(
-        "Whether the queue has a public web page.",
+        "Show the queue on a public web page.",
         default=True,
         label="Public queue page",
     )
@@ -119,11 +119,11 @@ class SlotCallSettings(GuildSettings, feature="slot_calls"):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A viewer at the moment of a call.
+    """State of a viewer when a call is handled.
 
     Attributes:
-        open_keys: the games of their open requests.
-        seconds_since_last: None before their first one.
+        open_keys: the games of their open requests. seconds_since_last: since their last call; None
+        if this is their first.
     """
 
     can_post: bool
@@ -135,13 +135,12 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What is requested, and what the queue holds already.
+    """The requested game and the state of the queue.
 
     Attributes:
-        key: of the game, the same for all texts in which it is recognised.
-        found: whether the catalogue has the game, as in `core.games`.
-        queued: the games in the queue; only filled if each can be there once.
-        waiting: how many requests are open.
+        key: the game's key, the same for all spellings of it. found: whether the game is in the
+        catalogue (`core.games`). queued: the games in the queue; only filled if each game is
+        allowed once. waiting: number of open requests.
     """
 
     slot: str
@@ -153,8 +152,8 @@ class Wanted:
 
 
 def cooldown_left(caller: Caller, settings: SlotCallSettings) -> float:
-    """Seconds until this viewer may call again. Messages can arrive out of order, so a call from
-    after this one counts too."""
+    """Seconds until this viewer may call again. Messages can arrive out of order, so later calls
+    count too."""
     if caller.seconds_since_last is None:
         return 0
     return max(0, settings.cooldown_seconds - abs(caller.seconds_since_last))

@@ -29,8 +29,8 @@ SIZE = select(
     func.count().filter(~COMES_FIRST),
     select(func.count(QueuePanel.message)).scalar_subquery(),
 ).where(IS_OPEN)
-"""The last number, how many calls are open (those that come first, and the others), and how many
-panels there are."""
+"""The last call's number, the numbers of open calls with and without priority, and the number of
+panels."""
 OPEN_OR_RECENT = select(SlotCall).where(
     SlotCall.viewer_id == func.any(bindparam("viewer_ids", type_=ARRAY(BigInteger))),
     IS_OPEN | (SlotCall.called_at >= bindparam("since")),
@@ -59,8 +59,7 @@ def get_call(work: Work, number: int) -> SlotCall:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """The requests that were played, newest first, and of those with a result the best and the
-    worst by their multiplier."""
+    """The played requests, newest first, and the best and the worst result by multiplier."""
 
     played: Sequence[SlotCall]
     best: SlotCall | None
@@ -80,5 +79,5 @@ def get_history(work: Work) -> History:
 
 
 def get_names(work: Work) -> tuple[str, ...]:
-    """What `!call` is called here; the first name is the one to tell."""
+    """Names of the `!call` command in this server; show people the first one."""
     return names_of(work, NAMES)

@@ -1,4 +1,4 @@
-"""What one can do with a server's StreamElements account and its points, inside a transaction."""
+"""Changes of a server's StreamElements account and of points there, inside a transaction."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,7 +8,7 @@ from sqlalchemy import Connection, func, select
 
 from core.events import StreamElementsSettled
 from core.guilds.actions import audit
-from core.guilds.channels import tell_admins
+from core.guilds.channels import alert_admins
 from core.guilds.connections.accounts import AccountKind
 from core.inbox import actions as inbox
 from core.kit.database.records import PlatformUserId
@@ -16,24 +16,24 @@ from core.kit.database.work import ACROSS_GUILDS, Work
 from core.kit.errors import Outage, Refusal
 from core.kit.text.words import _
 from core.streamelements.records import BulkLine, BulkOperation, StreamElementsAccount
-from core.streamelements.rules import Holder, Sent, Verdict, judge, next_look, pause, suffices
+from core.streamelements.rules import Holder, Sent, Verdict, has_enough, judge, next_look, pause
 
 LOGIN = re.compile(r"[a-z0-9_]{1,25}")
-"""A name in addresses at the platform."""
+"""The account's name in URLs on the platform."""
 
-MAX_TOLD = 10
-"""Viewers in a message to the admins; the dashboard has all of them."""
+MAX_VIEWERS_SHOWN = 10
+"""In an alert to the admins; the dashboard shows all of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A change of somebody's balance.
+    """A change of a viewer's balance.
 
     Attributes:
-        login: their name at the platform, in lower case.
-        user_id: at the platform.
+        login: on the platform, in lower case.
+        user_id: on the platform.
         delta: in points; below zero takes them away.
-        references: of whoever wants it, such as viewer ids; they come back with the event.
+        references: the caller's, such as viewer ids; the event contains them.
     """
 
     login: str
@@ -43,7 +43,7 @@ class Change:
 
 
 def count_open(work: Work) -> int:
-    """Changes of points that are not settled."""
+    """Open changes of points."""
     return work.count(BulkOperation.state.in_(("waiting", "sending", "unclear")))
 
 
@@ -52,7 +52,7 @@ def _require_settled(work: Work) -> None:
     if count_open(work):
         raise Refusal(
             _("Changes of points at StreamElements are still open."),
-            _("Wait until they are done, or decide those that are unclear."),
+            _("Wait until they are done, or review the unclear ones."),
         )
 
 
@@ -82,11 +82,11 @@ def connect_account(work: Work, account: StreamElementsAccount) -> None:
 
 
 def queue_changes(work: Work, key: str, purpose: str, changes: Sequence[Change]) -> bool:
-    """Queue one call that changes these balances; `StreamElementsSettled` with this key tells what
-    became of it. False if the key was queued before. It waits until StreamElements is connected.
+    """Queue one call that changes these balances; the result comes as `StreamElementsSettled` with
+    this key. False if the key was queued before. It waits until StreamElements is connected.
 
     Args:
-        purpose: what it is for, as admins read it.
+        purpose: shown to admins.
     """
     if work.exists(BulkOperation.key == key):
         return False
@@ -124,8 +124,8 @@ def list_open_lines(work: Work, number: int) -> list[BulkLine]:
 
 
 def prepare(work: Work, number: int, balances: Mapping[str, Holder]) -> dict[str, int]:
-    """Note that the call is about to be made; what it carries. Whoever has too little is left
-    out."""
+    """Record that the call is about to be made, and return what it sends. Viewers with too few
+    points are left out."""
     operation = find_operation(work, number)
     assert operation is not None
     assert operation.state == "waiting", "it is sent once"
@@ -133,7 +133,7 @@ def prepare(work: Work, number: int, balances: Mapping[str, Holder]) -> dict[str
     for line in list_open_lines(work, number):
         held = balances[line.login]
         line.before, line.alltime = held.points, held.alltime
-        if suffices(line.before, line.delta):
+        if has_enough(line.before, line.delta):
             deltas[line.login] = line.delta
         else:
             line.outcome = "too_little"
@@ -142,7 +142,7 @@ def prepare(work: Work, number: int, balances: Mapping[str, Holder]) -> dict[str
 
 
 def postpone(work: Work, number: int, outage: Outage, *, was_sent: bool = False) -> None:
-    """The call was certainly not made, or its effect could not be read yet: wait."""
+    """Retry later: the call was not made, or its effect could not be read yet."""
     operation = find_operation(work, number)
     assert operation is not None
     operation.attempts += 1
@@ -152,7 +152,7 @@ def postpone(work: Work, number: int, outage: Outage, *, was_sent: bool = False)
 
 
 def is_looked_for(work: Work, number: int) -> bool:
-    """Whether the last look at a change that was sent is still to come."""
+    """Whether the balances will be read again after a change was sent."""
     operation = find_operation(work, number)
     assert operation is not None
     assert operation.sent_at is not None, "the call was made"
@@ -160,7 +160,7 @@ def is_looked_for(work: Work, number: int) -> bool:
 
 
 def settle(work: Work, number: int, verdict: Verdict, reason: str = "") -> None:
-    """The outcome of every change that is open; admins decide where it is unclear."""
+    """Set the outcome of every open change; admins decide those that are unclear."""
     operation = find_operation(work, number)
     assert operation is not None
     lines = list_open_lines(work, number)
@@ -170,8 +170,8 @@ def settle(work: Work, number: int, verdict: Verdict, reason: str = "") -> None:
 
 
 def look(work: Work, number: int, balances: Mapping[str, Holder], reason: str) -> None:
-    """The call was not answered: judge each change by the viewer's balance now. What was not made
-    yet may still be, until the last look."""
+    """The call was not answered: infer each outcome from the viewer's current balance. A change
+    that did not happen may still happen, until the last check."""
     operation = find_operation(work, number)
     assert operation is not None
     assert operation.sent_at is not None, "the call was made"
@@ -203,20 +203,20 @@ def _list_changed_since(work: Work, operation: BulkOperation) -> dict[int, int]:
 
 
 def _close(work: Work, operation: BulkOperation, lines: Sequence[BulkLine], reason: str) -> None:
-    """Nothing is waited for any more, except admins. Tell them what was not made."""
+    """Close the operation, and alert the admins about changes that failed or are unclear."""
     operation.reason, operation.settled_at = reason, work.now
     unclear = [line for line in lines if line.outcome == "unclear"]
-    refused = [one for one in lines if one.outcome == "refused"]
+    refused = [line for line in lines if line.outcome == "refused"]
     operation.state = "unclear" if unclear else "settled"
     if unclear:
         operation.settled_at = None
-        _tell(work, operation, "streamelements.unclear", unclear)
+        _alert(work, operation, "streamelements.unclear", unclear)
     if refused and not operation.decided_by:
-        _tell(work, operation, "streamelements.not_made", refused)
+        _alert(work, operation, "streamelements.not_made", refused)
     _publish(work, operation)
 
 
-def _tell(work: Work, operation: BulkOperation, kind: str, lines: Sequence[BulkLine]) -> None:
+def _alert(work: Work, operation: BulkOperation, kind: str, lines: Sequence[BulkLine]) -> None:
     payload = {
         "number": operation.number,
         "purpose": operation.purpose,
@@ -224,19 +224,19 @@ def _tell(work: Work, operation: BulkOperation, kind: str, lines: Sequence[BulkL
         "count": len(lines),
         "total": sum(line.delta for line in lines),
         "rows": [
-            {"viewer": one.login, "points": one.delta, "held": one.before, "balance": one.seen}
-            for one in lines[:MAX_TOLD]
+            {"viewer": line.login, "points": line.delta, "held": line.before, "balance": line.seen}
+            for line in lines[:MAX_VIEWERS_SHOWN]
         ],
     }
-    tell_admins(work, kind, f"{kind}:{operation.number}", payload)
+    alert_admins(work, kind, f"{kind}:{operation.number}", payload)
 
 
 def _publish(work: Work, operation: BulkOperation) -> None:
-    """Publish the outcomes that became known and were not published."""
+    """Publish known outcomes that are not published yet."""
     lines = [
-        one
-        for one in list_lines(work, operation.number)
-        if not one.is_published and one.outcome not in (None, "unclear")
+        line
+        for line in list_lines(work, operation.number)
+        if not line.is_published and line.outcome not in (None, "unclear")
     ]
     if not lines:
         return
@@ -249,9 +249,9 @@ def _publish(work: Work, operation: BulkOperation) -> None:
             guild_id=work.guild_id,
             at=work.now,
             operation=operation.key,
-            applied=_references(one for one in lines if one.outcome == "applied"),
-            refused=_references(one for one in lines if one.outcome != "applied"),
-            too_little=_references(one for one in lines if one.outcome == "too_little"),
+            applied=_references(line for line in lines if line.outcome == "applied"),
+            refused=_references(line for line in lines if line.outcome != "applied"),
+            too_little=_references(line for line in lines if line.outcome == "too_little"),
         ),
     )
 
@@ -261,19 +261,19 @@ def _references(lines: Iterable[BulkLine]) -> tuple[int, ...]:
 
 
 def decide(work: Work, number: int, *, applied: bool, login: str = "") -> str:
-    """An admin has looked at StreamElements; the operation's purpose.
+    """Settle unclear changes as an admin decided; returns the operation's purpose.
 
     Args:
-        login: whose change; of all that are unclear without it.
+        login: whose change; all unclear ones if empty.
 
     Raises:
         Refusal: it is not unclear.
     """
     operation = find_operation(work, number)
-    unclear = [one for one in list_lines(work, number) if one.outcome == "unclear"]
-    decided = [one for one in unclear if login in ("", one.login)]
+    unclear = [line for line in list_lines(work, number) if line.outcome == "unclear"]
+    decided = [line for line in unclear if login in ("", line.login)]
     if operation is None or not decided:
-        raise Refusal(_("That change of points is settled already."))
+        raise Refusal(_("This change of points is already settled."))
     for line in decided:
         line.outcome = "applied" if applied else "refused"
     operation.decided_by = work.actor
@@ -286,7 +286,7 @@ def decide(work: Work, number: int, *, applied: bool, login: str = "") -> str:
 
 
 def list_unclear(work: Work) -> list[tuple[BulkOperation, list[BulkLine]]]:
-    """What admins have to decide: operations, and the changes that are unclear."""
+    """The operations that admins have to review, each with its unclear changes."""
     unclear = select(BulkOperation).where(BulkOperation.state == "unclear")
     operations = work.scalars(unclear.order_by(BulkOperation.number)).all()
     return [

@@ -34,16 +34,16 @@ MAX_BYTES = 2**20
 _log = structlog.get_logger(__name__)
 
 
-class _Over(Exception):
-    """The connection is of no use any more."""
+class _Closed(Exception):
+    """The connection has ended or cannot be used."""
 
 
 class AstroSocket:
-    """Kept up until cancelled.
+    """A connection that reconnects until cancelled.
 
     Args:
-        hear: called with the data of every activity.
-        pause_factor: multiplies every pause before a retry; tests make it small.
+        receive: called with the data of every activity.
+        pause_factor: multiplies the pause before a retry; small in tests.
 
     Attributes:
         trouble: why it does not listen; "" while it does.
@@ -54,39 +54,39 @@ class AstroSocket:
         url: str,
         channel_id: str,
         token: str,
-        hear: Callable[[dict[str, Any]], None],
+        receive: Callable[[dict[str, Any]], None],
         pause_factor: float,
     ) -> None:
         self._url = url
         self._channel_id = channel_id
         self._token = token
-        self._hear = hear
+        self._receive = receive
         self._pause_factor = pause_factor
         self._reconnect_token = ""
         self.trouble = "connecting"
 
     async def run(self) -> None:
-        """Connect, and connect again whenever it ends; it never gives up."""
+        """Connect, and reconnect whenever the connection ends."""
         failures = 0
         while True:
             was_up = False
             try:
                 await self._session()
                 failures = 0
-                continue  # it was asked to move
-            except (_Over, ConnectionClosed, InvalidHandshake, OSError, TimeoutError) as error:
+                continue  # reconnect was requested
+            except (_Closed, ConnectionClosed, InvalidHandshake, OSError, TimeoutError) as error:
                 was_up, self.trouble = not self.trouble, str(error) or type(error).__name__
             except InvalidURI:
-                self.trouble = "STREAMELEMENTS_ASTRO_URL is no address of a WebSocket"
-            except Exception:  # the socket's edge: one channel's bug must not end the others
-                _log.exception("A WebSocket to StreamElements failed")
+                self.trouble = "STREAMELEMENTS_ASTRO_URL is not a WebSocket address"
+            except Exception:  # one channel's bug must not end the others
+                _log.exception("StreamElements WebSocket failed")
                 self.trouble = "an unexpected error; see the log"
             self._reconnect_token = ""
             failures = 1 if was_up else failures + 1
             await asyncio.sleep(backoff(failures).total_seconds() * self._pause_factor)
 
     async def _session(self) -> None:
-        """From the welcome until StreamElements asks to move."""
+        """From the welcome until StreamElements requests a reconnect."""
         moved = self._reconnect_token
         separator = "&" if "?" in self._url else "?"
         url = f"{self._url}{separator}reconnect_token={moved}" if moved else self._url
@@ -95,7 +95,7 @@ class AstroSocket:
         ) as connection:
             async with asyncio.timeout(ANSWER_SECONDS):
                 if _read(await connection.recv())["type"] != "welcome":
-                    raise _Over("StreamElements said no welcome")
+                    raise _Closed("StreamElements did not send a welcome")
                 if not moved:  # a token restores the subscription
                     await self._subscribe(connection)
             self.trouble = ""
@@ -106,8 +106,8 @@ class AstroSocket:
                     self._reconnect_token = str(data["reconnect_token"])
                     return
                 if message["type"] == "message" and isinstance(data, dict):
-                    self._hear(data)
-        raise _Over("the connection was closed")
+                    self._receive(data)
+        raise _Closed("the connection was closed")
 
     async def _subscribe(self, connection: ClientConnection) -> None:
         nonce = secrets.token_hex(8)
@@ -122,7 +122,7 @@ class AstroSocket:
             answer = _read(await connection.recv())
             if answer["type"] == "response" and answer.get("nonce") == nonce:
                 if error := answer.get("error"):
-                    raise _Over(f"StreamElements refused the subscription: {error}")
+                    raise _Closed(f"StreamElements refused the subscription: {error}")
                 return
 
 
@@ -130,9 +130,9 @@ def _read(message: str | bytes) -> dict[str, Any]:
     try:
         read = strict_json.decode(message)
     except ValueError:
-        raise _Over("a message could not be read") from None
+        raise _Closed("a message could not be read") from None
     if not isinstance(read, dict) or "type" not in read:
-        raise _Over("a message could not be read")
+        raise _Closed("a message could not be read")
     return read
 
 
@@ -168,7 +168,9 @@ class AstroListener(SocketListener):
             self._trouble = str(outage)
             return  # keep the connections
         self._trouble = ""
-        wanted = {one.channel_id: one for one in accounts if one.state == "connected"}
+        wanted = {
+            account.channel_id: account for account in accounts if account.state == "connected"
+        }
         for channel_id, known in list(self._channels.items()):
             account = wanted.get(channel_id)
             if account is None or account.token != known.sealed or known.task.done():
@@ -184,19 +186,19 @@ class AstroListener(SocketListener):
             self._trouble = str(refusal)
             return
         url = self._services.settings.streamelements_astro_url
-        socket = AstroSocket(url, account.channel_id, token, self._hear, self._pause_factor)
+        socket = AstroSocket(url, account.channel_id, token, self._receive, self._pause_factor)
         task = asyncio.create_task(socket.run())
         self._channels[account.channel_id] = _Listening(account.token, socket, task)
 
-    def _hear(self, activity: dict[str, Any]) -> None:
-        """Have a subscriber's activity stored."""
+    def _receive(self, activity: dict[str, Any]) -> None:
+        """Store a subscriber's activity."""
         if activity.get("type") != "subscriber":
             return
         try:
             sent_at = parse_instant(str(activity["createdAt"]))
             activity_id, channel_id = str(activity["activityId"]), str(activity["channel"])
         except (ValueError, LookupError):
-            _log.warning("An activity of StreamElements could not be read")
+            _log.warning("Reading a StreamElements activity failed")
             return
         if channel_id in self._channels:
             lane = f"streamelements:{channel_id}"

@@ -1,8 +1,7 @@
-"""Performs queued changes of points. No transaction is open while StreamElements is asked.
+"""Performs queued changes of points. No transaction is open during requests to StreamElements.
 
-Before the call the intent is committed (`sending`). Whatever happens afterwards, a lost answer or a
-killed process, the call is not made a second time: the balances are read some more times and
-compared.
+The state `sending` is committed before the call. After a lost answer or a killed process the call
+is not repeated; the balances are read a few more times and compared instead.
 """
 
 from collections.abc import Sequence
@@ -24,16 +23,16 @@ from core.streamelements.rules import is_jwt
 _log = structlog.get_logger(__name__)
 
 
-_THE_END = datetime.max.replace(tzinfo=UTC)
+_ALL_TIME = datetime.max.replace(tzinfo=UTC)
 
 
 def perform_due(services: Services) -> bool:
-    """Work on every operation that is due, one after the other. Runs in one process at a time.
-    False if none is open."""
+    """Perform every operation that is due, one after the other. Runs in one process at a time.
+    False if no operation is open."""
     with services.database.begin() as tx:
         due = actions.list_due(tx, services.clock())
-        has_more = due or actions.list_due(tx, _THE_END)
-    for_each(due, lambda one: perform(services, *one))
+        has_more = due or actions.list_due(tx, _ALL_TIME)
+    for_each(due, lambda operation: perform(services, *operation))
     return bool(has_more)
 
 
@@ -69,7 +68,9 @@ def perform(services: Services, guild_id: int, number: int) -> None:
         if deltas:
             client.change_all(token, channel_id, deltas)
     except NoAnswer as lost:
-        _log.warning("A change of points was not answered", guild_id=guild_id, reason=lost.reason)
+        _log.warning(
+            "StreamElements did not answer a points update", guild_id=guild_id, reason=lost.reason
+        )
         _look(services, account, token, number, list(deltas))
         return
     except Outage as outage:
@@ -118,8 +119,8 @@ def _on_rejected(
     *,
     was_sent: bool = False,
 ) -> None:
-    """A token that is refused can be replaced; another change is refused for good, and balances
-    that cannot be read are asked for until the last look."""
+    """After a rejected token the operation waits for a new one. Otherwise a change fails
+    permanently, and balances are read again until the last check."""
     with services.work_in(account.guild_id) as work:
         is_token = rejected.status in (401, 403)
         if is_token:
@@ -148,20 +149,20 @@ def token_of(services: Services, account: StreamElementsAccount) -> str:
 
 
 def connect(services: Services, guild_id: int, token: str, actor: int) -> str:
-    """Keep a JWT, encrypted; the name of its channel.
+    """Store a JWT, encrypted; returns the name of its channel.
 
     Raises:
-        Refusal: it is no JWT, or StreamElements does not accept it.
+        Refusal: it is not a JWT, or StreamElements does not accept it.
         Outage: StreamElements does not answer.
     """
     token = token.strip().removeprefix("Bearer ")
     remedy = _("Copy the JWT token from your StreamElements account page (Channels, Show secrets).")
     if not is_jwt(token):
-        raise Refusal(_("That is not a JWT token."), remedy)
+        raise Refusal(_("This is not a JWT token."), remedy)
     try:
         channel = client_of(services.settings).channel_of(token)
     except StreamElementsRejected as rejected:
-        what = _("StreamElements does not accept this token.")
+        what = _("StreamElements rejected this token.")
         raise Refusal(what, remedy) from rejected
     with services.work_in(guild_id, actor) as work:
         account = StreamElementsAccount(

@@ -20,14 +20,14 @@ from core.streamelements.rules import Holder
 
 SECONDS_BETWEEN_CALLS = 0.6
 PAGE = 100
-SINGLE_READS = 10
-"""Up to so many balances are asked for one by one, more are looked up in the list of all."""
+MAX_SINGLE_READS = 10
+"""Up to this many balances are read individually; more are looked up in the full list."""
 
 MAX_PAGES = 50
 
 
 class StreamElementsRejected(wire.Rejected):
-    """StreamElements understood the request and said no."""
+    """StreamElements understood the request and rejected it."""
 
     service = "StreamElements"
 
@@ -37,7 +37,7 @@ _as_documented = partial(wire.as_documented, StreamElementsRejected.service)
 
 @dataclass(frozen=True, slots=True)
 class SeChannel:
-    """Whose token it is."""
+    """The channel that a token belongs to."""
 
     id: str
     login: str
@@ -67,7 +67,7 @@ class StreamElementsClient:
         time.sleep(at - now)
 
     def channel_of(self, token: str) -> SeChannel:
-        """The channel that a token opens."""
+        """The channel that a token belongs to."""
         answer = self._ask(token, "GET", "/channels/me")
         with _as_documented():
             name = str(answer.get("displayName") or answer["username"])
@@ -83,7 +83,7 @@ class StreamElementsClient:
             return str(loyalty.get("name") or "points"), bool(loyalty["enabled"])
 
     def balance(self, token: str, channel_id: str, login: str) -> Holder:
-        """Somebody's points; 0 for who is not known."""
+        """A viewer's points; 0 for an unknown viewer."""
         try:
             answer = self._ask(token, "GET", f"/points/{channel_id}/{quote(login, safe='')}")
         except StreamElementsRejected as rejected:
@@ -95,13 +95,13 @@ class StreamElementsClient:
             return Holder(login, int(answer["points"]), None if alltime is None else int(alltime))
 
     def balances(self, token: str, channel_id: str, logins: Sequence[str]) -> dict[str, Holder]:
-        """Login -> points of each of them."""
+        """Login -> points."""
         found: dict[str, Holder] = {}
-        if len(logins) > SINGLE_READS:
+        if len(logins) > MAX_SINGLE_READS:
             wanted = set(logins)
             for number in range(MAX_PAGES):
                 page = self.top(token, channel_id, offset=number * PAGE)
-                found |= {one.login: one for one in page if one.login in wanted}
+                found |= {holder.login: holder for holder in page if holder.login in wanted}
                 if len(page) < PAGE or len(found) == len(wanted):
                     break
         for login in logins:
@@ -112,7 +112,7 @@ class StreamElementsClient:
     def top(
         self, token: str, channel_id: str, *, offset: int = 0, alltime: bool = False
     ) -> list[Holder]:
-        """A page of those who have most points, or have ever earned most."""
+        """A page of the viewers with the most points, now or ever earned."""
         listing = "alltime" if alltime else "top"
         params = {"limit": str(PAGE), "offset": str(offset)}
         answer = self._ask(token, "GET", f"/points/{channel_id}/{listing}", params=params)

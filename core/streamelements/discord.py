@@ -101,8 +101,8 @@ class DecideButton(AdminButton, address="streamelements", acts=("applied", "not_
     @staticmethod
     def face(act: str) -> tuple[str, discord.ButtonStyle]:
         if act == "applied":
-            return _("It was applied"), discord.ButtonStyle.success
-        return _("It was not"), discord.ButtonStyle.danger
+            return _("Applied"), discord.ButtonStyle.success
+        return _("Not applied"), discord.ButtonStyle.danger
 
     async def press(self, interaction: discord.Interaction) -> discord.Embed:
         applied = self.act == "applied"

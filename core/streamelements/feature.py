@@ -29,7 +29,7 @@ KEEP_ACTIVITIES = timedelta(days=2)
 
 
 def _prune(services: Services) -> None:
-    """Delete activities that can no longer come again."""
+    """Delete activities that can no longer arrive again."""
     before = services.clock() - KEEP_ACTIVITIES
     delete_in_steps(services, partial(inbox.delete_deliveries, kind=SUBSCRIBER, before=before))
 
@@ -52,8 +52,8 @@ FEATURE = Feature(
     audit={
         "streamelements.connect": N_("connected the StreamElements account {target}"),
         "streamelements.disconnect": N_("disconnected the StreamElements account {target}"),
-        "streamelements.applied": N_("decided that {target} was done at StreamElements"),
-        "streamelements.not_applied": N_("decided that {target} was not done at StreamElements"),
+        "streamelements.applied": N_("marked {target} as applied at StreamElements"),
+        "streamelements.not_applied": N_("marked {target} as not applied at StreamElements"),
     },
     dashboard=PAGES,
     setup=setup,

@@ -16,7 +16,7 @@ from core.streamelements.records import BulkOperation
 
 
 def check_points(tx: Connection, _now: datetime) -> list[HealthItem]:
-    """What admins have to decide."""
+    """Changes of points that admins have to review."""
     items = []
     unclear = (
         select(BulkOperation.guild_id, func.count())
@@ -24,7 +24,7 @@ def check_points(tx: Connection, _now: datetime) -> list[HealthItem]:
         .group_by(BulkOperation.guild_id)
     )
     for guild_id, count in tx.execute(unclear, execution_options=ACROSS_GUILDS):
-        reason = f"{count} unclear: an admin has to decide on the StreamElements page."
+        reason = f"{count} need review on the StreamElements page of the dashboard."
         items.append(HealthItem("StreamElements points", "warn", reason, guild_id=guild_id))
     return items
 
@@ -49,7 +49,7 @@ def examine(services: Services, guild_id: int) -> list[CheckLine]:
     lines.append(CheckLine("token", "ok", _("accepted")))
     remedy = "" if is_on else _("Switch on Loyalty on StreamElements.")
     lines.append(CheckLine("loyalty", "ok" if is_on else "warn", name, remedy=remedy))
-    remedy = _("Decide them on the StreamElements page of the dashboard.") if unclear else ""
-    found = _("{count} unclear").format(count=unclear)
+    remedy = _("Review them on the StreamElements page of the dashboard.") if unclear else ""
+    found = _("{count} need review").format(count=unclear)
     lines.append(CheckLine("points", "warn" if unclear else "ok", found, remedy=remedy))
     return lines

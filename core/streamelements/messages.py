@@ -27,21 +27,21 @@ def unclear(payload: Mapping[str, Any]) -> discord.Embed:
     """To the admins. Payload: `number`, `purpose`, `count`, `total`, `rows`."""
     body = _(
         "**{purpose}**: a change of points for {viewers} ({total}) was sent, but StreamElements "
-        "did not answer, and the balances do not tell whether it arrived."
+        "did not answer, and the balances do not show whether it was applied."
     )
     todo = _(
-        "Look at their points on StreamElements, then press a button, or decide about each viewer "
-        "on the dashboard. It is never repeated by itself, and the next heist does not wait."
+        "Check their points on StreamElements, then press a button, or decide for each viewer on "
+        "the dashboard. The bot never retries it, and the next heist does not wait."
     )
-    title = "❓ " + _("Was this change of points made?")
+    title = "❓ " + _("Was this change of points applied?")
     return card(title, f"{_filled(body, payload)}\n{_changes(payload)}\n{todo}", tone="warning")
 
 
 def not_made(payload: Mapping[str, Any]) -> Rendered:
     """To the admins. Payload: as for `unclear`, and `reason`."""
-    body = _("**{purpose}**: a change of points for {viewers} ({total}) did not arrive: {reason}.")
-    rest = _("The balances were as before to the end. It is not repeated by itself.")
-    title = "⚠️ " + _("A change of points was not made")
+    body = _("**{purpose}**: a change of points for {viewers} ({total}) failed: {reason}.")
+    rest = _("The balances did not change. The bot does not retry it.")
+    title = "⚠️ " + _("A change of points failed")
     text = f"{_filled(body, payload)}\n{_changes(payload)}\n{rest}"
     return Rendered(card(title, text, tone="warning"))
 
@@ -55,13 +55,13 @@ def _filled(body: str, payload: Mapping[str, Any]) -> str:
 
 
 def _changes(payload: Mapping[str, Any]) -> str:
-    """A line for each viewer: the change, and the balance before and at the last look."""
+    """A line per viewer: the change, and the balance before and at the last check."""
     rows = []
-    for one in payload["rows"]:
-        row = f"{safe(one['viewer'])}: {one['points']:+,}"
-        if one["held"] is not None and one["balance"] is not None:
+    for change in payload["rows"]:
+        row = f"{safe(change['viewer'])}: {change['points']:+,}"
+        if change["held"] is not None and change["balance"] is not None:
             row += " · " + _("had {held}, now {balance}").format(
-                held=f"{one['held']:,}", balance=f"{one['balance']:,}"
+                held=f"{change['held']:,}", balance=f"{change['balance']:,}"
             )
         rows.append(row)
     if payload["count"] > len(rows):
@@ -71,5 +71,5 @@ def _changes(payload: Mapping[str, Any]) -> str:
 
 
 def decided(purpose: str, applied: bool) -> discord.Embed:
-    text = _("{purpose} counts as done.") if applied else _("{purpose} counts as not done.")
+    text = _("Marked as applied: {purpose}.") if applied else _("Marked as not applied: {purpose}.")
     return card("✅ " + _("Decided"), text.format(purpose=safe(purpose)), tone="success")

@@ -1,4 +1,4 @@
-"""StreamElements on the dashboard: the account, checks, and what admins decide."""
+"""StreamElements on the dashboard: the account, checks, and changes that need review."""
 
 from flask import Response
 
@@ -27,10 +27,10 @@ def connection(page: Page) -> str:
 
 @PAGES.post("connect", shows=connection)
 def connect(page: Page) -> Response:
-    """Keep a JWT token; it is never shown again."""
+    """Store a JWT token; it is never shown again."""
     guild_id, actor = page.guild.id, page.person.discord_id
     name = bulk.connect(page.services, guild_id, page.form.get("token", ""), actor)
-    done = _("{account} is connected with {server}.")
+    done = _("{account} is connected to {server}.")
     return page.done(done.format(account=name, server=page.guild.name))
 
 
@@ -39,14 +39,14 @@ add_disconnect(PAGES, actions.ACCOUNT, shows=connection)
 
 @PAGES.post("check", shows=connection)
 def check(page: Page) -> Response:
-    """Ask StreamElements whether everything is in place."""
+    """Check the connection with StreamElements."""
     lines = health.examine(page.services, page.guild.id)
     wrong = [
         f"{line.name}: {line.found} {line.remedy}".strip() for line in lines if line.state != "ok"
     ]
     if wrong:
         raise Refusal(" ".join(wrong))
-    return page.done(_("Everything is in place at StreamElements."))
+    return page.done(_("StreamElements is set up correctly."))
 
 
 @PAGES.post("decide", shows=connection)
@@ -55,7 +55,7 @@ def decide(page: Page) -> Response:
     number = whole_number(page.form, "number", _("Number"))
     applied, login = page.form.get("applied") == "yes", page.form.get("login", "")
     purpose = page.run(actions.decide, number, applied=applied, login=login)
-    text = _("{purpose} counts as done.") if applied else _("{purpose} counts as not done.")
+    text = _("Marked as applied: {purpose}.") if applied else _("Marked as not applied: {purpose}.")
     return page.done(text.format(purpose=purpose))
 
 

@@ -25,7 +25,7 @@ OperationState = Literal["waiting", "sending", "unclear", "settled"]
 changes; `settled`: the outcome of every change is known."""
 
 Outcome = Literal["applied", "refused", "too_little", "unclear"]
-"""Of a change. `too_little`: the balance did not suffice, so it was left out of the call."""
+"""Of a change. `too_little`: the viewer had too few points, so it was left out of the call."""
 
 _ACCOUNTING = "a record of points that were changed"
 
@@ -57,10 +57,10 @@ class BulkOperation(GuildRecord, kw_only=True):
     __tablename__ = "streamelements_operations"
 
     number: Mapped[int] = mapped_column(BigInteger, Identity(always=True), init=False)
-    key: Mapped[str] = mapped_column(comment="of whoever wants it; the same key is one operation")
+    key: Mapped[str] = mapped_column(comment="the caller's; the same key is one operation")
     purpose: Mapped[str] = mapped_column(comment="for admins, such as `Stakes of heist 12`")
     queued_at: Mapped[datetime]
-    try_at: Mapped[datetime] = mapped_column(comment="not before")
+    try_at: Mapped[datetime] = mapped_column(comment="no attempt before then")
     state: Mapped[OperationState] = mapped_column(Text, default="waiting")
     attempts: Mapped[int] = mapped_column(default=0)
     reason: Mapped[str] = mapped_column(default="", comment="why it waits, is refused or unclear")
@@ -97,13 +97,13 @@ class BulkLine(GuildRecord, kw_only=True):
     )
     delta: Mapped[int] = mapped_column(BigInteger)
     references: Mapped[list[int]] = mapped_column(
-        ARRAY(BigInteger), comment="of whoever wants it, such as viewer ids"
+        ARRAY(BigInteger), comment="the caller's, such as viewer ids"
     )
     before: Mapped[int | None] = mapped_column(
         BigInteger, default=None, comment="the balance just before the call"
     )
     alltime: Mapped[int | None] = mapped_column(
-        BigInteger, default=None, comment="what they had ever earned just before the call"
+        BigInteger, default=None, comment="all that they had earned just before the call"
     )
     seen: Mapped[int | None] = mapped_column(
         BigInteger, default=None, comment="the balance at the last look after a lost answer"

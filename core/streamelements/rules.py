@@ -8,8 +8,8 @@ from typing import Literal
 Verdict = Literal["applied", "refused", "unclear"]
 
 LOOKS = tuple(timedelta(seconds=seconds) for seconds in (0, 20, 60, 300))
-"""After an answer was lost. The change may be made later than that, so nothing is called refused
-before the last look."""
+"""When to read the balance after an answer was lost. The change may still happen meanwhile, so
+nothing counts as refused before the last look."""
 
 _JWT = re.compile(r"[\w-]{10,}\.[\w-]{10,}\.[\w-]{10,}", re.ASCII)
 
@@ -19,8 +19,8 @@ class Sent:
     """A change that was sent, and the balance just before.
 
     Attributes:
-        alltime: what the viewer had ever earned just before; None if it was not read.
-        known: what other changes of ours have added since.
+        alltime: all that the viewer had earned before it; None if that was not read.
+        known: what other changes by the bot have added since.
     """
 
     delta: int
@@ -31,10 +31,10 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Somebody's balance.
+    """A viewer's balance.
 
     Attributes:
-        alltime: what they have ever earned; None where a list does not tell.
+        alltime: all that they have earned; None in lists, which do not say.
     """
 
     login: str
@@ -43,21 +43,21 @@ class Holder:
 
 
 def is_jwt(text: str) -> bool:
-    """Whether it looks like the token of StreamElements' page."""
+    """Whether a text has the form of a JWT."""
     return len(text) < 4000 and _JWT.fullmatch(text) is not None
 
 
-def suffices(before: int, delta: int) -> bool:
-    """Whether the balance stays at zero or above, however StreamElements treats others."""
+def has_enough(before: int, delta: int) -> bool:
+    """Whether the balance stays at zero or above."""
     return delta >= 0 or before + delta >= 0
 
 
 def judge(sent: Sent, now: Holder) -> Verdict:
-    """Whether a change that was not answered was made, from the viewer's balance afterwards.
+    """Whether a change that was not answered was applied, from the viewer's balance afterwards.
 
-    What the viewer has earned in between is known if it is in `alltime`. That does not tell for a
-    payout which may itself be in there. Otherwise they may have earned up to half of the change:
-    more, or points that were spent, leave it unclear.
+    `alltime` shows what the viewer has earned in between, except for a payout, which it may include
+    itself. Without it, earnings of up to half of the change are assumed: more, or points that were
+    spent, leave the outcome unclear.
     """
     moved = now.points - sent.before - sent.known
     if sent.alltime is not None and now.alltime is not None:
@@ -74,10 +74,10 @@ def judge(sent: Sent, now: Holder) -> Verdict:
 
 
 def next_look(since: timedelta) -> timedelta | None:
-    """When to look after that, counted from the call as well; None after the last look."""
+    """When to look next, counted from the call; None after the last look."""
     return next((look for look in LOOKS if look > since), None)
 
 
 def pause(attempts: int, retry_after: float | None) -> timedelta:
-    """How long an operation that was not taken waits: as long as asked for, else ever longer."""
+    """How long to wait before a retry: as StreamElements asked, else longer each time."""
     return timedelta(seconds=retry_after if retry_after else min(2.0**attempts, 300.0))

@@ -26,7 +26,7 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Subscriber:
-    """Who subscribed, by id, login or both; `tier` is "subscriber" where it is not said."""
+    """Who subscribed, by id, login or both; `tier` is "subscriber" if it is not given."""
 
     user_id: int | None
     login: str
@@ -35,9 +35,9 @@ class Subscriber:
 
 
 def read_subscriber(data: Mapping[str, Any]) -> Subscriber | None:
-    """The subscriber of an event. None for a gift bomb as a whole, which names the giver with the
-    tier that was given (each receiver has an event as well), and where neither an id nor a login is
-    given: who has a display name cannot be known, because it may be in another script."""
+    """The subscriber of an event. None for a gift bomb as a whole, which names the giver (each
+    receiver has an event as well), and without an id or a login: a display name, which may be in
+    another script, does not identify anybody."""
     if data.get("bulkGifted"):
         return None
     name, login = data.get("displayName"), plain_text(data.get("username") or data.get("name"))
@@ -62,7 +62,7 @@ def plain_text(value: object) -> str:
 
 
 def read_tier(value: object) -> str:
-    """Such as "1000" of 1000, 1, "Tier 1" or "t1"; "subscriber" where it is not said."""
+    """Such as "1000" for 1000, 1, "Tier 1" or "t1"; "subscriber" if it is not given."""
     text = plain_text(value).strip().lower()
     if text in PRIME:
         return "prime"
@@ -71,8 +71,8 @@ def read_tier(value: object) -> str:
 
 
 def events_of(tx: Connection, delivery: Delivery) -> list[Event]:
-    """One event for each server that uses the channel. Subscribers on other platforms than ours,
-    such as YouTube's, who pay nothing, are none of ours."""
+    """One event for each server that uses the channel. Subscribers on other platforms, such as
+    YouTube's, who pay nothing, do not count."""
     body = delivery.body
     found, provider = read_subscriber(body.get("data") or {}), plain_text(body.get("provider"))
     if found is None or not (provider or found.user_id):

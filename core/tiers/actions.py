@@ -36,26 +36,28 @@ class _Report(NamedTuple):
 
 def remember(tx: Connection, events: Sequence[Event]) -> None:
     """Store the tiers in these events. A gift sets the tier of its receiver."""
-    reports = [(event, one) for event in events if (one := _read(tx, event)) is not None]
+    reports = [(event, report) for event in events if (report := _read(tx, event)) is not None]
     if not reports:
         return
     seen = [
         people.seen_as(
-            one.account,
-            Person(user_id=one.account.user_id, name=one.name, login=one.login),
+            report.account,
+            Person(user_id=report.account.user_id, name=report.name, login=report.login),
             event.at,
         )
-        for event, one in reports
+        for event, report in reports
     ]
     viewers = people.set_viewers(tx, seen)
     store.set_tiers(
         tx,
         [
-            TierReport(event.guild_id, viewers[one.account], one.source, one.tier, event.at)
-            for event, one in reports
+            TierReport(
+                event.guild_id, viewers[report.account], report.source, report.tier, event.at
+            )
+            for event, report in reports
         ],
     )
-    for guild_id in {event.guild_id for event, _one in reports}:
+    for guild_id in {event.guild_id for event, _report in reports}:
         note_change(tx, guild_id, "tiers")
 
 
@@ -85,7 +87,7 @@ def _read_reported(tx: Connection, event: SubscriberReported) -> _Report | None:
             return None
         user_id, name, login = found.platform_user_id, "", ""
     account = GuildAccount(event.guild_id, event.platform, user_id)
-    if event.reporter == "widget":  # its key neither renames viewers nor makes them known
+    if event.reporter == "widget":  # its key can neither rename nor add viewers
         name = ""
         if not people.is_known(tx, account):
             return None

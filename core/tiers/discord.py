@@ -30,12 +30,12 @@ class Tiers(commands.Cog):
     @server_command("tier", private=True)
     @commands.cooldown(5, 60, commands.BucketType.user)
     @app_commands.describe(
-        who="For moderators: a mention, a Discord id or a name in chat; yourself if empty"
+        who="For moderators: a mention, Discord ID or chat name; default: yourself"
     )
     async def tier(self, ctx: Context, *, who: str | None = None) -> None:
-        """Show a viewer's subscription tier, and which sources it comes from."""
+        """Show a viewer's subscription tier and where it comes from."""
         is_admin, in_public = await may_manage(ctx, __name__), is_in_public(ctx)
-        remedy = _("For your own, run `/tier`.")
+        remedy = _("To see your own tier, run `/tier`.")
         viewer = await run_action(
             ctx, find_asked, who, is_admin=is_admin, in_public=in_public, remedy=remedy
         )
@@ -45,7 +45,7 @@ class Tiers(commands.Cog):
         viewer_ids = [account.viewer_id for account in accounts]
         await asyncio.to_thread(refresh, self._services, guild_id_of(ctx), viewer_ids)
         found = await run_action(ctx, actions.lookup, viewer_ids)
-        shown = [(one.platform, one.name, found[one.viewer_id]) for one in accounts]
+        shown = [(account.platform, account.name, found[account.viewer_id]) for account in accounts]
         await answer(ctx, messages.tier(shown))
 
 

@@ -35,14 +35,17 @@ def _prune(services: Services) -> None:
         guild_ids = list(guilds.list_names(tx))
     for guild_id in guild_ids:
         with services.work_in(guild_id) as work:
-            kept = load_settings(work, TierSettings).lifetime + store.KEPT_BEYOND
+            kept = load_settings(work, TierSettings).lifetime + store.SHOWN_AFTER_EXPIRY
         before = services.clock() - kept
         delete_in_steps(services, partial(store.delete_old, guild_id=guild_id, before=before))
 
 
 def _person(work: Work, _discord_id: int | None, viewer_ids: Sequence[int]) -> list[PersonCard]:
-    found = [one for one in lookup(work, viewer_ids).values() if one.known is not None]
-    rows = [(source_words(one.known.source), tier_words(one.tier)) for one in found if one.known]
+    rows = [
+        (source_words(found.known.source), tier_words(found.tier))
+        for found in lookup(work, viewer_ids).values()
+        if found.known is not None
+    ]
     return [PersonCard(_("Subscription"), "star", rows)] if rows else []
 
 

@@ -25,10 +25,10 @@ def tier_words(tier: Tier) -> str:
 def source_words(source: Source) -> str:
     """The name of a source."""
     return {
-        "list": _("Twitch's list of subscribers"),
-        "badge": _("the badge in chat"),
+        "list": _("Twitch's subscriber list"),
+        "badge": _("the chat badge"),
         "event": _("a subscription or gift"),
-        "notice": _("Twitch's notice in chat"),
+        "notice": _("Twitch's chat notice"),
         "streamelements": "StreamElements",
         "widget": _("the StreamElements widget"),
     }[source]
@@ -40,7 +40,7 @@ def reason_words(reason: Reason) -> str:
         "used": _("used"),
         "exact": _("has the exact tier"),
         "stale": _("too old"),
-        "older": _("there is something newer"),
+        "older": _("there is a newer one"),
         "less_trusted": _("another source has priority"),
     }[reason]
 
@@ -59,7 +59,7 @@ def tier(accounts: Sequence[tuple[str, str, Found]]) -> discord.Embed:
 
 def _why(found: Found) -> str:
     lines = [
-        _("{tier} by {source}, {when}: {reason}").format(
+        _("{tier} from {source}, {when}: {reason}").format(
             tier=tier_words(known.tier),
             source=source_words(known.source),
             when=_ago(known.at),
@@ -70,7 +70,7 @@ def _why(found: Found) -> str:
     if not lines:
         lines = [
             _("No subscription seen yet."),
-            _("If Twitch is connected, the bot also checks its list of subscribers."),
+            _("If Twitch is connected, the bot also checks its subscriber list."),
         ]
     return "\n".join(f"- {line}" for line in lines)
 

@@ -32,8 +32,8 @@ class KnownTier(ViewerRecord, kw_only=True):
 
 
 class DueResync(GuildRecord, kw_only=True):
-    """The list of subscribers has to be read again, because events may have been missed. Deleted
-    once that is done."""
+    """The subscriber list must be read again because events may have been missed. Deleted when
+    done."""
 
     __tablename__ = "tiers_due_resyncs"
 

@@ -1,4 +1,4 @@
-"""Reads Twitch's list of subscribers, outside of transactions."""
+"""Reads Twitch's subscriber list, outside of transactions."""
 
 from collections.abc import Collection, Sequence
 from datetime import timedelta
@@ -20,7 +20,7 @@ from core.tiers.store import TierReport
 from core.twitch.accounts.actions import find_account
 from core.twitch.accounts.tokens import refresh_after_401, user_token
 from core.twitch.bodies import PLATFORM
-from core.twitch.client import MAX_IN_A_QUESTION, client_of
+from core.twitch.client import MAX_IDS_PER_REQUEST, client_of
 from core.twitch.wire import TwitchRejected
 
 SCOPE = "channel:read:subscriptions"
@@ -35,7 +35,7 @@ def refresh(services: Services, guild_id: int, viewer_ids: Collection[int]) -> b
     try:
         return _refresh(services, guild_id, viewer_ids)
     except (Outage, Refusal, TwitchRejected) as trouble:
-        _log.info("Twitch's subscribers could not be read", reason=str(trouble))
+        _log.info("Reading Twitch subscribers failed", reason=str(trouble))
         return False
 
 
@@ -46,7 +46,7 @@ def _refresh(services: Services, guild_id: int, viewer_ids: Collection[int]) -> 
     if channel_id is None or not viewers:
         return False
     tiers: dict[int, str] = {}
-    for some in slices(sorted(viewers), MAX_IN_A_QUESTION):
+    for some in slices(sorted(viewers), MAX_IDS_PER_REQUEST):
         tiers |= _ask(services, guild_id, channel_id, some)
     with services.work_in(guild_id) as work:
         reports = [
@@ -65,7 +65,7 @@ def resync(services: Services) -> None:
     permission it is due again when the streamer reconnects."""
     with services.database.begin() as tx:
         due = store.list_due(tx)
-    for_each(due, lambda one: _resync(services, one))
+    for_each(due, lambda resync: _resync(services, resync))
 
 
 def _resync(services: Services, due: DueResync) -> None:
@@ -73,7 +73,7 @@ def _resync(services: Services, due: DueResync) -> None:
     try:
         _read_all(services, guild_id)
     except (Refusal, TwitchRejected) as trouble:
-        _log.info("Twitch's subscribers could not be read", reason=str(trouble))
+        _log.info("Reading Twitch subscribers failed", reason=str(trouble))
     with services.work_in(guild_id) as work:  # unless there was another gap
         work.execute(delete(DueResync).where(DueResync.since == due.since))
 
@@ -113,7 +113,8 @@ def _without_fresh(work: Work, viewer_ids: Collection[int]) -> list[int]:
         viewer_id
         for viewer_id in viewer_ids
         if not any(
-            one.source == "list" and work.now - one.at < FRESH for one in known.get(viewer_id, ())
+            report.source == "list" and work.now - report.at < FRESH
+            for report in known.get(viewer_id, ())
         )
     ]
 

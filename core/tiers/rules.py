@@ -8,26 +8,26 @@ from typing import Literal
 from core.kit.guild_settings import GuildSettings, number
 
 Tier = Literal["none", "subscriber", "prime", "1000", "2000", "3000"]
-"""`subscriber` is one whose tier is not known; Kick has only that."""
+"""`subscriber`: the tier is unknown; Kick only has this one."""
 
 EXACT: tuple[Tier, ...] = ("prime", "1000", "2000", "3000")
 
 Source = Literal["list", "badge", "event", "notice", "streamelements", "widget"]
-"""Twitch's list of subscribers, the badges of a message, a subscription or gift, Twitch's notice in
-chat, and what StreamElements or its widget reported."""
+"""Twitch's subscriber list, the badges of a message, a subscription or gift, Twitch's chat notice,
+and reports from StreamElements or its widget."""
 
 Reason = Literal["used", "exact", "stale", "older", "less_trusted"]
 """Whether a report was used, and why not."""
 
-LIST_LASTS = timedelta(hours=1)
-"""How long Twitch's list has priority over badges, unless there was an event since."""
+LIST_FRESH_FOR = timedelta(hours=1)
+"""How long Twitch's list has priority over badges, unless an event was newer."""
 
 
 class TierSettings(GuildSettings, feature="tiers"):
-    """What an admin can set."""
+    """Settings of a server."""
 
     lifetime_hours: int = number(
-        "How long a subscription counts after it was last reported; 840 is a month and a few days.",
+        "How long a subscription counts after the last report. 840 hours are 35 days.",
         default=840,
         minimum=1,
         maximum=8760,
@@ -74,40 +74,40 @@ def choose(known: Sequence[Known], now: datetime, lifetime: timedelta) -> Found:
     Reports from before the list was read are ignored, even if the list is not fresh. A founder's
     badge has no tier, and tier 1 may be Prime: more exact reports refine them.
     """
-    counting = {one.source: one for one in known if now - one.at <= lifetime}
-    said = [one for one in counting.values() if one.source in ("event", "notice")]
-    newest = max(said, key=lambda one: (one.at, one.source), default=None)
+    counting = {report.source: report for report in known if now - report.at <= lifetime}
+    events = [report for report in counting.values() if report.source in ("event", "notice")]
+    newest = max(events, key=lambda report: (report.at, report.source), default=None)
     listed = counting.get("list")
     others = newest, counting.get("streamelements"), counting.get("widget")
     order = [other for other in others if other and (listed is None or other.at > listed.at)]
     if badge := counting.get("badge"):
         order.insert(0, badge)
     if listed is not None:
-        is_fresh = now - listed.at <= LIST_LASTS and newest not in order
+        is_fresh = now - listed.at <= LIST_FRESH_FOR and newest not in order
         order.insert(0 if is_fresh else len(order), listed)
     stale: list[tuple[Known, Reason]] = [
-        (one, "stale") for one in known if one not in counting.values()
+        (report, "stale") for report in known if report not in counting.values()
     ]
     if not order:
         return Found("none", why=tuple(stale))
     chosen = best = order[0]
     if chosen.tier == "subscriber":
-        best = next((one for one in order if one.tier in EXACT), chosen)
+        best = next((report for report in order if report.tier in EXACT), chosen)
     prime = _find_prime(best, counting)
     why: list[tuple[Known, Reason]] = [(chosen, "used")]
-    for one in counting.values():
-        if one is not chosen:
-            is_older = one not in order or one is listed
-            refines = one is prime or one is best
-            why.append((one, "exact" if refines else "older" if is_older else "less_trusted"))
+    for report in counting.values():
+        if report is not chosen:
+            is_older = report not in order or report is listed
+            refines = report is prime or report is best
+            why.append((report, "exact" if refines else "older" if is_older else "less_trusted"))
     return Found("prime" if prime else best.tier, chosen, tuple(why + stale))
 
 
 def _find_prime(best: Known, known: Mapping[Source, Known]) -> Known | None:
     """The report that tier 1 is Prime, unless Twitch's notice reports an upgrade since."""
-    said = [one for one in known.values() if one.tier == "prime"]
-    if best.tier != "1000" or not said:
+    reports = [report for report in known.values() if report.tier == "prime"]
+    if best.tier != "1000" or not reports:
         return None
-    prime, notice = max(said, key=lambda one: one.at), known.get("notice")
+    prime, notice = max(reports, key=lambda report: report.at), known.get("notice")
     is_upgraded = notice is not None and notice.tier != "prime" and notice.at > prime.at
     return None if is_upgraded else prime

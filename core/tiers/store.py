@@ -1,4 +1,4 @@
-"""Statements about reported tiers."""
+"""Queries about reported tiers."""
 
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -25,7 +25,7 @@ class TierReport(NamedTuple):
     at: datetime
 
 
-# A late event does not replace a newer one; of two at the same instant the higher tier counts.
+# A late event does not replace a newer one; of two at the same time the higher tier counts.
 _SET_TIERS = text("""
     INSERT INTO tiers_known AS k (guild_id, viewer_id, source, tier, at)
     SELECT guild_id, viewer_id, source, tier, at
@@ -46,7 +46,7 @@ def set_tiers(tx: Connection, reports: Iterable[TierReport]) -> None:
         if key not in newest or (newest[key].at, newest[key].tier) < (report.at, report.tier):
             newest[key] = report
     if newest:
-        rows = [one._asdict() | {"at": one.at.isoformat()} for one in newest.values()]
+        rows = [report._asdict() | {"at": report.at.isoformat()} for report in newest.values()]
         tx.execute(_SET_TIERS, {"reports": json.dumps(rows)})
 
 
@@ -66,7 +66,7 @@ _SET_LISTED = text("""
 def set_listed(work: Work, tiers: Mapping[int, str], at: datetime) -> list[int]:
     """Store Twitch's complete list (user id -> tier) for known viewers. Returns the Twitch viewers
     who had a subscription and are not on it."""
-    rows = json.dumps([{"user_id": one, "tier": tier} for one, tier in tiers.items()])
+    rows = json.dumps([{"user_id": user_id, "tier": tier} for user_id, tier in tiers.items()])
     work.tx.execute(_SET_LISTED, {"guild_id": work.guild_id, "listed": rows, "at": at})
     theirs = aliased(KnownTier)
     viewer = (Viewer.guild_id == KnownTier.guild_id) & (Viewer.viewer_id == KnownTier.viewer_id)
@@ -78,7 +78,7 @@ def set_listed(work: Work, tiers: Mapping[int, str], at: datetime) -> list[int]:
 
 
 def list_due(tx: Connection) -> Sequence[DueResync]:
-    """The servers whose subscribers have to be read again."""
+    """The servers whose subscriber list must be read again."""
     return read_records(tx, select(DueResync).execution_options(**ACROSS_GUILDS))
 
 
@@ -105,5 +105,5 @@ def delete_old(tx: Connection, guild_id: int, before: datetime, *, maximum: int)
     return tx.execute(statement).rowcount
 
 
-KEPT_BEYOND = timedelta(days=1)
-"""How long expired reports are kept, so that `/tier` can show them."""
+SHOWN_AFTER_EXPIRY = timedelta(days=1)
+"""How long expired reports are kept for `/tier` to show."""

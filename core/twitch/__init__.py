@@ -1,4 +1,4 @@
 """Twitch: the connected accounts, EventSub over both transports, and chat.
 
-What Twitch sends becomes the same events as what Kick sends, with `platform="twitch"`.
+What Twitch sends is translated to the same events as Kick's, with `platform="twitch"`.
 """

@@ -1,4 +1,4 @@
-"""What Twitch allows the bot to do, for programs."""
+"""The HTTP API for Twitch permissions."""
 
 from core.kit.web.api import Api, ApiModel, Call
 from core.twitch.accounts.actions import find_account
@@ -9,7 +9,7 @@ API = Api("twitch")
 
 
 class ScopeState(ApiModel):
-    """A scope that the bot asks for; `without` says what does not work if it is missing."""
+    """A scope that the bot requests; `without` says what does not work if it is missing."""
 
     scope: str
     purpose: str
@@ -33,9 +33,9 @@ class ScopeReport(ApiModel):
 
 @API.get("/settings/scopes")
 def list_scopes(call: Call) -> ScopeReport:
-    """List which scopes of Twitch are held, which are missing, and what for."""
+    """List the granted and missing Twitch scopes and what each is for."""
     roles: tuple[Role, ...] = ("streamer", "bot")
-    return ScopeReport(accounts=[_scopes(one, call.run(find_account, one)) for one in roles])
+    return ScopeReport(accounts=[_scopes(role, call.run(find_account, role)) for role in roles])
 
 
 def _scopes(role: Role, account: TwitchAccount | None) -> AccountScopes:
@@ -46,11 +46,11 @@ def _scopes(role: Role, account: TwitchAccount | None) -> AccountScopes:
         is_connected=is_connected,
         scopes=[
             ScopeState(
-                scope=one,
-                purpose=scope_words(one),
-                is_held=one in held,
-                without=without_scope(one),
+                scope=scope,
+                purpose=scope_words(scope),
+                is_held=scope in held,
+                without=without_scope(scope),
             )
-            for one in SCOPES[role]
+            for scope in SCOPES[role]
         ],
     )

@@ -1,7 +1,7 @@
 """The shapes of EventSub's events, and what a channel is subscribed to.
 
-Ids are numbers written as texts. Fields that are `null` or empty in the wild are allowed to be.
-https://dev.twitch.tv/docs/eventsub/eventsub-subscription-types
+Ids are numbers written as strings. Fields that Twitch really sends as `null` or empty may be so
+here. https://dev.twitch.tv/docs/eventsub/eventsub-subscription-types
 """
 
 import re
@@ -29,17 +29,18 @@ _FRACTION = re.compile(r"\.([0-9]{6})[0-9]+")
 
 
 def read_instant(text: str) -> datetime:
-    """An instant, of whose nanoseconds six digits are kept. Raises ValueError if it is none."""
+    """A timestamp, shortened to microseconds. Raises ValueError if it is not one."""
     if len(text) > 40:
-        raise ValueError("not an instant")
+        raise ValueError("not a timestamp")
     at = parse_instant(_FRACTION.sub(r".\1", text))
     if not _EARLIEST <= at < _LATEST:
-        raise ValueError("not of our time")
+        raise ValueError("timestamp out of range")
     return at
 
 
 def _to_the_second(at: datetime) -> datetime:
-    """EventSub writes fractions of a second where the API writes none; both name one stream."""
+    """EventSub sends fractions of a second, the API does not; both must identify the same
+    stream."""
     return at.replace(microsecond=0)
 
 
@@ -96,7 +97,7 @@ class Badge(BaseModel):
 
 
 class Fragment(BaseModel):
-    """A part of a line: `text`, `mention`, `emote` or `cheermote`."""
+    """A part of a message: `text`, `mention`, `emote` or `cheermote`."""
 
     type: str = "text"
     text: str
@@ -115,7 +116,7 @@ class Text(BaseModel):
 
 
 class ChatMessage(Body):
-    """`channel.chat.message`. A shared chat shows lines of other channels, too."""
+    """`channel.chat.message`. A shared chat includes messages from other channels."""
 
     chatter_user_id: TwitchId
     chatter_user_name: ShortText
@@ -129,7 +130,7 @@ class ChatMessage(Body):
     def subscriber_version(self) -> int:
         """Of the badge `subscriber`; 0 without one."""
         versions = (badge.id for badge in self.badges or () if badge.set_id == "subscriber")
-        return next((int(one) for one in versions if _VERSION.fullmatch(one)), 0)
+        return next((int(version) for version in versions if _VERSION.fullmatch(version)), 0)
 
     @property
     def is_from_elsewhere(self) -> bool:
@@ -163,15 +164,15 @@ class Subscribed(_Someone):
 
 
 class Plan(BaseModel):
-    """The part of a notice that says what was bought. `is_prime` is left out of upgrades."""
+    """The part of a notice that says what was bought. Upgrades have no `is_prime`."""
 
     sub_tier: str
     is_prime: bool = False
 
 
 class ChatNotice(Body):
-    """`channel.chat.notification`: a line that Twitch writes itself. Only it tells Prime from
-    tier 1. A shared chat shows those of other channels, too."""
+    """`channel.chat.notification`: a message by Twitch itself, the only event that distinguishes
+    Prime from tier 1. A shared chat includes those of other channels."""
 
     chatter_user_id: TwitchId
     chatter_user_login: str = ""
@@ -185,7 +186,7 @@ class ChatNotice(Body):
 
     @property
     def plan(self) -> Plan | None:
-        """What the chatter has subscribed to; None for other notices."""
+        """What the chatter subscribed to; None for other notices."""
         if self.source_broadcaster_user_id not in (None, self.broadcaster_user_id):
             return None
         return self.sub or self.resub or self.prime_paid_upgrade
@@ -199,8 +200,8 @@ class Resubscribed(_Someone):
 
 
 class Gift(_Anybody):
-    """`channel.subscription.gift`: `total` gifts at once. `cumulative_total` counts all that the
-    giver has ever given in the channel, and is left out if they do not share it."""
+    """`channel.subscription.gift`: `total` gifts at once. `cumulative_total` counts all gifts of
+    the giver in the channel, and is missing if they do not share it."""
 
     total: Annotated[int, Field(ge=1, le=10_000)]
     tier: str
@@ -215,7 +216,7 @@ class Cheer(_Anybody):
 
 
 class Raid(BaseModel):
-    """`channel.raid`: the channel that is raided is the one that it is about."""
+    """`channel.raid`: the broadcaster is the raided channel."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
 
@@ -232,7 +233,7 @@ class Raid(BaseModel):
 
 
 class Ban(_Someone):
-    """`channel.ban`: a time-out where it ends, a ban where not."""
+    """`channel.ban`: a timeout if it ends, else a ban."""
 
     moderator_user_id: TwitchId | None = None
     moderator_user_name: str | None = None
@@ -249,7 +250,7 @@ class Ban(_Someone):
 
 
 class RewardRef(BaseModel):
-    """A reward, as a redemption names it."""
+    """The reward in a redemption."""
 
     id: ShortText
     title: str = ""
@@ -307,7 +308,7 @@ class CustomRewardRemoved(CustomReward):
 
 
 class StreamPoll(Body):
-    """Not Twitch's: how our own poll of the streams is stored (`poll.stream`)."""
+    """How a result of our own stream polling is stored (`poll.stream`)."""
 
     seen_at: Instant
     started_at: StreamStart | None = None
@@ -319,7 +320,7 @@ class Kind:
     """A type of event.
 
     Attributes:
-        scope: that the streamer has to have granted; "" for none.
+        scope: that the streamer must grant; "" for none.
         of: the part of the condition that names the channel.
         by_reader: the condition also names the account that reads the chat.
     """
@@ -363,7 +364,7 @@ KINDS: Mapping[str, Kind] = {
 """The types of events that each channel is subscribed to."""
 
 REVOKED = "user.authorization.revoke"
-"""Somebody has removed our app at Twitch. By webhook only, and for the app as a whole."""
+"""Somebody removed our app on Twitch. By webhook only, once for the whole app."""
 
 _SHAPES: Mapping[str, TypeAdapter[Any]] = {
     **{name: TypeAdapter(kind.shape) for name, kind in KINDS.items()},
@@ -372,10 +373,10 @@ _SHAPES: Mapping[str, TypeAdapter[Any]] = {
 
 
 def parse(kind: str, event: object) -> Any:
-    """The event in its shape.
+    """Validate an event against the shape of its kind.
 
     Raises:
-        KeyError: the kind is not understood.
-        ValueError: the event does not fit the kind.
+        KeyError: the kind is unknown.
+        ValueError: the event does not match the kind.
     """
     return _SHAPES[kind].validate_python(event)

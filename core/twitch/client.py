@@ -1,7 +1,8 @@
-"""Twitch's API (Helix), as far as we use it. Answers are `{"data": [...], "pagination": {...}}`.
+"""The part of Twitch's API (Helix) that we use. Responses are `{"data": [...], "pagination":
+{...}}`.
 
-A thin client of our own: pyTwitchAPI and TwitchIO bring event loops, token stores and reconnecting
-of their own, which would stand beside the inbox, the outbox and the leader lock.
+We use our own thin client: pyTwitchAPI and TwitchIO have their own event loops, token stores and
+reconnects, which would compete with the inbox, the outbox and the leader lock.
 """
 
 import math
@@ -21,15 +22,15 @@ from core.kit.runtime.wire import Wire, bearer
 from core.twitch.wire import TwitchRejected, as_documented
 
 TIME_SECONDS = 15.0
-"""Between two questions that are only about the time."""
+"""Between two requests that are only about the time."""
 
-MAX_IN_A_QUESTION = 100
-"""User ids that Twitch takes at once."""
+MAX_IDS_PER_REQUEST = 100
+"""User ids that Twitch accepts in one request."""
 
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """An account. `login` is its name in addresses, `name` as its owner writes it."""
+    """An account. `login` is its name in URLs, `name` its display name."""
 
     user_id: int
     login: str
@@ -38,7 +39,7 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Validity:
-    """What Twitch says of a token."""
+    """What Twitch says about a token."""
 
     client_id: str
     user_id: int
@@ -91,8 +92,8 @@ class Subscriber:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """What became of a line. `reason` is why Twitch dropped it, or ""."""
+class SendResult:
+    """The result of sending a chat message. `reason` is why Twitch dropped it, or ""."""
 
     message_id: str
     reason: str = ""
@@ -100,7 +101,7 @@ class Said:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomReward:
-    """A channel-point reward. Limits are 0 where there is none."""
+    """A channel-point reward. A limit of 0 means no limit."""
 
     id: str
     title: str
@@ -149,11 +150,11 @@ class TwitchClient:
 
     @property
     def time(self) -> RemoteClock:
-        """Twitch's, as its answers say."""
+        """Twitch's clock, from the Date header of its responses."""
         return self._wire.time
 
     def learn_time(self) -> None:
-        """Ask for anything, for the time in the answer; not again within some seconds."""
+        """Send a request just for the time in its response, at most every few seconds."""
         if time.monotonic() - self._time_asked_at < TIME_SECONDS:
             return
         self._time_asked_at = time.monotonic()
@@ -172,7 +173,7 @@ class TwitchClient:
         return self._wire.ask("POST", f"{self._auth}/{what}", data=form)
 
     def validate(self, token: str) -> Validity:
-        """What Twitch knows of a user's token; it has to be asked every hour."""
+        """What Twitch knows about a user's token; Twitch requires this check every hour."""
         headers = {"Authorization": f"OAuth {token}"}
         answer = self._wire.ask("GET", f"{self._auth}/validate", headers=headers)
         with as_documented():
@@ -195,7 +196,7 @@ class TwitchClient:
         return bearer(token)
 
     def _ask(self, method: str, path: str, token: str | None = None, **arguments: Any) -> Any:
-        """An app token that Twitch no longer takes is replaced once."""
+        """Send a request; an expired app token is replaced once."""
         url, ours = self._api + path, {"Client-Id": self._client_id}
         if token is not None:
             return self._wire.ask(method, url, headers=ours | bearer(token), **arguments)
@@ -227,12 +228,12 @@ class TwitchClient:
     # -- people and streams -----------------------------------------------------------------
 
     def account_of(self, token: str) -> User:
-        """Whose token this is."""
+        """The account that this token belongs to."""
         with as_documented():
             return self._users(token)[0]
 
     def find_user(self, login: str) -> User | None:
-        """The account of this name."""
+        """The account with this login."""
         try:
             found = self._users(None, login=login)
         except TwitchRejected as rejected:
@@ -242,34 +243,34 @@ class TwitchClient:
         return found[0] if found else None
 
     def list_users(self, user_ids: Iterable[int]) -> list[User]:
-        """These accounts, at most 100; those that are gone are absent."""
-        return self._users(None, id=[str(one) for one in user_ids])
+        """These accounts, at most 100; deleted ones are left out."""
+        return self._users(None, id=[str(user_id) for user_id in user_ids])
 
     def list_logins(self, logins: Iterable[str]) -> list[User]:
-        """The accounts of these names, at most 100; names that nobody has are absent."""
+        """The accounts with these logins, at most 100; unknown logins are left out."""
         return self._users(None, login=list(logins))
 
     def _users(self, token: str | None, **params: Any) -> list[User]:
         answer = self._ask("GET", "/users", token, params=params)
         with as_documented():
             return [
-                User(int(one["id"]), str(one["login"]), str(one["display_name"]))
-                for one in answer["data"]
+                User(int(item["id"]), str(item["login"]), str(item["display_name"]))
+                for item in answer["data"]
             ]
 
     def list_live(self, user_ids: Iterable[int]) -> list[Stream]:
-        """Which of these channels are live, at most 100; who is absent is offline."""
-        params = {"user_id": [str(one) for one in user_ids], "first": "100"}
+        """Which of these channels (at most 100) are live; the others are offline."""
+        params = {"user_id": [str(user_id) for user_id in user_ids], "first": "100"}
         answer = self._ask("GET", "/streams", params=params)
         with as_documented():
             return [
                 Stream(
-                    int(one["user_id"]),
-                    parse_instant(one["started_at"]),
-                    str(one.get("title") or ""),
+                    int(item["user_id"]),
+                    parse_instant(item["started_at"]),
+                    str(item.get("title") or ""),
                 )
-                for one in answer["data"]
-                if one.get("type") == "live"
+                for item in answer["data"]
+                if item.get("type") == "live"
             ]
 
     # -- subscribers ------------------------------------------------------------------------
@@ -277,17 +278,17 @@ class TwitchClient:
     def list_subscribers(
         self, token: str, broadcaster_id: int, user_ids: Sequence[int] | None = None
     ) -> Iterator[Subscriber]:
-        """All subscribers of the channel that the token is from, page by page; or only those of
-        these users, at most 100, who are. The broadcaster is one of them.
+        """All subscribers of the token's channel, page by page; or only those among these users, at
+        most 100. The broadcaster is included.
 
-        It needs the scope `channel:read:subscriptions`. A list that changes meanwhile may repeat or
-        leave out somebody at the border of a page.
+        It needs the scope `channel:read:subscriptions`. If the list changes meanwhile, somebody at
+        the end of a page may be repeated or left out.
         """
         params: dict[str, Any] = {"broadcaster_id": str(broadcaster_id), "first": "100"}
         if user_ids is not None:
             if not user_ids:
                 return
-            params["user_id"] = [str(one) for one in user_ids]
+            params["user_id"] = [str(user_id) for user_id in user_ids]
         for page in self._pages("/subscriptions", token, **params):
             with as_documented():
                 subscriber = Subscriber(
@@ -305,7 +306,7 @@ class TwitchClient:
         """The app's webhook subscriptions, or those of a user's WebSockets."""
         found = list(self._pages("/eventsub/subscriptions", token))
         with as_documented():
-            return [_subscription(one) for one in found]
+            return [_subscription(item) for item in found]
 
     def subscribe(
         self,
@@ -315,7 +316,7 @@ class TwitchClient:
         transport: Mapping[str, str],
         token: str | None = None,
     ) -> Subscription:
-        """Subscribe to a type of event. Rejected with 409 if there is such a subscription."""
+        """Subscribe to an event type. Rejected with 409 if the subscription exists."""
         body = {
             "type": kind,
             "version": version,
@@ -327,7 +328,7 @@ class TwitchClient:
             return _subscription(answer["data"][0])
 
     def unsubscribe(self, subscription_id: str, token: str | None = None) -> None:
-        """Delete a subscription; one that is gone is no error."""
+        """Delete a subscription; a missing one is not an error."""
         try:
             self._ask("DELETE", "/eventsub/subscriptions", token, params={"id": subscription_id})
         except TwitchRejected as rejected:
@@ -338,8 +339,8 @@ class TwitchClient:
 
     def send_chat(
         self, token: str, broadcaster_id: int, sender_id: int, text: str, reply_to: str | None
-    ) -> Said:
-        """Write a line.
+    ) -> SendResult:
+        """Send a chat message.
 
         Raises:
             NoAnswer: it may have been posted.
@@ -353,11 +354,13 @@ class TwitchClient:
             body["reply_parent_message_id"] = reply_to
         answer = self._ask("POST", "/chat/messages", token, json=body)
         with as_documented():
-            one = answer["data"][0]
-            if one["is_sent"]:
-                return Said(str(one["message_id"]))
-            dropped = one.get("drop_reason") or {}
-            return Said("", str(dropped.get("message") or dropped.get("code") or "no reason given"))
+            sent = answer["data"][0]
+            if sent["is_sent"]:
+                return SendResult(str(sent["message_id"]))
+            dropped = sent.get("drop_reason") or {}
+            return SendResult(
+                "", str(dropped.get("message") or dropped.get("code") or "no reason given")
+            )
 
     # -- VIPs -------------------------------------------------------------------------------
 
@@ -366,11 +369,12 @@ class TwitchClient:
         return self._people("/channels/vips", token, broadcaster_id, [] if only is None else [only])
 
     def add_vip(self, token: str, broadcaster_id: int, user_id: int) -> None:
-        """Rejected with 409: no slot; 422: moderator, or VIP already; 425: the channel has none."""
+        """Rejected with 409: no free slot; 422: moderator or already VIP; 425: no VIPs
+        available."""
         self._change_vip("POST", token, broadcaster_id, user_id)
 
     def remove_vip(self, token: str, broadcaster_id: int, user_id: int) -> None:
-        """Rejected with 422 if they are no VIP."""
+        """Rejected with 422 if they are not a VIP."""
         self._change_vip("DELETE", token, broadcaster_id, user_id)
 
     def _change_vip(self, method: str, token: str, broadcaster_id: int, user_id: int) -> None:
@@ -380,7 +384,7 @@ class TwitchClient:
     def list_moderators(
         self, token: str, broadcaster_id: int, user_ids: Sequence[int]
     ) -> list[User]:
-        """Those of these accounts who moderate the channel, at most 100."""
+        """Which of these accounts (at most 100) moderate the channel."""
         return self._people("/moderation/moderators", token, broadcaster_id, user_ids)
 
     def _people(
@@ -388,12 +392,12 @@ class TwitchClient:
     ) -> list[User]:
         params: dict[str, Any] = {"broadcaster_id": str(broadcaster_id), "first": "100"}
         if user_ids:
-            params["user_id"] = [str(one) for one in user_ids]
+            params["user_id"] = [str(user_id) for user_id in user_ids]
         found = list(self._pages(path, token, **params))
         with as_documented():
             return [
-                User(int(one["user_id"]), str(one["user_login"]), str(one["user_name"]))
-                for one in found
+                User(int(item["user_id"]), str(item["user_login"]), str(item["user_name"]))
+                for item in found
             ]
 
     # -- channel points ---------------------------------------------------------------------
@@ -407,12 +411,12 @@ class TwitchClient:
             params["only_manageable_rewards"] = "true"
         answer = self._ask("GET", _REWARDS, token, params=params)
         with as_documented():
-            return [_reward(one) for one in answer["data"]]
+            return [_reward(item) for item in answer["data"]]
 
     def create_reward(
         self, token: str, broadcaster_id: int, fields: Mapping[str, Any]
     ) -> CustomReward:
-        """Make a reward; the fields are named as in Twitch's API."""
+        """Create a reward; the fields are named as in Twitch's API."""
         params = {"broadcaster_id": str(broadcaster_id)}
         answer = self._ask("POST", _REWARDS, token, params=params, json=dict(fields))
         with as_documented():
@@ -421,15 +425,15 @@ class TwitchClient:
     def change_reward(
         self, token: str, broadcaster_id: int, reward_id: str, fields: Mapping[str, Any]
     ) -> CustomReward:
-        """Rejected with 404 if it is gone."""
+        """Rejected with 404 if the reward does not exist."""
         params = {"broadcaster_id": str(broadcaster_id), "id": reward_id}
         answer = self._ask("PATCH", _REWARDS, token, params=params, json=dict(fields))
         with as_documented():
             return _reward(answer["data"][0])
 
     def delete_reward(self, token: str, broadcaster_id: int, reward_id: str) -> None:
-        """Twitch counts its open redemptions as fulfilled: nobody gets points back. Rejected with
-        404 if it is gone."""
+        """Twitch marks its open redemptions as fulfilled: nobody gets points back. Rejected with
+        404 if the reward does not exist."""
         params = {"broadcaster_id": str(broadcaster_id), "id": reward_id}
         self._ask("DELETE", _REWARDS, token, params=params)
 
@@ -443,14 +447,16 @@ class TwitchClient:
         with as_documented():
             return [
                 Redemption(
-                    id=str(one["id"]),
-                    reward_id=str(one["reward"]["id"]),
-                    user=User(int(one["user_id"]), str(one["user_login"]), str(one["user_name"])),
-                    cost=int(one["reward"]["cost"]),
-                    status=one["status"],
-                    redeemed_at=parse_instant(one["redeemed_at"]),
+                    id=str(item["id"]),
+                    reward_id=str(item["reward"]["id"]),
+                    user=User(
+                        int(item["user_id"]), str(item["user_login"]), str(item["user_name"])
+                    ),
+                    cost=int(item["reward"]["cost"]),
+                    status=item["status"],
+                    redeemed_at=parse_instant(item["redeemed_at"]),
                 )
-                for one in found
+                for item in found
             ]
 
     def decide_redemption(
@@ -474,18 +480,18 @@ class TwitchClient:
 _REWARDS = "/channel_points/custom_rewards"
 
 
-def _reward(one: dict[str, Any]) -> CustomReward:
-    per_stream, per_user = one["max_per_stream_setting"], one["max_per_user_per_stream_setting"]
-    cooldown = one["global_cooldown_setting"]
+def _reward(item: dict[str, Any]) -> CustomReward:
+    per_stream, per_user = item["max_per_stream_setting"], item["max_per_user_per_stream_setting"]
+    cooldown = item["global_cooldown_setting"]
     return CustomReward(
-        id=str(one["id"]),
-        title=str(one["title"]),
-        cost=int(one["cost"]),
-        prompt=str(one.get("prompt") or ""),
-        colour=str(one.get("background_color") or ""),
-        is_enabled=bool(one["is_enabled"]),
-        is_paused=bool(one["is_paused"]),
-        skips_queue=bool(one["should_redemptions_skip_request_queue"]),
+        id=str(item["id"]),
+        title=str(item["title"]),
+        cost=int(item["cost"]),
+        prompt=str(item.get("prompt") or ""),
+        colour=str(item.get("background_color") or ""),
+        is_enabled=bool(item["is_enabled"]),
+        is_paused=bool(item["is_paused"]),
+        skips_queue=bool(item["should_redemptions_skip_request_queue"]),
         max_per_stream=int(per_stream["max_per_stream"]) if per_stream["is_enabled"] else 0,
         max_per_user=int(per_user["max_per_user_per_stream"]) if per_user["is_enabled"] else 0,
         cooldown_seconds=int(cooldown["global_cooldown_seconds"]) if cooldown["is_enabled"] else 0,
@@ -498,14 +504,14 @@ def client_of(settings: Settings) -> TwitchClient:
     return TwitchClient(settings)
 
 
-def _subscription(one: dict[str, Any]) -> Subscription:
-    transport = one.get("transport") or {}
+def _subscription(item: dict[str, Any]) -> Subscription:
+    transport = item.get("transport") or {}
     return Subscription(
-        id=str(one["id"]),
-        kind=str(one["type"]),
-        version=str(one["version"]),
-        status=str(one["status"]),
-        condition={name: str(value) for name, value in one["condition"].items() if value},
+        id=str(item["id"]),
+        kind=str(item["type"]),
+        version=str(item["version"]),
+        status=str(item["status"]),
+        condition={name: str(value) for name, value in item["condition"].items() if value},
         callback=str(transport.get("callback") or ""),
         session_id=str(transport.get("session_id") or ""),
     )

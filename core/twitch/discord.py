@@ -1,17 +1,18 @@
 """Commands and buttons about Twitch: the connected accounts, chat, and checks."""
 
-import asyncio
-from typing import Any
-
 import discord
 from discord import app_commands
 from discord.ext import commands
 
-from core.guilds.connections.discord import DisconnectButton, ask_disconnect, test_chat
+from core.guilds.connections.discord import (
+    DisconnectButton,
+    LinkButton,
+    ask_disconnect,
+    say,
+    test_chat,
+)
 from core.guilds.connections.messages import ending
-from core.kit.database.records import MemberId
-from core.kit.discord.access import is_admin
-from core.kit.discord.buttons import ConfirmButton, OwnButton, Person, give
+from core.kit.discord.buttons import ConfirmButton, give
 from core.kit.discord.ui import (
     answer,
     check_report,
@@ -21,10 +22,9 @@ from core.kit.discord.ui import (
 from core.kit.errors import Refusal
 from core.kit.services import Services
 from core.kit.text.words import _
-from core.twitch import health, messages
+from core.twitch import health
 from core.twitch.accounts import actions as accounts
 from core.twitch.accounts import connect, leaving
-from core.twitch.accounts.records import Role, TwitchConnectAttempt
 from core.twitch.chat.actions import CHAT
 
 Context = commands.Context[commands.Bot]
@@ -42,7 +42,7 @@ class Twitch(commands.Cog):
     async def connect_twitch(self, ctx: Context, bot: bool = False) -> None:
         """Get a link with which the streamer connects the Twitch channel to this server."""
         require_app(self._services)
-        await give(ctx, TwitchLinkButton("bot" if bot else "streamer"))
+        await give(ctx, TwitchBotLinkButton() if bot else TwitchLinkButton())
 
     @server_command("disconnect_twitch", for_admins=True)
     @app_commands.describe(bot="Disconnect the separate account that writes in chat")
@@ -66,11 +66,10 @@ class Twitch(commands.Cog):
 
     @server_command("say_twitch", for_admins=True, rest_is_raw=True)
     @commands.cooldown(10, 60, commands.BucketType.guild)
-    @app_commands.describe(line="What to say in Twitch's chat, at most 500 characters")
+    @app_commands.describe(line="Message for Twitch chat, at most 500 characters")
     async def say_twitch(self, ctx: Context, *, line: str) -> None:
-        """Say a line in the streamer's Twitch chat, as the bot."""
-        await run_action(ctx, CHAT.say_for, self._services, line.strip())
-        await answer(ctx, messages.said(line))
+        """Send a message to the streamer's Twitch chat as the bot."""
+        await say(ctx, CHAT, line)
 
 
 def require_app(services: Services) -> None:
@@ -83,35 +82,12 @@ def require_app(services: Services) -> None:
         )
 
 
-class TwitchLinkButton(OwnButton, template=r"twitch_accounts:link:(?P<role>streamer|bot)"):
-    """Gives whoever may manage the server a link of their own."""
+class TwitchLinkButton(LinkButton, link=connect.LINKS["streamer"]):
+    """Gives a link that connects the streamer's account."""
 
-    def __init__(self, role: Role) -> None:
-        super().__init__(f"twitch_accounts:link:{role}")
-        self.role: Role = role
 
-    @staticmethod
-    def words() -> str:
-        return _("Show my link")
-
-    async def interaction_check(self, interaction: discord.Interaction) -> bool:
-        return await is_admin(interaction, __name__)
-
-    async def give(
-        self, services: Services, guild: discord.Guild, person: Person
-    ) -> dict[str, Any]:
-        """Raises Refusal if a bot's account comes before the streamer's."""
-        attempt = TwitchConnectAttempt(
-            role=self.role,
-            asked_by=MemberId(person.id),
-            asked_by_name=person.display_name,
-            asked_at=services.clock(),
-        )
-        await services.run_as_bot(guild.id, accounts.open_attempt, attempt)
-        url = await asyncio.to_thread(connect.make_link, services, attempt)
-        view = discord.ui.View(timeout=None)
-        view.add_item(discord.ui.Button(label=_("Continue"), url=url))
-        return {"embed": messages.invite(guild.name, self.role), "view": view}
+class TwitchBotLinkButton(LinkButton, link=connect.LINKS["bot"]):
+    """Gives a link that connects the bot's account."""
 
 
 class TwitchDisconnectButton(DisconnectButton, kind=accounts.ACCOUNTS["streamer"]):

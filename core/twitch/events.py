@@ -1,4 +1,4 @@
-"""From a delivery in the inbox to events."""
+"""Translates inbox deliveries to events."""
 
 import json
 from datetime import datetime, timedelta
@@ -47,13 +47,13 @@ WITHOUT_AN_ID = frozenset(
         f"{REWARD}.remove",
     }
 )
-"""Kinds whose events do not say which one they are: two equal ones may be two, or one that came by
+"""Kinds whose events have no id: two equal deliveries may be two events, or one event delivered by
 two subscriptions."""
 
-SPREAD = timedelta(minutes=2)
-"""Between the deliveries of one event by several subscriptions, at most."""
+DUPLICATE_WINDOW = timedelta(minutes=2)
+"""Maximum time between deliveries of one event by several subscriptions."""
 
-# How often its content has come by its own subscription, and by each other one, in this time.
+# How often its content arrived by its own subscription, and by each other one, in this time.
 _REPEATED = text("""
     WITH alike AS (
         SELECT d.source || ':' || coalesce(d.subscription_id, '') AS via
@@ -70,18 +70,18 @@ _REPEATED = text("""
 
 
 def is_repeated(tx: Connection, delivery: Delivery) -> bool:
-    """Whether this event has come by another subscription, such as that of an earlier address, or
-    of the other transport."""
+    """Whether this event arrived by another subscription, such as one with an earlier callback or
+    the other transport."""
     if delivery.kind not in WITHOUT_AN_ID or delivery.received_at is None:
         return False
     given = {
         "kind": delivery.kind,
         "lane": delivery.lane,
         "id": delivery.id,
-        "received_from": delivery.received_at - SPREAD,
-        "received_to": delivery.received_at + SPREAD,
-        "sent_from": delivery.sent_at - SPREAD,
-        "sent_to": delivery.sent_at + SPREAD,
+        "received_from": delivery.received_at - DUPLICATE_WINDOW,
+        "received_to": delivery.received_at + DUPLICATE_WINDOW,
+        "sent_from": delivery.sent_at - DUPLICATE_WINDOW,
+        "sent_to": delivery.sent_at + DUPLICATE_WINDOW,
         "body": json.dumps(delivery.body),
         "via": f"{delivery.source}:{delivery.subscription_id or ''}",
     }
@@ -89,8 +89,8 @@ def is_repeated(tx: Connection, delivery: Delivery) -> bool:
 
 
 def _note_status(tx: Connection, body: object, delivery: Delivery) -> datetime | None:
-    """Keep what the body says about being live; returns when the newest stream began, which the end
-    of a stream does not say."""
+    """Store the live status from the body; returns the start of the newest stream, because the end
+    of a stream does not contain it."""
     match body:
         case bodies.StreamOnline(type="live", started_at=started_at):
             store.set_status(tx, {body.broadcaster_user_id: started_at}, delivery.sent_at)

@@ -11,6 +11,7 @@ from core.twitch.consent import pages as consent
 from core.twitch.discord import (
     Twitch,
     TwitchBotDisconnectButton,
+    TwitchBotLinkButton,
     TwitchDisconnectButton,
     TwitchEndButton,
     TwitchLinkButton,
@@ -29,6 +30,7 @@ FEATURE = Feature(
     lines={"twitch.line": lambda payload: str(payload["text"])},
     buttons=(
         TwitchLinkButton,
+        TwitchBotLinkButton,
         TwitchDisconnectButton,
         TwitchBotDisconnectButton,
         TwitchEndButton,

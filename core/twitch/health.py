@@ -37,13 +37,13 @@ def _subscribed(channel: Channel, known: Sequence[EventSubscription], now: datet
     if not known:
         reason = "No subscriptions yet."
         return HealthItem(name, "warn", reason, guild_id=channel.guild_id)
-    age = (now - min(one.checked_at for one in known)).total_seconds()
-    troubles = sorted({one.trouble for one in known if one.trouble})
+    age = (now - min(row.checked_at for row in known)).total_seconds()
+    troubles = sorted({row.trouble for row in known if row.trouble})
     if troubles:
-        kinds = ", ".join(one.kind for one in known if one.trouble)
-        reason = f"{' '.join(troubles)} Not in order: {kinds}."
+        kinds = ", ".join(row.kind for row in known if row.trouble)
+        reason = f"{' '.join(troubles)} Affected: {kinds}."
         return HealthItem(name, "warn", reason, age, channel.guild_id)
-    return HealthItem(name, "ok", f"All {len(known)} in place.", age, channel.guild_id)
+    return HealthItem(name, "ok", f"All {len(known)} active.", age, channel.guild_id)
 
 
 # -- /check_twitch_config -------------------------------------------------------------------------
@@ -61,7 +61,7 @@ def examine(work: Work, services: Services) -> list[CheckLine]:
         return [CheckLine("channel", "down", _("not connected"), remedy=remedy)]
     return [
         CheckLine("channel", "ok", channel.slug),
-        CheckLine("broadcaster id", "ok", str(channel.channel_id)),
+        CheckLine("broadcaster ID", "ok", str(channel.channel_id)),
         _primary(work, channel),
         *(kind.check_line(work) for kind in ACCOUNTS.values() if kind.is_needed or kind.find(work)),
         _transport(work, services, channel),
@@ -75,7 +75,7 @@ def examine(work: Work, services: Services) -> list[CheckLine]:
 def _primary(work: Work, channel: Channel) -> CheckLine:
     primary = store.find_primary(work.tx, channel.channel_id)
     if primary == work.guild_id:
-        return CheckLine("primary server", "ok", _("this one"))
+        return CheckLine("primary server", "ok", _("this server"))
     name = guilds.list_names(work.tx).get(primary, "–") if primary is not None else "–"
     only = _("{server} answers in chat; this server only counts").format(server=name)
     return CheckLine("primary server", "ok", only)
@@ -86,8 +86,8 @@ def _transport(work: Work, services: Services, channel: Channel) -> CheckLine:
         return CheckLine("transport", "ok", _("webhooks"))
     socket = store.find_socket(work.tx, channel.channel_id, work.now)
     if socket is None:
-        remedy = _("It begins some seconds after the start; if not, see `/health`.")
-        return CheckLine("transport", "warn", _("nobody listens right now"), remedy=remedy)
+        remedy = _("It connects within seconds of a restart. If it does not, see `/health`.")
+        return CheckLine("transport", "warn", _("not connected"), remedy=remedy)
     found = _("WebSocket: {state}").format(state=socket.reason)
     how: State = "ok" if socket.is_ok else "down"
     return CheckLine("transport", how, found, socket.received_at, dated=_("last event"))
@@ -105,10 +105,10 @@ def _subscriptions(work: Work, channel: Channel) -> list[CheckLine]:
             newest[kind] = max(newest.get(kind, at), at)
     lines = []
     for kind in KINDS:
-        one, last = known.get(kind), newest.get(kind)
-        if one is None or one.subscription_id is None:
-            found = one.trouble if one is not None and one.trouble else _("not subscribed yet")
-            again = _("It is tried again by itself.")
+        known_row, last = known.get(kind), newest.get(kind)
+        if known_row is None or known_row.subscription_id is None:
+            found = (known_row.trouble if known_row else None) or _("not subscribed yet")
+            again = _("Retried automatically.")
             lines.append(CheckLine(kind, "down", found, last, again, _("last")))
         else:
             lines.append(CheckLine(kind, "ok", _("subscribed"), last, dated=_("last")))
@@ -117,13 +117,13 @@ def _subscriptions(work: Work, channel: Channel) -> list[CheckLine]:
 
 def _chat(work: Work) -> CheckLine:
     writers = writers_of(work)
-    able = _("can speak as {name}").format(name=writers[0].name) if writers else ""
+    able = _("can write as {name}").format(name=writers[0].name) if writers else ""
     return check_chat(work, PLATFORM, why_unable_to_send(work), able)
 
 
 def _live(work: Work, channel: Channel) -> CheckLine:
     status = store.find_status(work.tx, channel.channel_id)
     if status is None:
-        return CheckLine("live status", "warn", _("not asked yet"))
+        return CheckLine("live status", "warn", _("not checked yet"))
     found = _("live") if status.is_live else _("offline")
     return CheckLine("live status", "ok", found, status.checked_at, dated=_("checked"))

@@ -1,4 +1,4 @@
-"""The connection with Twitch on the dashboard: accounts, every check, and the listener."""
+"""The connection with Twitch on the dashboard: accounts, checks, and the listener."""
 
 from flask import Response
 
@@ -6,17 +6,15 @@ from core.guilds.connections.pages import (
     account_step,
     add_chat_test,
     add_disconnect,
+    add_link,
     chat_step,
 )
-from core.kit.database.records import MemberId
 from core.kit.database.work import Work, note_change
 from core.kit.errors import Refusal
-from core.kit.oauth.pages import begin
 from core.kit.text.words import _
 from core.kit.web.guild_pages import GuildPages, Page, SetupStep
 from core.twitch import health
 from core.twitch.accounts import actions, connect, leaving
-from core.twitch.accounts.records import Role, TwitchConnectAttempt
 from core.twitch.accounts.rules import scope_reason, scope_words
 from core.twitch.bodies import KINDS
 from core.twitch.chat.actions import CHAT
@@ -38,7 +36,7 @@ def connection(page: Page) -> str:
     def load(work: Work) -> dict[str, object]:
         lines = health.examine(work, page.services)
         return {
-            "lines": [one for one in lines if one.name not in KINDS],
+            "lines": [line for line in lines if line.name not in KINDS],
             "events": [line for line in lines if line.name in KINDS],
             "channel": actions.find_channel(work),
             "held": leaving.describe(work),
@@ -59,24 +57,7 @@ def connection(page: Page) -> str:
     )
 
 
-def _role(page: Page) -> Role:
-    return "bot" if page.form.get("role") == "bot" else "streamer"
-
-
-@PAGES.post("connect", shows=connection)
-def link_account(page: Page) -> Response:
-    """To the page on which the streamer, or the owner of the bot's account, connects it."""
-    attempt = TwitchConnectAttempt(
-        role=_role(page),
-        asked_by=MemberId(page.person.discord_id),
-        asked_by_name=page.member.name,
-        asked_at=page.services.clock(),
-        streamer_id=page.person.twitch_id,
-    )
-    page.run(actions.open_attempt, attempt)
-    return begin(page, connect.make_link(page.services, attempt), attempt.link_id)
-
-
+add_link(PAGES, *connect.LINKS.values(), shows=connection)
 add_disconnect(PAGES, *actions.ACCOUNTS.values(), shows=connection)
 
 
@@ -95,7 +76,7 @@ def restart(page: Page) -> Response:
         note_change(work.tx, work.guild_id, "twitch")
 
     page.run(note)
-    return page.done(_("The listener starts again. In a few seconds this page shows how it went."))
+    return page.done(_("Restarting the listener. This page shows the result in a few seconds."))
 
 
 add_chat_test(PAGES, CHAT, shows=connection)
@@ -107,7 +88,7 @@ def setup(page: Page) -> list[SetupStep]:
     if settings.twitch_client_id is None:
         return []
 
-    url, hint = page.url_of(PAGES, connection), _("If you stream on Twitch as well.")
+    url, hint = page.url_of(PAGES, connection), _("Only if you also stream on Twitch.")
     step = account_step(page, actions.ACCOUNTS["streamer"], f"{url}#streamer-title", 50, hint)
     steps = [step]
     if not step.optional:

@@ -37,7 +37,7 @@ def collect(tx: Connection, subject: Subject) -> dict[str, Any]:
     """What they wrote and did in the stream's chat, and what they connected as an admin."""
     seen = [row for lane in _lanes(tx, subject) for row in inbox.list_about(tx, lane, subject)]
     return {
-        "what_twitch_told": [
+        "received_from_twitch": [
             {"at": row["sent_at"], "what": row["kind"]}
             | (
                 {"message": row["body"]["message"]}

@@ -1,4 +1,5 @@
-"""Asks Twitch who is live, and stores the answer in the inbox like every other event."""
+"""Asks Twitch which channels are live, and stores the answer in the inbox like every other
+event."""
 
 from collections.abc import Mapping, Sequence
 
@@ -10,7 +11,7 @@ from core.kit.services import Services
 from core.kit.tasks import slices
 from core.twitch import store
 from core.twitch.bodies import LIVE_POLL, PLATFORM, POLL
-from core.twitch.client import MAX_IN_A_QUESTION, Stream, client_of
+from core.twitch.client import MAX_IDS_PER_REQUEST, Stream, client_of
 from core.twitch.wire import TwitchRejected
 
 
@@ -21,18 +22,18 @@ def followed_channels(services: Services) -> list[int]:
 
 
 def poll_streams(services: Services) -> None:
-    """Ask who is live.
+    """Ask which channels are live.
 
     Raises:
-        Refusal: Twitch does not take our app.
+        Refusal: Twitch rejects our app.
         Outage: Twitch does not answer.
     """
     if services.settings.twitch_client_id is None:
         return
     client = client_of(services.settings)
-    for some in slices(followed_channels(services), MAX_IN_A_QUESTION):
+    for some in slices(followed_channels(services), MAX_IDS_PER_REQUEST):
         try:
-            live = {one.user_id: one for one in client.list_live(some)}
+            live = {stream.user_id: stream for stream in client.list_live(some)}
         except TwitchRejected as rejected:
             raise Refusal(str(rejected)) from rejected
         _store(services, some, live)

@@ -1,6 +1,6 @@
-"""What is known of EventSub subscriptions, of the WebSockets, and of who is live.
+"""EventSub subscriptions, the WebSockets, and live status.
 
-All of it is about channels and kept once, whichever servers follow them.
+Rows are about channels and exist once, whichever servers follow them.
 """
 
 from datetime import datetime
@@ -12,7 +12,7 @@ from core.kit.database.records import PlatformUserId, Record
 
 
 class EventSubscription(Record, kw_only=True):
-    """What we know of one type of event of one channel."""
+    """The state of the subscription to one event type of one channel."""
 
     __tablename__ = "twitch_subscriptions"
 
@@ -35,7 +35,7 @@ class EventSubscription(Record, kw_only=True):
 
 
 class Callback(Record, kw_only=True):
-    """An address that this installation has subscribed with, until Twitch has nothing for it."""
+    """A callback that this installation used, until Twitch has no subscription for it."""
 
     __tablename__ = "twitch_callbacks"
 
@@ -43,7 +43,7 @@ class Callback(Record, kw_only=True):
 
 
 class StreamStatus(Record, kw_only=True):
-    """Whether a channel is live, as we last heard."""
+    """Whether a channel is live, by the newest report."""
 
     __tablename__ = "twitch_status"
 
@@ -58,7 +58,7 @@ class StreamStatus(Record, kw_only=True):
 
 
 class SocketState(Record, kw_only=True):
-    """How the WebSocket of an account is."""
+    """The state of an account's WebSocket."""
 
     __tablename__ = "twitch_sockets"
 

@@ -1,4 +1,4 @@
-"""Statements about channels on Twitch: who follows them, subscriptions, and who is live."""
+"""Queries about channels on Twitch: who follows them, subscriptions, and who is live."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -15,19 +15,19 @@ from core.twitch.accounts.records import TwitchAccount
 from core.twitch.bodies import PLATFORM
 from core.twitch.records import Callback, EventSubscription, SocketState, StreamStatus
 
-STATES_LAST = timedelta(minutes=1)
-"""How long a socket's state is believed: whoever keeps it writes it every few seconds."""
+MAX_STATE_AGE = timedelta(minutes=1)
+"""Older socket states are ignored: the listener writes them every few seconds."""
 
 
 def guilds_of(tx: Connection, channel_id: int) -> tuple[int, ...]:
-    """The servers that follow a channel; looked up once a transaction."""
+    """The servers that follow a channel; looked up once per transaction."""
     key = ("twitch.guilds", channel_id)
     return cached(tx, key, lambda: tuple(guilds.list_guilds_of(tx, PLATFORM, channel_id)))
 
 
 def find_primary(tx: Connection, channel_id: int) -> int | None:
-    """Of the servers that follow a channel, the one that answers in its chat: those that the
-    streamer connected go before others, then who did so first. Looked up once a transaction."""
+    """The server that answers in a channel's chat: servers that the streamer connected come first,
+    the earliest of them wins. Looked up once per transaction."""
     return cached(tx, ("twitch.primary", channel_id), lambda: _primary(tx, channel_id))
 
 
@@ -56,7 +56,7 @@ def _primary(tx: Connection, channel_id: int) -> int | None:
 def list_subscriptions(
     tx: Connection, broadcaster_user_id: int | None = None
 ) -> Sequence[EventSubscription]:
-    """Those of one channel, or of all."""
+    """The subscriptions of one channel, or of all."""
     found = select(EventSubscription).order_by(
         EventSubscription.broadcaster_user_id, EventSubscription.kind
     )
@@ -75,7 +75,7 @@ def set_subscription(
     place: str = "",
     trouble: str | None = None,
 ) -> None:
-    """How it stands with a type of event of a channel."""
+    """Store the state of a channel's subscription to an event type."""
     new = {
         "subscription_id": subscription_id,
         "place": place,
@@ -91,17 +91,18 @@ def set_subscription(
 
 
 def list_callbacks(tx: Connection) -> list[str]:
-    """The addresses that Twitch may still have subscriptions with."""
+    """The callbacks that Twitch may still have subscriptions for."""
     return list(tx.scalars(select(Callback.callback)))
 
 
 def add_callback(tx: Connection, callback: str) -> None:
-    """This address is about to be subscribed with."""
+    """Remember a callback before subscribing with it."""
     tx.execute(upsert(Callback).values(callback=callback).on_conflict_do_nothing())
 
 
-def forget_callbacks_but(tx: Connection, callback: str) -> None:
-    """Twitch has nothing for the others any more, so that they may become somebody else's."""
+def delete_callbacks_except(tx: Connection, callback: str) -> None:
+    """Forget the other callbacks: Twitch has no subscriptions for them, and another installation
+    may use them."""
     table = table_of(Callback)
     tx.execute(delete(table).where(table.c.callback != callback))
 
@@ -113,14 +114,14 @@ def list_channels_of(tx: Connection, subscription_id: str) -> list[int]:
 
 
 def end_subscription(tx: Connection, subscription_id: str, trouble: str, now: datetime) -> None:
-    """Twitch has ended it."""
+    """Twitch ended it."""
     table = table_of(EventSubscription)
     ended = table.update().where(table.c.subscription_id == subscription_id)
     tx.execute(ended.values(subscription_id=None, trouble=trouble, checked_at=now))
 
 
-def forget_channels_but(tx: Connection, followed: Iterable[int]) -> None:
-    """Forget channels that no server follows."""
+def delete_channels_except(tx: Connection, followed: Iterable[int]) -> None:
+    """Delete the rows of channels that no server follows."""
     kept = list(followed)
     for record in (EventSubscription, StreamStatus):
         table = table_of(record)
@@ -131,9 +132,9 @@ def forget_channels_but(tx: Connection, followed: Iterable[int]) -> None:
 
 
 def set_status(tx: Connection, seen: Mapping[int, datetime | None], now: datetime) -> None:
-    """Channel -> start of its stream, or None when offline. Whether it is live follows from what is
-    newest; the start of the newest stream stays known, also after its end, and if it is only told
-    once the channel was seen offline: the end of a stream does not say which one it was."""
+    """Channel -> start of its stream, or None if offline. The newest report decides whether it is
+    live. The start of the newest stream is kept after its end, even if it was reported late,
+    because the end of a stream does not say which stream it was."""
     if not seen:
         return
     statement = upsert(StreamStatus)
@@ -178,8 +179,8 @@ def set_socket_states(tx: Connection, states: Sequence[SocketState]) -> None:
 
 
 def find_socket(tx: Connection, twitch_user_id: int, now: datetime) -> SocketState | None:
-    """How an account's socket is; None if nobody keeps one."""
+    """The state of an account's socket; None if no process runs one."""
     found = select(SocketState).where(
-        SocketState.twitch_user_id == twitch_user_id, SocketState.checked_at > now - STATES_LAST
+        SocketState.twitch_user_id == twitch_user_id, SocketState.checked_at > now - MAX_STATE_AGE
     )
     return next(iter(read_records(tx, found)), None)

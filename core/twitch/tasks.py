@@ -1,4 +1,4 @@
-"""Timed work for Twitch: tokens, subscriptions, who is live, names, and old rows."""
+"""Scheduled tasks for Twitch: tokens, subscriptions, live streams, names, and old rows."""
 
 from datetime import timedelta
 from functools import partial
@@ -10,16 +10,16 @@ from core.kit.errors import Refusal
 from core.kit.services import Services
 from core.kit.tasks import Task, delete_in_steps, slices
 from core.twitch.accounts.connect import FLOWS
-from core.twitch.accounts.tokens import renew_due, validate_all
+from core.twitch.accounts.tokens import refresh_due, validate_all
 from core.twitch.bodies import CHAT, LIVE_POLL, PLATFORM
-from core.twitch.client import MAX_IN_A_QUESTION, client_of
+from core.twitch.client import MAX_IDS_PER_REQUEST, client_of
 from core.twitch.eventsub.missed import resync_webhooks
 from core.twitch.eventsub.reconcile import reconcile
 from core.twitch.polling import followed_channels, poll_streams
 from core.twitch.wire import TwitchRejected
 
 KEEP_CHAT = timedelta(days=2)
-"""Far beyond the ten minutes after which Twitch's repetitions are refused."""
+"""Far longer than the ten minutes after which Twitch's retries are rejected."""
 
 
 def _is_set_up(services: Services) -> bool:
@@ -27,27 +27,27 @@ def _is_set_up(services: Services) -> bool:
     return settings.twitch_client_id is not None and settings.twitch_client_secret is not None
 
 
-def look_after_subscriptions(services: Services) -> None:
-    """Reconcile the webhook subscriptions, and learn the channels' names of today.
+def check_subscriptions(services: Services) -> None:
+    """Reconcile the webhook subscriptions, and update the channels' names.
 
     Raises:
-        Refusal: Twitch does not take our app.
-        Outage: Twitch is away.
+        Refusal: Twitch rejects our app.
+        Outage: Twitch is down.
     """
     if not _is_set_up(services):
         return
     try:
         reconcile(services)
-        _learn_names(services)
+        _update_names(services)
     except TwitchRejected as rejected:
-        app = "Please check TWITCH_CLIENT_ID and TWITCH_CLIENT_SECRET."
+        app = "Check TWITCH_CLIENT_ID and TWITCH_CLIENT_SECRET."
         remedy = app if rejected.status in (400, 401, 403) else ""
         raise Refusal(f"{str(rejected).rstrip('.')}.", remedy) from rejected
 
 
-def _learn_names(services: Services) -> None:
+def _update_names(services: Services) -> None:
     logins: dict[int, str] = {}
-    for some in slices(followed_channels(services), MAX_IN_A_QUESTION):
+    for some in slices(followed_channels(services), MAX_IDS_PER_REQUEST):
         found = client_of(services.settings).list_users(some)
         logins |= {user.user_id: user.login for user in found}
     with services.database.begin() as tx:
@@ -58,14 +58,14 @@ def _learn_names(services: Services) -> None:
                 guilds.set_channel(tx, renamed)
 
 
-def look_after_tokens(services: Services) -> None:
-    """Renew the tokens that are about to end. Raises Refusal, Outage."""
+def refresh_tokens(services: Services) -> None:
+    """Refresh the tokens that are about to expire. Raises Refusal, Outage."""
     if _is_set_up(services):
-        renew_due(services)
+        refresh_due(services)
 
 
 def check_tokens(services: Services) -> None:
-    """What Twitch demands every hour, and delete old links. Raises Outage."""
+    """Validate tokens, as Twitch requires every hour, and delete old links. Raises Outage."""
     for flow in FLOWS.values():
         flow.forget_old(services)
     if _is_set_up(services):
@@ -73,7 +73,7 @@ def check_tokens(services: Services) -> None:
 
 
 def prune(services: Services) -> None:
-    """Delete chat and polls that can no longer come again."""
+    """Delete chat and polls that can no longer arrive again."""
     before = services.clock() - KEEP_CHAT
     for kind in (CHAT, LIVE_POLL):
         delete_in_steps(services, partial(inbox.delete_deliveries, kind=kind, before=before))
@@ -83,10 +83,10 @@ TASKS = (
     Task(
         "twitch.subscriptions",
         every=lambda settings: settings.subscription_check_seconds,
-        run=look_after_subscriptions,
+        run=check_subscriptions,
     ),
-    Task("twitch.tokens", every=lambda _settings: 60, run=look_after_tokens),
-    # Twitch asks for it hourly, and looks whether it is done.
+    Task("twitch.tokens", every=lambda _settings: 60, run=refresh_tokens),
+    # Twitch requires this every hour and checks it.
     Task("twitch.validate", every=lambda _settings: 3300, run=check_tokens),
     Task("twitch.live", every=lambda settings: settings.live_poll_seconds, run=poll_streams),
     Task("twitch.missed", every=lambda _settings: 3600, run=resync_webhooks),

@@ -1,7 +1,7 @@
 """From Twitch's events to ours: one for each server that follows the channel. Pure.
 
-Where the body says what happened only once (a message id, a count that grows), the natural key is
-made of that; where it does not, of the message that told it, whose id a repetition keeps.
+If the body contains something unique (a message id, a growing count), the natural key consists of
+that; otherwise of the id of the notification, which stays the same when Twitch retries.
 """
 
 from collections.abc import Iterator, Mapping
@@ -19,11 +19,11 @@ ANONYMOUS = "anon"
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What translating needs to know beside the body.
+    """What translating needs besides the body.
 
     Attributes:
         guild_ids: the servers that follow the channel.
-        primary: the one of them that answers in its chat.
+        primary: the server that answers in the channel's chat.
         own_accounts: Twitch user ids of the bots' accounts.
         sent_at: when Twitch sent it.
         message_id: of what it sent.
@@ -71,7 +71,7 @@ def translate(body: Any, context: Context) -> list[Event]:
     """The events of a body.
 
     Raises:
-        TypeError: there is none for such a body.
+        TypeError: there is no event for this body.
     """
     return [event for guild_id in context.guild_ids for event in _events(body, guild_id, context)]
 
@@ -126,7 +126,7 @@ def _channel_update(body: bodies.ChannelUpdate, channel: _Channel, context: Cont
 
 
 def _notice(body: bodies.ChatNotice, server: _Server, context: Context) -> Iterator[Event]:
-    """The tier of whom Twitch thanks in chat."""
+    """The tier of a subscriber whom Twitch announces in chat."""
     if (plan := body.plan) is not None:
         yield events.SubscriberReported(
             key=f"notice|{body.message_id}",
@@ -198,7 +198,7 @@ def _support(
     """Subscriptions, gifts and cheers."""
     match body:
         case bodies.Subscribed():
-            # Each giftee comes as a subscriber, too, and counts with the gift.
+            # Each giftee is also sent as a subscriber, but counts with the gift.
             if body.is_gift:
                 yield events.SubscriberReported(
                     key=f"gift|{context.message_id}",
@@ -213,7 +213,7 @@ def _support(
                 )
             else:
                 yield events.SubscriptionStarted(
-                    # Nobody subscribes twice on one day to the same tier.
+                    # Nobody subscribes to the same tier twice in one day.
                     key=f"{body.user_id}|{body.tier}|{context.sent_at:%Y-%m-%d}",
                     at=context.sent_at,
                     subscriber=body.person,
@@ -278,7 +278,7 @@ def _stream(
                 yield events.StreamWentLive(key=_key(at), at=at, started_at=at, **server)
         case bodies.StreamOffline():
             started_at = context.started_at
-            # A late message about the stream before says nothing about a newer one.
+            # A late message about the previous stream says nothing about a newer one.
             if started_at is not None and started_at <= sent_at:
                 yield events.StreamEnded(
                     key=_key(started_at), at=sent_at, started_at=started_at, **server
@@ -298,8 +298,8 @@ def _stream(
 
 
 def _key(at: datetime) -> str:
-    """Of what its instant alone identifies: who streams on both platforms may begin on both in one
-    second."""
+    """A key from the time alone, with the platform: a stream may begin on both platforms in the
+    same second."""
     return f"{PLATFORM}|{at.isoformat()}"
 
 
@@ -307,15 +307,16 @@ def _gifts(body: bodies.Gift, channel: _Channel, context: Context) -> Iterator[e
     """One for each gift. Twitch does not say here who received them."""
     giver = body.person
     who = str(giver.user_id) if giver else ANONYMOUS
-    # The count of all that somebody ever gave is reached once.
-    told = context.message_id if body.cumulative_total is None else str(body.cumulative_total)
+    # The total number of somebody's gifts only grows, so each value is unique.
+    total = body.cumulative_total
+    gift_id = context.message_id if total is None else str(total)
     for number in range(body.total):
         yield events.SubGifted(
-            key=f"{who}|{told}|{number}",
+            key=f"{who}|{gift_id}|{number}",
             at=context.sent_at,
             gifter=giver,
             giftee=None,
-            drop=f"{who}|{told}",
+            drop=f"{who}|{gift_id}",
             tier=body.tier,
             **channel,
         )

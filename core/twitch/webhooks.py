@@ -1,21 +1,21 @@
 """`POST /webhooks/twitch` (also `/api/webhooks/eventsub`): verify, deduplicate, store, acknowledge.
 
-The signature is HMAC-SHA256 over message id, timestamp and raw body. Twitch repeats what it could
-not deliver, with the same message id, and gives up a subscription that fails too often.
+The signature is HMAC-SHA256 over message id, timestamp and raw body. Twitch retries failed
+deliveries with the same message id, and ends a subscription that fails too often.
 https://dev.twitch.tv/docs/eventsub/handling-webhook-events
 
 | status | when | stored |
 |---|---|---|
-| 200 challenge | a new subscription is confirmed; the answer is the challenge itself | no |
+| 200 challenge | confirms a new subscription; the response is the challenge itself | no |
 | 200 stored | genuine and fresh | yes |
 | 200 seen | this message id is already here | no |
 | 200 revoked | a subscription, or the whole app, was ended | no |
-| 200 ignored | genuine, but of no use: unknown type, or a channel that no server follows | no |
+| 200 ignored | genuine, but not used: unknown type, or a channel that no server follows | no |
 | 400 | a header is missing, or the body is not JSON | no |
 | 403 | the signature is wrong, or it was signed more than ten minutes ago, by Twitch's clock | no |
 | 413 | more than 1 MB | no |
-| 422 | the body does not fit its type | no |
-| 503 | the database is out of reach, or it is unclear how old it is; Twitch sends it again | no |
+| 422 | the body does not match its type | no |
+| 503 | the database is down, or the delivery's age is unknown; Twitch retries | no |
 """
 
 import hmac
@@ -44,10 +44,10 @@ from core.twitch.eventsub.rules import WEBHOOK_PATH
 
 MAX_BYTES = 1_000_000
 MAX_AGE = timedelta(minutes=10)
-"""Twitch's own rule, in both directions: a time that far ahead is no better."""
+"""Twitch's own rule, in both directions: timestamps in the future are rejected as well."""
 
 _log = structlog.get_logger(__name__)
-_received = Counter("twitch_webhooks", "Deliveries by what became of them", ["outcome"])
+_received = Counter("twitch_webhooks", "Deliveries by outcome", ["outcome"])
 
 
 def pages(services: Services) -> Blueprint:
@@ -63,7 +63,7 @@ def pages(services: Services) -> Blueprint:
             outcome = step()
         except Declined as declined:
             _received.labels(declined.outcome).inc()
-            _log.info("A delivery of Twitch was declined", reason=declined.outcome)
+            _log.info("Twitch webhook delivery rejected", reason=declined.outcome)
             return problem(declined.status, declined.what)
         except Outage:
             _received.labels("unavailable").inc()
@@ -83,7 +83,7 @@ def pages(services: Services) -> Blueprint:
 
 
 class Intake:
-    """Checks a delivery in the order in which each check becomes worth its cost."""
+    """Checks a delivery, the cheapest checks first."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -91,11 +91,11 @@ class Intake:
         self._followers = Followers(services.database, store.guilds_of, services.clock)
 
     def take(self, given: Request) -> str | Entry | Response:
-        """What became of it, or the entry to `wait` for, or the answer to a challenge.
+        """The outcome, or the entry to `wait` for, or the response to a challenge.
 
         Raises:
-            Declined: it is not taken.
-            Outage: it cannot be taken right now.
+            Declined: it is not accepted.
+            Outage: it cannot be accepted right now.
         """
         message_id, sent_at, body = self._verified(given)
         kind = _header(given, "Message-Type")
@@ -122,7 +122,7 @@ class Intake:
         try:
             channel_id = parse(kind, event).broadcaster_user_id
         except ValueError:
-            raise Declined(422, "wrong_shape", "The body does not fit its type.") from None
+            raise Declined(422, "wrong_shape", "The body does not match its type.") from None
         if not self._followers.of(channel_id):
             return "ignored"
         lane = f"twitch:{channel_id}"
@@ -144,7 +144,7 @@ class Intake:
         return "stored" if self._inbox.wait(entry) else "seen"
 
     def _verified(self, given: Request) -> tuple[str, datetime, dict[str, Any]]:
-        """Message id, when it was sent, and the body; only what Twitch signed is believed."""
+        """Message id, when it was sent, and the body; only signed parts are trusted."""
         if given.content_length is None or given.content_length > MAX_BYTES:
             raise Declined(413, "too_large", "The body is larger than 1 MB, or has no size.")
         message_id = _header(given, "Message-Id")
@@ -159,7 +159,7 @@ class Intake:
         try:
             sent_at = read_instant(timestamp)
         except ValueError:
-            raise Declined(400, "bad_timestamp", "The timestamp is not an instant.") from None
+            raise Declined(400, "bad_timestamp", "The timestamp is invalid.") from None
         self._require_fresh(sent_at)
         try:
             body = strict_json.decode(raw)
@@ -174,7 +174,7 @@ class Intake:
 
         Raises:
             Declined: it is too old.
-            Outage: only our own clock says so, and Twitch does not tell its time; it sends again.
+            Outage: only our own clock says so, and Twitch's time is unknown; Twitch retries.
         """
         twitch = client_of(self._services.settings)
 
@@ -187,7 +187,7 @@ class Intake:
             twitch.learn_time()
             too_old = is_old()
         if too_old is None:
-            raise Outage("Twitch", "it does not tell the time")
+            raise Outage("Twitch", "its time is unknown")
         if too_old:
             raise Declined(403, "stale", "The delivery is too old.")
 

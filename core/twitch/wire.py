@@ -6,7 +6,7 @@ from core.kit.runtime import wire
 
 
 class TwitchRejected(wire.Rejected):
-    """Twitch understood the request and said no."""
+    """Twitch understood the request and rejected it."""
 
     service = "Twitch"
 

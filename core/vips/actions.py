@@ -1,5 +1,5 @@
-"""Actions on VIPs, each in one transaction. Twitch is not called here: `runner` applies the
-sessions to Twitch."""
+"""Actions on VIPs, each in one transaction. They do not call Twitch: `runner` applies the sessions
+there."""
 
 from datetime import timedelta
 from typing import Any
@@ -42,7 +42,7 @@ def get_channel_state(work: Work) -> ChannelState:
 def request_refresh(
     work: Work, *, vips: bool = False, rewards: bool = False, redemptions: bool = False
 ) -> None:
-    """Have these fetched from Twitch again soon."""
+    """Request a refresh of these from Twitch."""
     work.lock(Lock.VIPS)
     state = get_channel_state(work)
     state.vips_due |= vips
@@ -52,7 +52,7 @@ def request_refresh(
 
 
 def wake_runner(work: Work) -> None:
-    """Have the runner look for work once this is committed."""
+    """Wake the runner once this is committed."""
     notify_after_commit(work.tx, TOPIC, guild_id=str(work.guild_id))
 
 
@@ -60,7 +60,7 @@ def get_managed_channel(work: Work) -> int:
     """The channel whose VIPs this server manages.
 
     Raises:
-        Refusal: there is none, or another server manages its VIPs.
+        Refusal: there is no channel, or another server manages its VIPs.
     """
     manager = find_other_manager(work)
     if manager is not None:
@@ -68,7 +68,7 @@ def get_managed_channel(work: Work) -> int:
             _("The VIPs of this Twitch channel are managed by **{server}**.").format(
                 server=manager
             ),
-            _("That server was connected with the channel first."),
+            _("That server connected to the channel first."),
         )
     return accounts.get_channel(work).channel_id
 
@@ -85,11 +85,11 @@ def find_other_manager(work: Work) -> str | None:
 
 def get_viewer_id(work: Work, person: Person) -> int:
     """The viewer id of a Twitch account, which is stored if it is new."""
-    return people.meet_person(work.tx, work.guild_id, PLATFORM, person, work.now)
+    return people.get_or_create_person(work.tx, work.guild_id, PLATFORM, person, work.now)
 
 
 def default_minutes(work: Work) -> int:
-    """The duration that the server has set."""
+    """The server's default duration."""
     return load_settings(work, VipSettings).default_hours * 60
 
 
@@ -100,7 +100,7 @@ def give(work: Work, person: Person, minutes: int | None = None) -> Session:
     """Give somebody VIP, or extend the VIP that they have from us.
 
     Raises:
-        Refusal: they cannot be VIP.
+        Refusal: they can't be a VIP.
     """
     if minutes is not None:
         checked_minutes(minutes)
@@ -129,7 +129,7 @@ def extend_all(work: Work, minutes: int) -> int:
     """Extend every session that has an end; returns how many."""
     checked_minutes(minutes)
     work.lock(Lock.VIPS)
-    sessions = [one for one in store.list_live(work) if one.minutes is not None]
+    sessions = [session for session in store.list_live(work) if session.minutes is not None]
     for session in sessions:
         extend_session(work, session, minutes)
     audit(work, "vips.extend_all", str(len(sessions)), after=minutes)
@@ -159,7 +159,7 @@ def adopt(work: Work, viewer_id: int, minutes: int | None = None) -> Session:
     channel_id = get_managed_channel(work)
     known = work.find(KnownVip, viewer_id)
     if known is None or store.find_live(work, viewer_id) is not None:
-        raise Refusal(_("That VIP was not added on Twitch."))
+        raise Refusal(_("This VIP was not added on Twitch."))
     added = checked_minutes(minutes or default_minutes(work))
     session = Session(
         number=work.next_number(Session.number),
@@ -185,7 +185,7 @@ def adopt(work: Work, viewer_id: int, minutes: int | None = None) -> Session:
 def _get_live(work: Work, number: int) -> Session:
     session = store.get_session(work, number)
     if session.state not in ("granting", "active"):
-        raise Refusal(_("VIP #{number} is over.").format(number=number))
+        raise Refusal(_("VIP #{number} has ended.").format(number=number))
     return session
 
 
@@ -195,16 +195,16 @@ def _get_live(work: Work, number: int) -> Session:
 def give_or_extend(
     work: Work, viewer_id: int, twitch_user_id: int, minutes: int | None, source: Source
 ) -> Session:
-    """Give a viewer VIP, or extend what they have; None is as long as they subscribe.
+    """Give a viewer VIP, or extend it; minutes None means as long as they subscribe.
 
     Raises:
-        Refusal: another server manages the channel's VIPs, it is the broadcaster, or the viewer is
-            VIP by hand.
+        Refusal: another server manages the channel's VIPs, it is the broadcaster, or the viewer was
+            made VIP on Twitch.
     """
     work.lock(Lock.VIPS)
     channel_id = get_managed_channel(work)
     if twitch_user_id == channel_id:
-        raise Refusal(_("The streamer cannot be VIP in their own channel."))
+        raise Refusal(_("The streamer can't be a VIP in their own channel."))
     session = store.find_live(work, viewer_id)
     if session is not None:
         if minutes is None:
@@ -236,9 +236,9 @@ def give_to_viewer(work: Work, viewer_id: int, minutes: int | None, source: Sour
 
 def twitch_account(work: Work, viewer_id: int) -> tuple[int, int] | None:
     """Viewer id and Twitch user id of a viewer, or of the Twitch account of the same member."""
-    for one in viewers.list_accounts_of(work.tx, work.guild_id, viewer_id):
-        if one.platform == PLATFORM and one.platform_user_id > 0:
-            return one.viewer_id, one.platform_user_id
+    for account in viewers.list_accounts_of(work.tx, work.guild_id, viewer_id):
+        if account.platform == PLATFORM and account.platform_user_id > 0:
+            return account.viewer_id, account.platform_user_id
     return None
 
 
@@ -270,7 +270,7 @@ def extend_session(work: Work, session: Session, minutes: int, **details: Any) -
         Refusal: it has no end.
     """
     if session.minutes is None:
-        raise Refusal(_("They are VIP as long as they subscribe."))
+        raise Refusal(_("Their VIP lasts as long as their sub."))
     add_minutes(work, session, minutes)
     log(work, "extended", session, minutes=minutes, **details)
     if session.started_at is not None:
@@ -289,7 +289,8 @@ def add_minutes(work: Work, session: Session, minutes: int) -> None:
 
 
 def _revive(work: Work, session: Session) -> None:
-    """Continue a session that was being ended; Twitch is asked whether they are still VIP."""
+    """Continue a session that was being ended, after checking on Twitch whether they are still
+    VIP."""
     session.state, session.end_reason, session.is_unsure = "granting", "", True
     session.ended_by = None
     _retry_soon(work, session)
@@ -315,7 +316,7 @@ def mark_active(work: Work, session: Session) -> None:
 
 
 def end_session(work: Work, session: Session, reason: EndReason) -> None:
-    """Have VIP removed on Twitch. Hold the lock."""
+    """Queue the removal of VIP on Twitch. Hold the lock."""
     if session.state == "granting" and not session.is_unsure:
         mark_ended(work, session, reason)
         return
@@ -336,7 +337,7 @@ def mark_ended(work: Work, session: Session, reason: EndReason = "") -> None:
     if reason == "forgotten":
         session.twitch_user_id = PlatformUserId(0)
         return
-    # Who never was VIP has nothing that could stay.
+    # Somebody who never became VIP has no VIP to keep.
     stays = reason == "left" and session.started_at is not None
     log(work, "kept" if stays else "ended", session, reason=reason)
     if reason in ("expired", "revoked", "unsubscribed"):
@@ -358,7 +359,7 @@ def _return_purchases(work: Work, session: Session, reason: EndReason) -> None:
 
 
 def refuse_purchase(work: Work, key: str, viewer_id: int, reason: str) -> None:
-    """Have the points of a purchase refunded."""
+    """Request the refund of a purchase's points."""
     refused = PointsPurchaseRefused(
         key=key, guild_id=work.guild_id, at=work.now, viewer_id=viewer_id, reason=reason
     )

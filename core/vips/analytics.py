@@ -19,7 +19,7 @@ class Figures:
     """The last 30 days, today included.
 
     Attributes:
-        vips: for each day, how many were VIP through us when it ended, or now.
+        vips: for each day, how many VIPs of the bot there were at its end, or now.
         spent: for each day, channel points of redemptions that were not refunded.
         renewals: how often a VIP was extended.
         rewards: title and number of redemptions that were not refunded, the most used first.
@@ -69,4 +69,4 @@ def _by_day(
 ) -> dict[date, int]:
     day = func.date(func.timezone(zone.key, at))
     found = work.execute(select(day, what).where(*criteria).group_by(day))  # type: ignore[call-overload]
-    return {one: int(number) for one, number in found}
+    return {found_day: int(number) for found_day, number in found}

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import func, select
 
 from core.guilds.actions import audit, load_settings, name_of
-from core.guilds.channels import find_trouble, tell_admins
+from core.guilds.channels import alert_admins, find_trouble
 from core.kit.database.records import MemberId, ViewerId
 from core.kit.database.work import Lock, Work
 from core.kit.runtime.clock import utc_now
@@ -23,7 +23,7 @@ from core.twitch.bodies import PLATFORM
 from core.vips.records import Act, Activity, EndReason, Session
 from core.vips.rules import VipSettings, reason_text, short_duration
 
-MAX_WARNED = 100
+MAX_WARNINGS = 100
 """In one transaction."""
 
 # -- the activity log -----------------------------------------------------------------------------
@@ -73,10 +73,10 @@ def log(work: Work, act: Act, session: Session, **details: Any) -> None:
 
 
 def audit_bot(work: Work, act: Act, viewer_id: int, **details: Any) -> None:
-    """Record in the server's audit log what nobody did by hand."""
+    """Add what the bot did automatically to the server's audit log."""
     if act != "warned":
-        said = {name: details[name] for name in _AUDITED if details.get(name)}
-        audit(work, f"vips.bot_{act}", f"viewer:{viewer_id}", after=said)
+        shown = {name: details[name] for name in _AUDITED if details.get(name)}
+        audit(work, f"vips.bot_{act}", f"viewer:{viewer_id}", after=shown)
 
 
 _AUDITED = ("source", "minutes", "reason", "cost")
@@ -85,8 +85,8 @@ _AUDITED = ("source", "minutes", "reason", "cost")
 def _actor_of(
     work: Work, act: Act, session: Session, reason: EndReason | str
 ) -> tuple[MemberId, bool]:
-    """Who did it, and whether that is the streamer, signed in with Twitch. Twitch may confirm a
-    change later, when the bot is the actor."""
+    """Who did it, and whether it was the streamer, signed in with Twitch. When Twitch confirms a
+    change later, the bot is the current actor."""
     later = {"granted": session.granted_by, "ended": session.ended_by}
     actor = work.actor or later.get(act) or work.actor
     by_hand = (act == "granted" and session.source == "manual") or reason == "revoked"
@@ -104,7 +104,7 @@ def viewer_name(work: Work, viewer_id: int) -> str:
 def announce(
     work: Work, session: Session, what: str, minutes: int, reward: str = "", key: str = ""
 ) -> None:
-    """Announce a session in chat, with the server's text, if it wants that."""
+    """Announce a session in chat with the server's text, if enabled."""
     left = ""
     if session.ends_at is not None:
         left = short_duration((session.ends_at - work.now) / timedelta(minutes=1))
@@ -114,7 +114,7 @@ def announce(
 
 
 def post_line(work: Work, what: str, viewer_id: int, key: str, fields: Mapping[str, str]) -> None:
-    """Post a line in Twitch's chat; `what` is the text's name in the settings."""
+    """Post a message in Twitch chat; `what` is the text's name in the settings."""
     settings = load_settings(work, VipSettings)
     template = getattr(settings, f"text_{what}")
     channel = accounts.find_channel(work)
@@ -131,8 +131,7 @@ def announce_refund(work: Work, viewer_id: int, reason: str, reward: str, key: s
 
 
 def announce_loss(work: Work, viewer_id: int, reason: str, reward: str, key: str) -> None:
-    """Say in chat, and to the admins, that channel points were spent for nothing and cannot be
-    returned."""
+    """Tell chat and the admins that channel points were lost and can't be refunded."""
     fields = {"viewer": viewer_name(work, viewer_id), "reason": reason_text(reason)}
     alert(work, "lost_points", key, title=reward, **fields)
     channel, settings = accounts.find_channel(work), load_settings(work, VipSettings)
@@ -147,9 +146,9 @@ def announce_loss(work: Work, viewer_id: int, reason: str, reward: str, key: str
 
 
 def alert(work: Work, what: str, key: str, **payload: Any) -> None:
-    """Notify the server's admins, once for each key."""
+    """Notify the server's admins, once per key."""
     about = {"what": what, "server": name_of(work), **payload}
-    tell_admins(work, "vips.alert", f"vips.alert:{what}:{key}", about)
+    alert_admins(work, "vips.alert", f"vips.alert:{what}:{key}", about)
 
 
 def warn_due(work: Work) -> None:
@@ -166,7 +165,7 @@ def warn_due(work: Work) -> None:
     if work.scalar(due.limit(1)) is None:
         return
     work.lock(Lock.VIPS)
-    for session in work.scalars(due.order_by(Session.number).limit(MAX_WARNED)).all():
+    for session in work.scalars(due.order_by(Session.number).limit(MAX_WARNINGS)).all():
         _warn(work, session)
 
 

@@ -1,4 +1,4 @@
-"""VIPs and channel-point rewards for programs."""
+"""The HTTP API for VIPs and channel-point rewards."""
 
 from datetime import datetime
 from typing import Annotated
@@ -16,13 +16,13 @@ from core.vips.rules import MAX_MINUTES, MIN_MINUTES, RewardForm
 
 API = Api("vips")
 
-_LARGEST = 2**31 - 1
+_MAX_NUMBER = 2**31 - 1
 
-Number = Annotated[int, Field(ge=1, le=_LARGEST, description="Counts up within the server.")]
+Number = Annotated[int, Field(ge=1, le=_MAX_NUMBER, description="Counts up within the server.")]
 Minutes = Annotated[
     int, Field(ge=MIN_MINUTES, le=MAX_MINUTES, description="The server's default if left out.")
 ]
-Limit = Annotated[int, Field(ge=0, le=_LARGEST, description="0 for any number.")]
+Limit = Annotated[int, Field(ge=0, le=_MAX_NUMBER, description="0 for any number.")]
 Cost = Annotated[int, Field(ge=1, le=2_000_000_000, description="In channel points.")]
 
 
@@ -30,7 +30,7 @@ Cost = Annotated[int, Field(ge=1, le=2_000_000_000, description="In channel poin
 
 
 class Vip(ApiModel):
-    """Somebody who has VIP from the bot, or is about to get it."""
+    """A VIP of the bot, or somebody who is about to become one."""
 
     number: int
     viewer_id: Id
@@ -86,14 +86,14 @@ class ByNumber(ApiModel):
 _GIVEN = {"name", "platform"}
 
 
-def _vip(one: Session) -> Vip:
-    same = {name: getattr(one, name) for name in Vip.model_fields if name not in _GIVEN}
-    return Vip(name=one.viewer_name, **same)
+def _vip(session: Session) -> Vip:
+    same = {name: getattr(session, name) for name in Vip.model_fields if name not in _GIVEN}
+    return Vip(name=session.viewer_name, **same)
 
 
-def _manual(one: KnownVip) -> ManualVip:
+def _manual(vip: KnownVip) -> ManualVip:
     return ManualVip(
-        viewer_id=one.viewer_id, twitch_user_id=one.twitch_user_id, name=one.viewer_name
+        viewer_id=vip.viewer_id, twitch_user_id=vip.twitch_user_id, name=vip.viewer_name
     )
 
 
@@ -105,19 +105,19 @@ def _shown(work: Work, session: Session) -> Vip:
 
 @API.get("/vip")
 def list_vips(call: Call, asked: Paging) -> VipList:
-    """List everybody who is VIP.
+    """List all VIPs.
 
     Within a page, those that end first come first.
     """
 
     def load(work: Work) -> VipList:
         live, manual = store.list_live(work), store.list_manual(work)
-        everybody = {one.viewer_id for one in (*live, *manual)}
-        later = sorted(one for one in everybody if one > (asked.cursor or 0))
+        everybody = {vip.viewer_id for vip in (*live, *manual)}
+        later = sorted(viewer_id for viewer_id in everybody if viewer_id > (asked.cursor or 0))
         shown, following = part_of(later, asked.limit, int)
         return VipList(
-            vips=[_vip(one) for one in live if one.viewer_id in shown],
-            manual=[_manual(one) for one in manual if one.viewer_id in shown],
+            vips=[_vip(session) for session in live if session.viewer_id in shown],
+            manual=[_manual(vip) for vip in manual if vip.viewer_id in shown],
             next_cursor=following,
         )
 
@@ -155,7 +155,7 @@ def revoke_vip(call: Call, asked: ByNumber) -> Done:
 
 @API.post("/vip/extend")
 def extend_vip(call: Call, sent: Extension) -> Done:
-    """Add time to one VIP, or to all. Nothing is ever shortened."""
+    """Add time to one VIP, or to all."""
     if sent.number is None:
         count = call.run(actions.extend_all, sent.minutes)
         return Done(message=plural("{count} VIP extended.", "{count} VIPs extended.", count))
@@ -173,7 +173,7 @@ class Expired(ApiModel):
 def remove_expired_vips(services: Services) -> Expired:
     """Remove the expired VIPs of all servers.
 
-    The bot does this by itself; this endpoint is for an external timer.
+    The bot does this automatically; this endpoint is for external cron jobs.
     """
     with services.database.begin() as tx:
         guild_ids = store.list_guilds(tx)
@@ -205,7 +205,7 @@ class RewardInfo(ApiModel):
     pause: Pause
     is_ours: bool = Field(description="Those created elsewhere cannot be refunded.")
     is_used: bool = Field(description="Redeeming it gives VIP.")
-    is_pending: bool = Field(description="Twitch does not know the newest change yet.")
+    is_pending: bool = Field(description="The newest change was not sent to Twitch yet.")
     trouble: str
 
 
@@ -246,16 +246,17 @@ class RewardChange(ApiModel):
     again: bool = Field(False, description="Create it again after it was deleted on Twitch.")
 
 
-def _reward(one: Reward) -> RewardInfo:
-    return RewardInfo(**{name: getattr(one, name) for name in RewardInfo.model_fields})
+def _reward(reward: Reward) -> RewardInfo:
+    return RewardInfo(**{name: getattr(reward, name) for name in RewardInfo.model_fields})
 
 
 @API.get("/channel-points")
 def list_rewards(call: Call, asked: Paging) -> RewardList:
     """List the channel-point rewards, by number."""
-    found = [one for one in call.run(store.list_rewards) if one.number > (asked.cursor or 0)]
-    shown, following = part_of(found, asked.limit, lambda one: one.number)
-    return RewardList(rewards=[_reward(one) for one in shown], next_cursor=following)
+    listed = call.run(store.list_rewards)
+    later = [reward for reward in listed if reward.number > (asked.cursor or 0)]
+    shown, following = part_of(later, asked.limit, lambda reward: reward.number)
+    return RewardList(rewards=[_reward(reward) for reward in shown], next_cursor=following)
 
 
 @API.post("/channel-points", status=201)
@@ -289,4 +290,4 @@ def change_reward(call: Call, sent: RewardChange) -> RewardInfo:
 def delete_reward(call: Call, asked: ByNumber) -> Done:
     """Delete a reward. Its open redemptions are refunded first."""
     reward = call.run(rewards.delete_reward, asked.number)
-    return Done(message=_("The reward {title} is deleted.").format(title=reward.title))
+    return Done(message=_("Deleted the reward {title}.").format(title=reward.title))

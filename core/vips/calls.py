@@ -1,4 +1,4 @@
-"""Calls to Twitch for one server, each apart from the others."""
+"""Calls to Twitch for one server; one that fails does not affect the others."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -20,7 +20,7 @@ from core.vips import outcomes, troubles
 from core.vips.records import Redemption, Reward, Session
 
 GIVE_UP_AFTER = 3
-"""Calls of one kind in a row that Twitch does not answer: the others of this kind wait."""
+"""After this many calls of one kind in a row without an answer, the others of this kind wait."""
 
 T = TypeVar("T")
 Item = TypeVar("Item", Session, Redemption, Reward)
@@ -29,7 +29,7 @@ _log = structlog.get_logger(__name__)
 
 
 class TwitchCalls:
-    """How a server's calls are made, and what becomes of those that fail."""
+    """Makes a server's calls, and handles those that fail."""
 
     def __init__(self, services: Services, guild_id: int) -> None:
         self._services = services
@@ -50,9 +50,9 @@ class TwitchCalls:
         """Call Twitch with the streamer's token, renewed once if Twitch rejects it.
 
         Raises:
-            TwitchRejected: it declines, also the renewed token.
+            TwitchRejected: it rejects the call, or the renewed token as well.
             Outage: it does not answer.
-            ReconnectNeeded: there is no token any more.
+            ReconnectNeeded: there is no token.
         """
         key = (self._guild_id, "streamer")
         token = user_token(self._services, *key)
@@ -65,7 +65,7 @@ class TwitchCalls:
         return call(token, self._channel_id, *args, **kwargs)
 
     def _failure_of(self, step: Callable[..., object], *args: Any) -> Exception | None:
-        """Run a step; what it failed with, which is no reason to stop the others.
+        """Run a step; returns its error, so that the others can still run.
 
         Raises:
             DatabaseOutage, ReconnectNeeded: no other step can work either.
@@ -75,18 +75,18 @@ class TwitchCalls:
         except (DatabaseOutage, ReconnectNeeded):
             raise
         except (TwitchRejected, Outage, Refusal) as error:
-            _log.warning("A VIP call failed", reason=str(error), guild_id=self._guild_id)
+            _log.warning("VIP call to Twitch failed", reason=str(error), guild_id=self._guild_id)
             return error
         except Exception:
             code = trouble_code()
-            _log.exception("A VIP call failed", code=code, guild_id=self._guild_id)
+            _log.exception("VIP call to Twitch failed", code=code, guild_id=self._guild_id)
             return Refusal(f"Something went wrong; search the log for {code}.")
         return None
 
     def _each(
         self, step: Callable[[Item], object], items: Iterable[Item], key_of: Callable[[Item], Any]
     ) -> None:
-        """Do the same for each of these; what fails is postponed."""
+        """Run a step for each item; those that fail are postponed."""
         unanswered = 0
         for item in items:
             failure = self._failure_of(step, item)
@@ -107,7 +107,7 @@ class TwitchCalls:
 
 @contextmanager
 def accepting(*statuses: int) -> Iterator[None]:
-    """What Twitch declines with these statuses is as good as done."""
+    """Treat Twitch's rejections with these statuses as success."""
     try:
         yield
     except TwitchRejected as rejected:

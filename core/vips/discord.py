@@ -94,12 +94,12 @@ class Vips(commands.Cog):
 
     @server_group("vip", for_admins=True, fallback="list")
     async def vip(self, ctx: Context) -> None:
-        """Show who is VIP, for how long and why."""
+        """List all VIPs with their end and reason."""
         await answer(ctx, await run_action(ctx, _list))
 
     @vip.command(name="give")
     @app_commands.describe(
-        viewer="A name on Twitch, or a mention", duration="Such as 24h or 7d; your default if empty"
+        viewer="Twitch name or mention", duration="Such as 24h or 7d; default: the server's default"
     )
     async def give(self, ctx: Context, viewer: str, *, duration: str = "") -> None:
         """Give somebody VIP for a limited time."""
@@ -111,7 +111,7 @@ class Vips(commands.Cog):
 
     @vip.command(name="extend")
     @app_commands.describe(
-        viewer="Whose VIP, by name or #number", duration="Such as 24h; your default if empty"
+        viewer="Name or #number", duration="Such as 24h; default: the server's default"
     )
     async def extend(self, ctx: Context, viewer: str, *, duration: str = "") -> None:
         """Add time to somebody's VIP."""
@@ -128,17 +128,17 @@ class Vips(commands.Cog):
         await answer(ctx, messages.extended_all(count, minutes))
 
     @vip.command(name="remove")
-    @app_commands.describe(viewer="Whose VIP, by name or #number")
+    @app_commands.describe(viewer="Name or #number")
     async def remove(self, ctx: Context, *, viewer: str) -> None:
-        """Remove somebody's VIP early."""
+        """Remove somebody's VIP now."""
         await answer(ctx, messages.revoked(await run_action(ctx, _revoke, viewer)))
 
     @vip.command(name="adopt")
     @app_commands.describe(
-        viewer="A VIP that was added on Twitch", duration="Such as 7d; your default if empty"
+        viewer="A VIP added on Twitch", duration="Such as 7d; default: the server's default"
     )
     async def adopt(self, ctx: Context, viewer: str, *, duration: str = "") -> None:
-        """Set an end for a VIP who was added on Twitch."""
+        """Set an end date for a VIP added on Twitch."""
         minutes = parse_minutes(duration) if duration else None
         session, name = await run_action(ctx, _adopt, viewer, minutes)
         await answer(ctx, messages.changed(session, name))
@@ -152,7 +152,7 @@ class Vips(commands.Cog):
     @app_commands.describe(
         title="What viewers see",
         cost="In channel points",
-        duration="Of VIP, such as 24h; your default if empty",
+        duration="How long VIP lasts, such as 24h; default: the server's default",
     )
     async def create(self, ctx: Context, title: str, cost: Count, *, duration: str = "") -> None:
         """Sell VIP for channel points."""
@@ -165,12 +165,12 @@ class Vips(commands.Cog):
         number="The reward's number",
         title="What viewers see",
         cost="In channel points",
-        duration="Of VIP, such as 24h",
-        prompt="Its description",
+        duration="How long VIP lasts, such as 24h",
+        prompt="Description",
         colour="Such as #9147FF",
-        per_stream="Redemptions in a stream; 0 for any number",
-        per_viewer="Of one viewer in a stream; 0 for any number",
-        cooldown="Seconds between two redemptions; 0 for none",
+        per_stream="Maximum redemptions per stream; 0: no limit",
+        per_viewer="Maximum redemptions per viewer and stream; 0: no limit",
+        cooldown="Seconds between two redemptions; 0: none",
     )
     async def edit(
         self,
@@ -217,9 +217,9 @@ class Vips(commands.Cog):
         await self._answer(ctx, await run_action(ctx, rewards.recreate_reward, number))
 
     @reward.command(name="use")
-    @app_commands.describe(number="The reward's number", used="Whether redeeming it gives VIP")
+    @app_commands.describe(number="The reward's number", used="Redeeming it gives VIP")
     async def use(self, ctx: Context, number: Number, used: bool = True) -> None:
-        """Choose whether redeeming a reward gives VIP."""
+        """Turn VIP on or off for a reward."""
         await self._answer(ctx, await run_action(ctx, rewards.use_reward, number, used=used))
 
     @reward.command(name="delete")

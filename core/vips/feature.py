@@ -45,7 +45,7 @@ from core.vips.redemptions import on_redeemed
 from core.vips.rules import VipSettings
 from core.vips.runner import VipRunner
 
-LATE = timedelta(minutes=10)
+LATE_AFTER = timedelta(minutes=10)
 
 LEAVING.append(leaving.VIPS)
 
@@ -68,7 +68,7 @@ def check_health(tx: Connection, now: datetime) -> list[HealthItem]:
         select(Session.guild_id, func.count())
         .where(
             Session.state.in_(("granting", "ending")),
-            func.coalesce(Session.ends_at, Session.asked_at) < now - LATE,
+            func.coalesce(Session.ends_at, Session.asked_at) < now - LATE_AFTER,
         )
         .group_by(Session.guild_id)
     )
@@ -109,7 +109,7 @@ FEATURE = Feature(
             ("vip",),
             chat_action(sources.reply_with_time_left),
             usage="!vip",
-            help="Shows how long you are VIP.",
+            help="Shows how long your VIP lasts.",
         ),
     ),
     settings=tuple(VipSettings.declared.values()),
@@ -131,11 +131,11 @@ FEATURE = Feature(
     audit={
         **{f"vips.bot_{act}": messages.audit_line(act) for act in messages.AUDITED},
         "vips.end_all": N_("ended all VIPs of the bot, to disconnect Twitch"),
-        "vips.give": N_("made {target} VIP"),
+        "vips.give": N_("made {target} a VIP"),
         "vips.extend": N_("extended the VIP of {target} by {after_time}"),
         "vips.extend_all": N_("extended all VIPs ({target}) by {after_time}"),
         "vips.revoke": N_("removed the VIP of {target}"),
-        "vips.adopt": N_("set an end for the VIP of {target}"),
+        "vips.adopt": N_("set an end date for the VIP of {target}"),
         "vips.reward_create": lambda _before, after: plural(
             "created the reward {{target}} for {count} point",
             "created the reward {{target}} for {count} points",

@@ -1,7 +1,7 @@
-"""What becomes of the VIPs that we gave when a server is disconnected from its channel.
+"""Handles the bot's VIPs when a server disconnects from its channel.
 
-Without the streamer's token nobody's VIP can be removed. So they are ended before, or they stay on
-Twitch and are no longer ours; the log says which.
+Without the streamer's token VIPs can't be removed. So they are ended first, or they stay on Twitch
+and the bot no longer manages them; the log says which.
 """
 
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ def describe(work: Work) -> str:
 
 
 def end_first(work: Work) -> None:
-    """End every VIP that we gave, and disconnect once that is done. Raises Refusal if the account
+    """End every VIP of the bot, and disconnect once that is done. Raises Refusal if the account
     cannot be used for that."""
     accounts.get_account(work, "streamer")
     work.lock(Lock.VIPS)
@@ -44,7 +44,7 @@ def end_first(work: Work) -> None:
 
 
 def keep(work: Work) -> None:
-    """Who is VIP through us stays it, and is none of ours any more."""
+    """The bot's VIPs stay on Twitch, and the bot no longer manages them."""
     work.lock(Lock.VIPS)
     _leave(work, store.list_live(work))
     for known in work.scalars(select(KnownVip)).all():
@@ -56,7 +56,7 @@ def keep(work: Work) -> None:
 
 
 def leave_others(work: Work, channel_id: int) -> None:
-    """Sessions of a channel that the server no longer follows: nothing of ours reaches it."""
+    """End sessions of channels that the server no longer follows: we can't change them any more."""
     others = select(Session).where(Session.state.in_(LIVE), Session.channel_id != channel_id)
     if work.scalar(others.limit(1)) is None:
         return
@@ -70,7 +70,7 @@ def _leave(work: Work, sessions: Sequence[Session]) -> None:
 
 
 def disconnect_if_done(services: Services, guild_id: int) -> None:
-    """Disconnect, if somebody wanted to and no VIP of ours is left."""
+    """Disconnect if an admin requested it and no VIP of the bot is left."""
     with services.work_in(guild_id) as work:
         state = actions.get_channel_state(work)
         if state.leaving_by is None or work.exists(Session.state.in_(LIVE)):

@@ -1,4 +1,4 @@
-"""Finding the Twitch account that somebody means."""
+"""Finds a Twitch account by what somebody typed."""
 
 from collections.abc import Sequence
 from typing import TypeVar
@@ -27,8 +27,8 @@ from core.vips.store import list_live, list_manual
 
 
 def find_person(services: Services, guild_id: int, who: str) -> Person:
-    """Find a Twitch account by a Discord mention, or ask Twitch for a name. A name that Twitch does
-    not know may be a name in another alphabet, a former one, or that of the same person on Kick.
+    """Find a Twitch account by a Discord mention, or look up a name on Twitch. A name that Twitch
+    does not know may be a display name, a former name, or the person's name on Kick.
 
     Raises:
         Refusal: there is none.
@@ -40,14 +40,14 @@ def find_person(services: Services, guild_id: int, who: str) -> Person:
         platform, name = split_platform(who)
         known = [candidate.viewer for candidate in list_candidates(work, who)]
     if platform in ("", PLATFORM) and not name.startswith("#"):
-        # Twitch knows whose name it is today.
+        # Twitch knows who has this name now.
         user = client_of(services.settings).find_user(fold(name))
         if user is not None:
             return Person(user_id=user.user_id, name=user.name, login=user.login)
     with services.work_in(guild_id) as work:
-        known = [one for viewer in known for one in _on_twitch(work, viewer)]
-    if len({one.viewer_id for one in known}) > 1:
-        raise SeveralPeople(who, [Candidate(one) for one in known])
+        known = [account for viewer in known for account in _on_twitch(work, viewer)]
+    if len({account.viewer_id for account in known}) > 1:
+        raise SeveralPeople(who, [Candidate(account) for account in known])
     if not known:
         raise Refusal(_("There is no Twitch account “{name}”.").format(name=who.strip()))
     return _person(known[0])
@@ -93,19 +93,19 @@ def find_manual(work: Work, who: str) -> KnownVip:
     """The VIP of this name that was added on Twitch. Raises Refusal if there is none."""
     if (found := _find_among(work, who, list_manual(work))) is not None:
         return found
-    raise Refusal(_("There is no VIP “{name}” that was added on Twitch.").format(name=who.strip()))
+    raise Refusal(_("No VIP “{name}” was added on Twitch.").format(name=who.strip()))
 
 
 Known = TypeVar("Known", Session, KnownVip)
 
 
 def _find_among(work: Work, who: str, known: Sequence[Known]) -> Known | None:
-    """Whoever of these has the name, with any of their accounts."""
-    of_viewer = {one.viewer_id: one for one in known}
+    """The VIP with this name on any of their accounts."""
+    of_viewer = {vip.viewer_id: vip for vip in known}
     try:
         viewer = people.find_person(work, who, meant=lambda _work, ids: of_viewer.keys() & set(ids))
     except NobodyFound:
         return None
     accounts = viewers.list_accounts_of(work.tx, work.guild_id, viewer.viewer_id)
     found = (of_viewer.get(account.viewer_id) for account in accounts)
-    return next((one for one in found if one is not None), None)
+    return next((vip for vip in found if vip is not None), None)

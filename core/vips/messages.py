@@ -1,4 +1,4 @@
-"""Embeds and lines of chat."""
+"""Embeds and chat messages."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -42,21 +42,21 @@ def bot_or_streamer(by_streamer: bool) -> str:
 
 
 def end_reason_text(reason: str) -> str:
-    """Why a session is over, or was never granted, as moderators read it."""
+    """Why a session ended or was never granted, in words for moderators."""
     about_viewers = reason_text(reason)
     return {
         "expired": _("The time is up."),
         "revoked": _("A moderator removed it."),
         "removed_on_twitch": _("It was removed on Twitch."),
         "unsubscribed": _("The subscription has ended."),
-        "withdrawn": _("The channel points were returned on Twitch."),
+        "withdrawn": _("The channel points were refunded on Twitch."),
         "left": _("The channel was disconnected, so the bot can no longer end it."),
         "disconnected": _("The channel is being disconnected."),
         "watchtime": _("They have not watched long enough yet."),
         "not_linked": _("Their account is not linked."),
         "excluded": _("They are excluded from VIP."),
-        "cooldown": _("They redeemed VIP only recently."),
-        "already_vip": _("They are VIP already."),
+        "cooldown": _("They redeemed VIP too recently."),
+        "already_vip": _("They are already a VIP."),
         "broadcaster": _("It is their own channel."),
     }.get(reason, about_viewers[:1].upper() + about_viewers[1:])
 
@@ -69,17 +69,17 @@ AUDITED = ("granted", "extended", "ended", "failed", "kept", "refunded", "lost")
 
 
 def audit_line(act: str) -> Callable[[Any, Any], str]:
-    """How an entry of the audit log about what the bot did itself reads."""
+    """The text of an audit log entry about an automatic change."""
 
     def line(_before: Any, after: Any) -> str:
         texts = {
-            "granted": _("made {target} VIP"),
+            "granted": _("made {target} a VIP"),
             "extended": _("extended the VIP of {target}"),
             "ended": _("ended the VIP of {target}"),
-            "failed": _("could not make {target} VIP"),
+            "failed": _("could not make {target} a VIP"),
             "kept": _("left the VIP of {target} on Twitch"),
-            "refunded": _("returned the channel points of {target}"),
-            "lost": _("could not return the channel points of {target}"),
+            "refunded": _("refunded the channel points of {target}"),
+            "lost": _("could not refund the channel points of {target}"),
         }
         said = after if isinstance(after, dict) else {}
         parts = [
@@ -104,17 +104,17 @@ def line(payload: Mapping[str, Any]) -> str:
 
 
 def loss(payload: Mapping[str, Any]) -> str:
-    """Channel points were spent for nothing."""
-    text = _("@{viewer} VIP did not work: {reason} Please ask the streamer for your points back.")
+    """Chat message about lost channel points."""
+    text = _("@{viewer} You did not get VIP: {reason} Ask the streamer for your points back.")
     return text.format_map(payload)
 
 
 def left(payload: Mapping[str, Any]) -> str:
     """Reply to `!vip`."""
     replies = {
-        "none": _("@{viewer} You are not VIP."),
-        "endless": _("@{viewer} You are VIP."),
-        "until": _("@{viewer} You are VIP for another {left}."),
+        "none": _("@{viewer} You're not a VIP."),
+        "endless": _("@{viewer} You're a VIP."),
+        "until": _("@{viewer} You're a VIP for another {left}."),
     }
     return replies[payload["state"]].format_map(payload)
 
@@ -125,12 +125,12 @@ def left(payload: Mapping[str, Any]) -> str:
 def log_entry(payload: Mapping[str, Any]) -> discord.Embed:
     """What happened to a VIP, in the log channel."""
     titles = {
-        "granted": _("{viewer} is VIP"),
+        "granted": _("{viewer} is now a VIP"),
         "extended": _("VIP of {viewer} extended"),
-        "adopted": _("VIP of {viewer} now has an end"),
-        "ended": _("{viewer} is no longer VIP"),
-        "kept": _("{viewer} stays VIP on Twitch"),
-        "failed": _("{viewer} did not become VIP"),
+        "adopted": _("Set an end date for the VIP of {viewer}"),
+        "ended": _("{viewer} is no longer a VIP"),
+        "kept": _("{viewer} stays a VIP on Twitch"),
+        "failed": _("{viewer} did not become a VIP"),
     }
     icon, tone = _ACTS[payload["act"]]
     parts = []
@@ -163,7 +163,7 @@ def alert(payload: Mapping[str, Any]) -> Rendered:
     alerts = {
         "full": (
             _("All VIP slots are taken"),
-            _("The rewards are paused and points were refunded. They resume when a slot is free."),
+            _("The rewards are paused until a slot is free. Points were refunded."),
         ),
         "locked": (
             _("Twitch has not unlocked VIPs for this channel"),
@@ -171,13 +171,13 @@ def alert(payload: Mapping[str, Any]) -> Rendered:
         ),
         "reward_deleted": (
             _("The reward {title} was deleted on Twitch").format(title=title),
-            _("`/vip reward again` creates it again."),
+            _("Create it again with `/vip reward again`."),
         ),
         "skips_queue": (
             _("The reward {title} skipped the queue").format(title=title),
             _(
-                "I turned that off again: redemptions that skip the queue can't be refunded. Those "
-                "made meanwhile give VIP if possible."
+                "I turned that off again because such redemptions can't be refunded. Those made in "
+                "the meantime give VIP if possible."
             ),
         ),
         "skips_queue_elsewhere": (
@@ -195,22 +195,20 @@ def alert(payload: Mapping[str, Any]) -> Rendered:
             ),
         ),
         "lost_points": (
-            _("{viewer} paid channel points for nothing").format(
-                viewer=safe(payload.get("viewer", ""))
-            ),
-            _("{title}: {reason} The bot can't return these points; please make up for it.").format(
-                title=title, reason=payload.get("reason", "")
-            ),
+            _("{viewer} lost channel points").format(viewer=safe(payload.get("viewer", ""))),
+            _(
+                "{title}: {reason} The bot can't refund these points. Please compensate the viewer."
+            ).format(title=title, reason=payload.get("reason", "")),
         ),
         "trouble": (
-            _("Something about VIPs does not work"),
+            _("Problem with VIPs"),
             safe(payload.get("text", ""), 1000),
         ),
         "raffle_unlinked": (
-            _("{viewer} won VIP, but has no Twitch account linked").format(
+            _("{viewer} won VIP but has not linked a Twitch account").format(
                 viewer=safe(payload.get("viewer", ""))
             ),
-            _("Once they have linked one, use `/vip give`."),
+            _("Use `/vip give` once they have linked one."),
         ),
     }
     heading, body = alerts[what]
@@ -219,11 +217,11 @@ def alert(payload: Mapping[str, Any]) -> Rendered:
 
 def vips(live: Sequence[Session], manual: Sequence[KnownVip]) -> discord.Embed:
     """Everybody who is VIP."""
-    rows = [_session(one) for one in live]
+    rows = [_session(session) for session in live]
     if manual:
-        names = ", ".join(safe(one.viewer_name) for one in manual)
-        rows += ["", _("Added on Twitch, no end: {names}").format(names=names)]
-    title = plural("{count} VIP by the bot", "{count} VIPs by the bot", len(live))
+        names = ", ".join(safe(vip.viewer_name) for vip in manual)
+        rows += ["", _("Added on Twitch, no end date: {names}").format(names=names)]
+    title = plural("{count} active VIP", "{count} active VIPs", len(live))
     empty = _("Use `/vip give`, or sell VIP for channel points with `/vip reward create`.")
     return card("💎 " + title, lines(rows) or empty, tone="twitch")
 
@@ -244,27 +242,27 @@ def changed(session: Session, viewer: str) -> discord.Embed:
     when = _("Waiting for Twitch to confirm it.")
     if session.ends_at is not None:
         when = _("Ends {when}").format(when=ago(session.ends_at))
-    title = _("{viewer} is VIP").format(viewer=safe(viewer))
+    title = _("{viewer} is now a VIP").format(viewer=safe(viewer))
     footer = _("VIP #{number}").format(number=session.number)
     return card("💎 " + title, when, tone="success", footer=footer)
 
 
 def revoked(viewer: str) -> discord.Embed:
     """A VIP is being removed."""
-    title = _("{viewer} is no longer VIP").format(viewer=safe(viewer))
+    title = _("{viewer} is no longer a VIP").format(viewer=safe(viewer))
     return card("⌛ " + title, _("Twitch is being updated."), tone="success")
 
 
 def extended_all(count: int, minutes: int) -> discord.Embed:
     """All VIPs were extended."""
     title = plural("{count} VIP extended", "{count} VIPs extended", count)
-    body = _("By {time} each.").format(time=short_duration(minutes))
+    body = _("Extended by {time} each.").format(time=short_duration(minutes))
     return card("⏩ " + title, body, tone="success")
 
 
 def rewards(found: Sequence[Reward]) -> discord.Embed:
     """The rewards of the channel."""
-    rows = [_reward(one) for one in found]
+    rows = [_reward(reward) for reward in found]
     empty = _("Create one with `/vip reward create` (affiliates and partners only).")
     return card("🎁 " + _("Channel-point rewards"), lines(rows) or empty, tone="twitch")
 
@@ -278,7 +276,7 @@ def _reward(reward: Reward) -> str:
     pauses = {
         "hand": _("paused"),
         "full": _("paused: no VIP slot is free"),
-        "locked": _("paused: no VIPs on this channel yet"),
+        "locked": _("paused: VIPs not unlocked yet"),
     }
     state = states.get(reward.state) or pauses.get(reward.pause, _("on"))
     if not reward.is_ours:

@@ -13,12 +13,19 @@ from core.kit.database.work import Lock, Work
 from core.twitch.client import User
 from core.vips import actions, pace, redemptions, rewards, store
 from core.vips.records import Change, ChannelState, EndReason, KnownVip, Session
-from core.vips.rules import FULL_AGAIN, LIST_AGAIN, LIST_EVERY, LIST_LAG, SWEEP, VipSettings
+from core.vips.rules import (
+    LIST_INTERVAL,
+    LIST_LAG,
+    RETRY_FULL_AFTER,
+    RETRY_LIST_AFTER,
+    SWEEP,
+    VipSettings,
+)
 
 
 def start_call(work: Work, number: int, state: str) -> bool:
-    """Mark a session before the call; False if the call is no longer needed, or would be one too
-    many for Twitch now."""
+    """Mark a session before the call; False if the call is no longer needed or would exceed
+    Twitch's rate limit."""
     work.lock(Lock.VIPS)
     session = work.find(Session, number)
     if session is None or session.state != state:
@@ -31,14 +38,14 @@ def start_call(work: Work, number: int, state: str) -> bool:
 
 
 def record_no_effect(work: Work, number: int) -> None:
-    """The call was declined or never sent: who is VIP now is it by hand."""
+    """The call was rejected or never sent: if they are VIP now, somebody added them by hand."""
     session = work.find(Session, number)
     if session is not None:
         session.is_unsure = False
 
 
 def record_found(work: Work, number: int) -> None:
-    """They are VIP already: through us if a call's answer was lost, else by hand."""
+    """They are already VIP: by us if the response to a call was lost, else by hand."""
     session = work.find(Session, number)
     if session is not None:
         record_grant(work, number, None if session.is_unsure else "already_vip")
@@ -61,7 +68,7 @@ def record_grant(work: Work, number: int, reason: EndReason | None) -> None:
         if reason == "full":
             slots = store.count_slots(work)
             state.full_at = max(slots.manual + slots.sessions - 1, 0)
-            state.full_until = work.now + FULL_AGAIN
+            state.full_until = work.now + RETRY_FULL_AFTER
         rewards.pause_all(work, reason)
     if session.state == "ending":
         actions.mark_ended(work, session)
@@ -106,14 +113,14 @@ def _forget_full(state: ChannelState) -> None:
 
 
 def forget_full(work: Work) -> None:
-    """Now and then, try whether there are more slots than there were: Twitch does not say."""
+    """At intervals, check for new slots: Twitch does not report them."""
     state = actions.get_channel_state(work)
     if state.full_until is not None and state.full_until <= work.now:
         retry_full(work)
 
 
 def retry_full(work: Work) -> None:
-    """Forget that Twitch had no slot left, and resume the rewards."""
+    """Forget that no slot was free, and resume the rewards."""
     work.lock(Lock.VIPS)
     _forget_full(actions.get_channel_state(work))
     work.flush()
@@ -125,9 +132,9 @@ def retry_full(work: Work) -> None:
 
 
 def list_again(work: Work, name: str) -> None:
-    """Twitch did not give a list: it is asked for again soon."""
+    """A list request failed: retry it soon."""
     state = actions.get_channel_state(work)
-    soon = work.now + LIST_AGAIN - LIST_EVERY
+    soon = work.now + RETRY_LIST_AFTER - LIST_INTERVAL
     if name == "vips":
         state.vips_due, state.listed_at = False, soon
     else:
@@ -135,7 +142,7 @@ def list_again(work: Work, name: str) -> None:
 
 
 def record_swept(work: Work, names: Collection[str]) -> None:
-    """The open redemptions of these rewards were listed, as far as Twitch gave them."""
+    """The open redemptions of these rewards were listed, as far as possible."""
     state = actions.get_channel_state(work)
     state.failing = {
         name: failure
@@ -168,7 +175,7 @@ def record_listed(
     for session in list_missing(work, listed.keys(), asked_at):
         is_moderator = session.twitch_user_id in moderators
         actions.mark_ended(work, session, "moderator" if is_moderator else "removed_on_twitch")
-    known = {one.twitch_user_id: one for one in work.scalars(select(KnownVip))}
+    known = {vip.twitch_user_id: vip for vip in work.scalars(select(KnownVip))}
     for known_id, gone in known.items():
         if known_id not in listed:
             work.delete(gone)

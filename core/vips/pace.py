@@ -1,4 +1,4 @@
-"""Limits the changes of a channel's VIPs, in all servers and processes together."""
+"""Rate limits the changes of a channel's VIPs across all servers and processes."""
 
 from datetime import datetime
 
@@ -9,8 +9,8 @@ from core.vips.rules import MAX_ADDS, MAX_REMOVALS, WINDOW
 
 _MAX: dict[Change, int] = {"add": MAX_ADDS, "remove": MAX_REMOVALS}
 
-# One statement, so that of two who take the last place one gets it. Changes of the future, by a
-# clock that was set back since, do not count.
+# One statement, so that only one of two concurrent calls gets the last slot. Changes in the future,
+# from a clock that was set back since, do not count.
 _TAKE = text("""
     INSERT INTO vips_pace AS p (channel_id, change, made)
     VALUES (:channel_id, :change, ARRAY[CAST(:now AS timestamptz)])
@@ -28,7 +28,7 @@ _COUNT = text("""
 
 
 def take(tx: Connection, channel_id: int, change: Change, now: datetime) -> bool:
-    """Count one more change; False if Twitch would take no more of them now."""
+    """Count one more change; False if that would exceed Twitch's limit."""
     given = {**_given(channel_id, change, now), "maximum": _MAX[change]}
     return tx.execute(_TAKE, given).first() is not None
 

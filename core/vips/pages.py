@@ -1,4 +1,4 @@
-"""VIPs on the dashboard: who is VIP, rewards, what happened, and figures."""
+"""VIPs on the dashboard: the list, rewards, activity, and analytics."""
 
 from collections.abc import Sequence
 
@@ -19,10 +19,10 @@ from core.vips.rules import RewardForm, VipSettings, parse_minutes, short_durati
 PAGES = GuildPages("vips", lambda: _("VIPs"), icon="diamond", order=35, for_streamer=True)
 
 PER_PAGE = 50
-MAX_IN_A_FILE = 20_000
+MAX_CSV_ROWS = 20_000
 
 NEEDED = ("channel:manage:vips", "channel:manage:redemptions", "moderation:read")
-"""Scopes of the streamer's account, without which nothing works here."""
+"""Scopes of the streamer's account that this page needs."""
 
 ACTS: tuple[Act, ...] = (
     *("granted", "extended", "ended", "failed", "adopted", "kept", "refunded", "lost"),
@@ -33,7 +33,9 @@ def _load_banner(work: Work) -> dict[str, object]:
     """The problems that keep VIPs from working."""
     account, state = find_account(work), work.find(ChannelState)
     held = set(account.scopes) if account is not None else set()
-    missing = [f"{scope_words(one)} ({without_scope(one)})" for one in NEEDED if one not in held]
+    missing = [
+        f"{scope_words(scope)} ({without_scope(scope)})" for scope in NEEDED if scope not in held
+    ]
     return {
         "is_connected": account is not None and account.state == "connected",
         "missing": missing,
@@ -46,7 +48,7 @@ def _minutes(page: Page, name: str = "duration") -> int | None:
     return parse_minutes(typed) if typed else None
 
 
-# -- who is VIP -----------------------------------------------------------------------------------
+# -- VIPs -----------------------------------------------------------------------------------------
 
 
 @PAGES.get()
@@ -73,7 +75,7 @@ def give(page: Page) -> Response:
     minutes = _minutes(page)
     person = lookup.find_person(page.services, page.guild.id, page.form.get("viewer", ""))
     page.run(actions.give, person, minutes)
-    return page.done(_("{name} will be VIP in a few seconds.").format(name=person.name))
+    return page.done(_("{name} will be a VIP in a few seconds.").format(name=person.name))
 
 
 @PAGES.post("extend-all", shows=vips)
@@ -101,7 +103,7 @@ def revoke(page: Page, number: int) -> Response:
 def adopt(page: Page, viewer_id: int) -> Response:
     """Set an end for a VIP who was added on Twitch."""
     page.run(actions.adopt, viewer_id, _minutes(page))
-    return page.done(_("That VIP now has an end."))
+    return page.done(_("End date set."))
 
 
 # -- rewards --------------------------------------------------------------------------------------
@@ -141,7 +143,7 @@ def _form(page: Page) -> dict[str, int | str]:
 def create_reward(page: Page) -> Response:
     """Sell VIP for channel points."""
     made = page.run(rewards.create_reward, RewardForm(**_form(page)))  # type: ignore[arg-type]
-    return page.done(_("{title} will be on Twitch in a few seconds.").format(title=made.title))
+    return page.done(_("{title} will appear on Twitch in a few seconds.").format(title=made.title))
 
 
 @PAGES.post("rewards/<int:number>/edit", shows=reward_list)
@@ -169,7 +171,7 @@ def act_on_reward(page: Page, number: int, act: str) -> Response:
     return page.done(_("{title}: done.").format(title=reward.title))
 
 
-# -- what happened --------------------------------------------------------------------------------
+# -- activity -------------------------------------------------------------------------------------
 
 
 def act_label(act: str) -> str:
@@ -198,14 +200,14 @@ def _wanted(page: Page) -> store.ActivityFilter:
     )
 
 
-def _details(one: Activity, titles: dict[int, str]) -> str:
+def _details(entry: Activity, titles: dict[int, str]) -> str:
     """Duration, reason, and of a redemption the reward, its cost and Twitch's id."""
     parts = [
-        f"+{short_duration(one.minutes)}" if one.minutes else "",
-        end_reason_text(one.reason) if one.reason else "",
-        titles.get(one.reward, f"#{one.reward}") if one.reward else "",
-        plural("{count} point", "{count} points", one.cost) if one.cost else "",
-        one.redemption_id,
+        f"+{short_duration(entry.minutes)}" if entry.minutes else "",
+        end_reason_text(entry.reason) if entry.reason else "",
+        titles.get(entry.reward, f"#{entry.reward}") if entry.reward else "",
+        plural("{count} point", "{count} points", entry.cost) if entry.cost else "",
+        entry.redemption_id,
     ]
     return " · ".join(part for part in parts if part)
 
@@ -215,8 +217,10 @@ def _actors(page: Page, entries: Sequence[Activity]) -> list[str]:
     members = list(dict.fromkeys(entry.actor for entry in entries if entry.actor))
     names = page.member_names(members[:20])
     return [
-        names.get(one.actor, str(one.actor)) if one.actor else bot_or_streamer(one.by_streamer)
-        for one in entries
+        names.get(entry.actor, str(entry.actor))
+        if entry.actor
+        else bot_or_streamer(entry.by_streamer)
+        for entry in entries
     ]
 
 
@@ -235,12 +239,12 @@ def activity(page: Page) -> str:
     return page.render(
         "vips/activity.html",
         entries=[
-            (one, who, _details(one, titles))
-            for one, who in zip(entries, _actors(page, entries), strict=True)
+            (entry, who, _details(entry, titles))
+            for entry, who in zip(entries, _actors(page, entries), strict=True)
         ],
         older=entries[-1].number if len(found) > PER_PAGE else None,
-        acts=[(one, act_label(one)) for one in ACTS],
-        sources=[(one, source_label(one)) for one in _SOURCES],
+        acts=[(act, act_label(act)) for act in ACTS],
+        sources=[(source, source_label(source)) for source in _SOURCES],
         asked=request.args,
         act_label=act_label,
         source_label=source_label,
@@ -254,20 +258,20 @@ _SOURCES = ("reward", "manual", "adopted", "subscription", "bits", "raffle", "wa
 def download(page: Page) -> Response:
     """The same entries as a file."""
     with page.together():
-        entries, titles = page.run(_load_log, _wanted(page), MAX_IN_A_FILE)
+        entries, titles = page.run(_load_log, _wanted(page), MAX_CSV_ROWS)
         platforms = page.run(list_platforms, [entry.viewer_id for entry in entries])
     rows = [
         (
-            local_time(one.at, page.time_zone),
-            act_label(one.act),
-            one.viewer_name or "",
-            platforms.get(one.viewer_id, ""),
+            local_time(entry.at, page.time_zone),
+            act_label(entry.act),
+            entry.viewer_name or "",
+            platforms.get(entry.viewer_id, ""),
             who,
-            source_label(one.source) if one.source else "",
-            _details(one, titles),
-            local_time(one.ends_at, page.time_zone) if one.ends_at else "",
+            source_label(entry.source) if entry.source else "",
+            _details(entry, titles),
+            local_time(entry.ends_at, page.time_zone) if entry.ends_at else "",
         )
-        for one, who in zip(entries, _actors(page, entries), strict=True)
+        for entry, who in zip(entries, _actors(page, entries), strict=True)
     ]
     header = (
         *(_("Time"), _("What"), _("Viewer"), _("Platform"), _("By")),

@@ -56,12 +56,12 @@ EndReason = Literal[
     "locked",
 ]
 """Why a session ended or failed. `locked`: the channel has no VIPs yet; `refused`: Twitch does not
-allow it for this person, such as somebody who is banned; `withdrawn`: the points were returned on
-Twitch; `left`: the channel was disconnected or exchanged, and VIP stays on Twitch;
-`disconnected`: VIP was removed before that."""
+allow it for this person, for example because of a ban; `withdrawn`: the points were refunded on
+Twitch; `left`: the channel was disconnected or changed, and VIP stays on Twitch; `disconnected`:
+VIP was removed before that."""
 
 RewardState = Literal["creating", "on", "deleting", "deleted", "removed"]
-"""`deleted`: somebody deleted it on Twitch; `removed`: we did."""
+"""`deleted`: it was deleted on Twitch; `removed`: we deleted it."""
 
 Pause = Literal["no", "hand", "full", "locked"]
 """`hand` is resumed by hand; `full` is resumed when a slot is free."""
@@ -85,13 +85,13 @@ Act = Literal[
     "lost",
     "warned",
 ]
-"""What an entry of the activity log is about. `kept`: VIP stays on Twitch, but is no longer ours;
-`lost`: Twitch took channel points that cannot be returned."""
+"""What an entry of the activity log is about. `kept`: VIP stays on Twitch, but the bot no longer
+manages it; `lost`: channel points were spent and cannot be refunded."""
 
 Change = Literal["add", "remove"]
 
 LIVE = ("granting", "active", "ending")
-"""States in which a viewer has VIP from us, or is about to get it."""
+"""States in which a viewer has VIP from the bot, or is about to get it."""
 
 
 class Reward(GuildRecord, kw_only=True):
@@ -158,7 +158,7 @@ class Reward(GuildRecord, kw_only=True):
 
 
 class Session(ViewerRecord, kw_only=True):
-    """A viewer has VIP from us for some time."""
+    """A viewer's limited VIP from the bot."""
 
     __tablename__ = "vips_sessions"
 
@@ -337,7 +337,7 @@ class KnownVip(ViewerRecord, kw_only=True):
 
 
 class ChannelState(GuildRecord, kw_only=True):
-    """What we know about a server's channel, and what to fetch from Twitch next."""
+    """The state of a server's channel, and what to fetch from Twitch next."""
 
     __tablename__ = "vips_channels"
 

@@ -44,14 +44,14 @@ def on_redeemed(work: Work, event: RewardRedeemed) -> None:
     reward = store.find_reward(work, event.reward_id)
     if reward is None:
         if event.status == "pending":
-            # It may be one that we created a moment ago, and the answer was lost.
+            # We may have just created it, and the response was lost.
             actions.request_refresh(work, rewards=True, redemptions=True)
         return
     if not (reward.is_used or reward.is_ours):
         return
     found = Found(event.redemption_id, reward.number, event.redeemer, event.cost, event.at)
     if event.status == "rejected" or not event.is_new:
-        # A decision may come before its redemption, or be about one of long ago.
+        # A decision may arrive before its redemption, or be about an old one.
         add_redemption(work, found, state="closed")
         record_decided(work, event.redemption_id, was_refunded=event.status == "rejected")
         return
@@ -62,7 +62,7 @@ def on_redeemed(work: Work, event: RewardRedeemed) -> None:
 
 
 class Found(NamedTuple):
-    """A redemption that was heard of, or listed.
+    """A redemption from an event or from Twitch's list.
 
     Attributes:
         reward: its number.
@@ -101,15 +101,15 @@ def add_redemption(
 def add_listed(work: Work, reward: int, listed: list[Listed]) -> int:
     """Store the open redemptions that Twitch lists; returns how many were new."""
     new = 0
-    for one in listed:
-        person = Person(user_id=one.user.user_id, name=one.user.name, login=one.user.login)
-        new += add_redemption(work, Found(one.id, reward, person, one.cost, one.redeemed_at))
+    for item in listed:
+        person = Person(user_id=item.user.user_id, name=item.user.name, login=item.user.login)
+        new += add_redemption(work, Found(item.id, reward, person, item.cost, item.redeemed_at))
     return new
 
 
 def record_decided(work: Work, redemption_id: str, *, was_refunded: bool) -> None:
-    """Somebody has decided it on Twitch. Before it was granted, nothing is granted; afterwards,
-    what was given for points that were returned is taken back."""
+    """It was decided on Twitch. If it was not granted yet, nothing is granted; if it was refunded
+    later, what it gave is taken back."""
     work.lock(Lock.VIPS)
     redemption = work.find(Redemption, redemption_id)
     if redemption is None:
@@ -121,7 +121,7 @@ def record_decided(work: Work, redemption_id: str, *, was_refunded: bool) -> Non
 
 
 def _withdraw(work: Work, redemption: Redemption) -> None:
-    """Take back what a redemption gave: its points were returned. Hold the lock."""
+    """Take back what a redemption gave: its points were refunded. Hold the lock."""
     redemption.state, redemption.decided_at, redemption.result = "closed", work.now, ""
     redemption.reason = "withdrawn"
     session = None if redemption.session is None else work.find(Session, redemption.session)
@@ -203,13 +203,14 @@ def record_granted(work: Work, session: Session) -> None:
     for redemption in waiting:
         redemption.result = redemption.result or "granted"
         _queue_update(work, redemption, "granted")
-    extending = [one for one in waiting if one.result == "extended" and session.minutes is not None]
+    has_end = session.minutes is not None
+    extending = [waits for waits in waiting if waits.result == "extended" and has_end]
     if not was_revived and session.minutes is not None:
-        session.minutes -= sum(one.minutes for one in extending)
+        session.minutes -= sum(redemption.minutes for redemption in extending)
     actions.mark_active(work, session)
     if was_revived:
-        return  # extended while it was being ended, which was announced then
-    paid = next((one for one in waiting if one.result == "granted"), None)
+        return  # extended while it was being ended; that was announced already
+    paid = next((waits for waits in waiting if waits.result == "granted"), None)
     reward = work.find(Reward, paid.reward) if paid else None
     details = _details(paid) if paid else {}
     log(work, "granted", session, minutes=session.minutes, **details)
@@ -229,7 +230,7 @@ def _details(redemption: Redemption) -> dict[str, Any]:
 
 
 def leave_received(work: Work) -> None:
-    """Another server manages the channel's VIPs, and decides these."""
+    """Close these: another server manages the channel's VIPs and decides them."""
     received = select(Redemption).where(Redemption.state == "received")
     for redemption in work.scalars(received).all():
         redemption.state, redemption.decided_at = "closed", work.now
@@ -254,7 +255,7 @@ def record_failed(work: Work, session: Session, reason: EndReason) -> None:
 
 
 def refund(work: Work, redemption: Redemption, reason: str) -> None:
-    """Have the channel points refunded, or say that this cannot be done. Hold the lock."""
+    """Queue the refund of the channel points, or announce that it is impossible. Hold the lock."""
     redemption.reason, redemption.decided_at, redemption.result = reason, work.now, ""
     _queue_update(work, redemption, "refunding")
     if redemption.state == "closed":
@@ -262,7 +263,7 @@ def refund(work: Work, redemption: Redemption, reason: str) -> None:
 
 
 def _announce_loss(work: Work, redemption: Redemption) -> None:
-    """Neither VIP nor points: only the streamer can make up for it. Hold the lock."""
+    """Neither VIP nor points: only the streamer can compensate. Hold the lock."""
     reward = work.find(Reward, redemption.reward)
     title, viewer_id = reward.title if reward else "", redemption.viewer_id
     details = {**_details(redemption), "reason": redemption.reason}
@@ -272,7 +273,7 @@ def _announce_loss(work: Work, redemption: Redemption) -> None:
 
 
 def _queue_update(work: Work, redemption: Redemption, state: RedemptionState) -> None:
-    """Have the state set on Twitch, unless it is final there."""
+    """Queue the update on Twitch, unless it is final there."""
     redemption.state = state if store.find_own_reward(work, redemption) else "closed"
     redemption.attempts, redemption.trouble, redemption.try_at = 0, "", work.now
     wake_runner(work)

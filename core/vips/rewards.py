@@ -27,7 +27,7 @@ FORM_FIELDS = tuple(RewardForm.__dataclass_fields__)
 
 
 def form_of(reward: Reward) -> RewardForm:
-    """What an admin decided about a reward."""
+    """The editable fields of a reward."""
     return RewardForm(**{name: getattr(reward, name) for name in FORM_FIELDS})
 
 
@@ -64,7 +64,8 @@ def change_reward(work: Work, number: int, /, **values: Any) -> Reward:
     if not reward.is_ours and given.keys() - {"minutes"}:
         _refuse_foreign()
     form = replace(form_of(reward), **given)
-    check_reward(form, [one.title for one in store.list_rewards(work) if one is not reward])
+    others = [other for other in store.list_rewards(work) if other is not reward]
+    check_reward(form, [other.title for other in others])
     before = form_of(reward)
     if form == before:
         return reward
@@ -109,7 +110,7 @@ def recreate_reward(work: Work, number: int) -> Reward:
     work.lock(Lock.VIPS)
     reward = store.get_reward(work, number)
     if reward.state != "deleted":
-        raise Refusal(_("That reward was not deleted on Twitch."))
+        raise Refusal(_("This reward was not deleted on Twitch."))
     reward.state, reward.reward_id, reward.pause = "creating", None, "no"
     audit(work, "vips.reward_create", reward.title, after=reward.cost)
     _touch(work, reward)
@@ -117,8 +118,8 @@ def recreate_reward(work: Work, number: int) -> Reward:
 
 
 def use_reward(work: Work, number: int, *, used: bool) -> Reward:
-    """Whether redemptions of a reward make people VIP. One that was created elsewhere can neither
-    be refunded nor marked as fulfilled by us."""
+    """Turn VIP on or off for a reward. Redemptions of one that was created elsewhere can neither be
+    refunded nor marked as fulfilled by us."""
     work.lock(Lock.VIPS)
     reward = store.get_reward(work, number)
     reward.is_used = used
@@ -128,8 +129,8 @@ def use_reward(work: Work, number: int, *, used: bool) -> Reward:
 
 def _refuse_foreign() -> None:
     raise Refusal(
-        _("That reward was created elsewhere, so it can only be changed on Twitch."),
-        _("Create one here instead: its redemptions can be refunded, too."),
+        _("This reward was created elsewhere, so it can only be changed on Twitch."),
+        _("Create one here instead. Its redemptions can be refunded."),
     )
 
 
@@ -166,12 +167,14 @@ def set_pause(work: Work, reward: Reward, pause: Pause) -> None:
 def pause_all(work: Work, pause: Pause) -> None:
     """Pause the rewards that are not paused already, and notify the admins. Hold the lock."""
     running = [
-        one for one in store.list_rewards(work, used_only=True) if one.is_ours and one.pause == "no"
+        reward
+        for reward in store.list_rewards(work, used_only=True)
+        if reward.is_ours and reward.pause == "no"
     ]
     for reward in running:
         set_pause(work, reward, pause)
     if running:
-        # Once a day: the rewards are resumed now and then, to see whether that is still so.
+        # Once a day: the rewards are resumed at intervals to check whether that is still true.
         alert(work, pause, f"{work.now:%Y-%m-%d}")
 
 
@@ -239,13 +242,13 @@ def record_gone(work: Work, number: int) -> None:
         alert(work, "reward_deleted", f"{number}:{work.now.isoformat()}", title=reward.title)
     if not reward.is_ours:
         reward.state = "removed"
-    # Twitch has marked what was open as fulfilled.
+    # Twitch has marked open redemptions as fulfilled.
     decided = (Redemption.reward == number, Redemption.state.in_(("granted", "refunding")))
     work.execute(update(Redemption).where(*decided).values(state="closed"))
 
 
 def record_refused(work: Work, number: int, version: int, reason: str) -> None:
-    """Twitch has rejected this version; it is not tried again."""
+    """Twitch rejected this version; it is not retried."""
     work.lock(Lock.VIPS)
     reward = work.find(Reward, number)
     if reward is not None and reward.version == version:
@@ -262,14 +265,16 @@ def record_listed(
     work.lock(Lock.VIPS)
     state = get_channel_state(work)
     state.rewards_due, state.rewards_listed_at = False, asked_at or work.now
-    known = {one.reward_id: one for one in work.scalars(select(Reward)) if one.reward_id}
-    unnamed = [one for one in store.list_rewards(work) if one.state == "creating"]
+    known = {
+        reward.reward_id: reward for reward in work.scalars(select(Reward)) if reward.reward_id
+    }
+    unnamed = [reward for reward in store.list_rewards(work) if reward.state == "creating"]
     for found in every:
         reward = known.get(found.id)
         if reward is None and found.id in ours:
-            # We created it, and the answer was lost.
-            alike = (one for one in unnamed if one.title.casefold() == found.title.casefold())
-            reward = next(alike, None)
+            # We created it, and the response was lost.
+            title = found.title.casefold()
+            reward = next((made for made in unnamed if made.title.casefold() == title), None)
             if reward is not None:
                 reward.reward_id, reward.state = found.id, "on"
         if reward is None:
@@ -279,7 +284,7 @@ def record_listed(
             _change_owner(work, reward)
         if not reward.is_pending and reward.state in ("on", "deleted"):
             _adopt(work, reward, found)
-    listed = {one.id for one in every}
+    listed = {found.id for found in every}
     for reward in known.values():
         if reward.reward_id not in listed and reward.state in ("on", "deleting"):
             record_gone(work, reward.number)
@@ -306,7 +311,7 @@ def _add_found(work: Work, found: CustomReward, *, is_ours: bool) -> Reward:
 
 
 def _change_owner(work: Work, reward: Reward) -> None:
-    """The bot has another app at Twitch than when the reward was created, or again the same."""
+    """The bot's Twitch app was changed since the reward was created, or changed back."""
     reward.is_ours = not reward.is_ours
     reward.is_pending = False
     _retry_soon(reward)

@@ -1,4 +1,4 @@
-"""Settings, who may redeem, how long VIP lasts, and texts about it. Pure."""
+"""Settings, who may redeem, durations, and texts. Pure."""
 
 import math
 import re
@@ -15,32 +15,32 @@ from core.kit.text.words import N_, _, plural
 MIN_MINUTES, MAX_MINUTES = 1, 60 * 24 * 366
 
 MAX_ADDS = MAX_REMOVALS = 8
-"""Of each, in `WINDOW`. Twitch allows ten."""
+"""Of each, per `WINDOW`. Twitch allows ten."""
 WINDOW = timedelta(seconds=10)
 
 LIST_LAG = timedelta(seconds=5)
 """How long Twitch's list of VIPs may lag behind a change."""
 
 OWN_REMOVAL = timedelta(seconds=10)
-"""A removal reported this soon after we granted VIP may be of an earlier VIP."""
+"""A removal reported this soon after we granted VIP may be about an earlier VIP."""
 
-CALL_LASTS = timedelta(seconds=12)
-"""How long after its start a call to Twitch may have its effect."""
+CALL_TAKES_EFFECT_WITHIN = timedelta(seconds=12)
+"""How long after its start a call to Twitch may take effect."""
 
 SWEEP = "redemptions:"
-"""The list of a reward's open redemptions, before its number."""
+"""Prefix of the list of a reward's open redemptions; the reward's number follows."""
 
-SWEEP_EVERY = timedelta(minutes=3)
-LIST_EVERY = timedelta(minutes=10)
-LIST_AGAIN = timedelta(seconds=15)
-"""After a list that Twitch did not give."""
+SWEEP_INTERVAL = timedelta(minutes=3)
+LIST_INTERVAL = timedelta(minutes=10)
+RETRY_LIST_AFTER = timedelta(seconds=15)
+"""After a list request failed."""
 
-FULL_AGAIN = timedelta(minutes=30)
-"""After Twitch had no slot left: slots may have been added, which no API tells."""
+RETRY_FULL_AFTER = timedelta(minutes=30)
+"""After no slot was free: slots may have been added, which no API reports."""
 
-PATIENCE = 3
-"""Refusals in a row before one is shown: Twitch also refuses by mistake."""
-OUTAGE_PATIENCE = 8
+MAX_HIDDEN_REJECTIONS = 3
+"""Rejections in a row before one is shown: Twitch sometimes rejects by mistake."""
+MAX_HIDDEN_OUTAGES = 8
 """Calls without an answer in a row before that is shown: about four minutes."""
 
 Reason = Literal[
@@ -68,9 +68,9 @@ Reason = Literal[
 SubscriptionRule = Literal["off", "fixed", "while_subscribed"]
 
 GRANTED, EXTENDED, REFUNDED, ENDED, WARNING = (
-    "@{viewer} is VIP now, for {duration}!",
-    "@{viewer} VIP extended, {left} left.",
-    "@{viewer} Your channel points are back: {reason}",
+    "@{viewer} is now a VIP for {duration}!",
+    "@{viewer} VIP extended: {left} left.",
+    "@{viewer} Your channel points were refunded: {reason}",
     "",
     "@{viewer} Your VIP ends in {left}.",
 )
@@ -83,7 +83,7 @@ def _hours(
 
 
 class VipSettings(GuildSettings, feature="vips"):
-    """What an admin can set."""
+    """Settings of a server."""
 
     headings = {  # noqa: RUF012
         "default_hours": N_("Duration and messages"),
@@ -93,26 +93,26 @@ class VipSettings(GuildSettings, feature="vips"):
         "text_granted": N_("Texts in chat"),
     }
     default_hours: int = _hours(
-        "How many hours VIP lasts, unless a reward or command says otherwise.",
+        "How long VIP lasts, unless a reward or command sets another duration.",
         "Default duration",
         default=12,
     )
     auto_remove: bool = switch(
-        "Whether expired VIPs are removed on Twitch.",
+        "Remove expired VIPs on Twitch.",
         default=True,
         label="Remove expired VIPs",
     )
     notifications: bool = switch(
-        "Whether the bot announces granted and extended VIPs and refunds in chat.",
+        "Announce granted and extended VIPs and refunds in chat.",
         default=True,
-        label="Messages in chat",
+        label="Chat announcements",
     )
     log_channel: int = channel(
-        "The Discord channel where every change of a VIP is posted.", label="Log channel"
+        "The Discord channel where all VIP changes are posted.", label="Log channel"
     )
     warn_percent: int = number(
-        "After how many percent of the time a viewer is warned by direct message (or in chat "
-        "if their DMs are closed); 0 for never.",
+        "Warn viewers by direct message (or in chat if their DMs are closed) after this percentage "
+        "of the time; 0: never.",
         default=0,
         minimum=0,
         maximum=99,
@@ -120,77 +120,76 @@ class VipSettings(GuildSettings, feature="vips"):
         unit="%",
     )
     slots: int = number(
-        "How many VIP slots the channel has on Twitch; 0 if you don't know: the bot then notices "
-        "when Twitch reports that they are full.",
+        "The channel's VIP slots on Twitch. 0 if you don't know: the bot notices when they are "
+        "full.",
         default=0,
         minimum=0,
         maximum=1000,
         label="VIP slots",
     )
     reserved: int = number(
-        "How many of those slots are kept for VIPs that you choose yourself on Twitch.",
+        "Slots kept for VIPs that you add yourself on Twitch.",
         default=0,
         minimum=0,
         maximum=1000,
         label="Reserved slots",
     )
     subscribers_only: bool = switch(
-        "Whether only subscribers can redeem VIP.", default=False, label="Subscribers only"
+        "Only subscribers can redeem VIP.", default=False, label="Subscribers only"
     )
     linked_only: bool = switch(
-        "Whether only viewers who linked their account can redeem VIP.",
+        "Only viewers who linked their account can redeem VIP.",
         default=False,
         label="Linked viewers only",
     )
     min_watch_hours: int = _hours(
-        "How many hours somebody must have watched to redeem VIP.",
+        "Hours of watchtime needed to redeem VIP.",
         "Minimum watchtime",
         default=0,
         minimum=0,
         maximum=10_000,
     )
     cooldown_hours: int = _hours(
-        "How many hours a viewer has to wait between two redemptions of VIP.",
+        "Hours that a viewer must wait between two VIP redemptions.",
         "Cooldown",
         default=0,
         minimum=0,
     )
     subscription: str = choice(
-        "Whether subscribing on Twitch gives VIP: for `subscription_hours`, or as long as they "
-        "subscribe.",
+        "Give VIP for a Twitch subscription: for a fixed time, or as long as they subscribe.",
         SubscriptionRule,
         default="off",
-        label="VIP by subscription",
+        label="VIP for subscriptions",
     )
     subscription_hours: int = _hours(
-        "How many hours of VIP a subscription gives.", "Hours by subscription"
+        "VIP hours for a subscription, if the time is fixed.", "Hours for a subscription"
     )
     gifted_subs: bool = switch(
-        "Whether a gifted subscription counts as one.", default=True, label="Count gifted subs"
+        "Gifted subs give VIP as well.", default=True, label="Count gifted subs"
     )
     bits: int = number(
-        "How many bits in one cheer give VIP; 0 for never.",
+        "Bits in one cheer that give VIP; 0: never.",
         default=0,
         minimum=0,
         maximum=1_000_000,
-        label="VIP by bits",
+        label="VIP for bits",
         unit="bits",
     )
-    bits_hours: int = _hours("How many hours of VIP such a cheer gives.", "Hours by bits")
+    bits_hours: int = _hours("VIP hours for such a cheer.", "Hours for bits")
     raffle_hours: int = _hours(
-        "How many hours of VIP the winner of a raffle gets; 0 for none.",
+        "VIP hours for the winner of a raffle; 0: none.",
         "VIP for raffle winners",
         default=0,
         minimum=0,
     )
     watch_hours: int = _hours(
-        "How many hours of watchtime give VIP, once per viewer; 0 for never.",
-        "VIP by watchtime",
+        "Hours of watchtime that give VIP, once per viewer; 0: never.",
+        "VIP for watchtime",
         default=0,
         minimum=0,
         maximum=100_000,
     )
-    watch_vip_hours: int = _hours("How many hours of VIP such a viewer gets.", "Hours by watchtime")
+    watch_vip_hours: int = _hours("VIP hours for that watchtime.", "Hours for watchtime")
     text_granted: str = text(
         "Chat message when somebody becomes VIP: {viewer} {duration} {reward}.",
         default=GRANTED,
@@ -249,23 +248,23 @@ def rejection(who: Redeemer, settings: VipSettings, *, is_used: bool = True) -> 
 
 
 def reason_text(reason: str) -> str:
-    """Why somebody does not get VIP, as viewers read it."""
+    """Why somebody does not get VIP, in words for viewers."""
     texts = {
         "off": _("this reward doesn't give VIP right now."),
         "not_subscribed": _("VIP is for subscribers here."),
         "watchtime": _("you have not watched long enough yet."),
         "not_linked": _("link your account in Discord first: /link"),
         "excluded": _("you can't redeem VIP here."),
-        "cooldown": _("you redeemed VIP only recently."),
+        "cooldown": _("you redeemed VIP too recently."),
         "full": _("all VIP slots are taken right now."),
         "locked": _("this channel has no VIPs yet."),
-        "already_vip": _("you are VIP already."),
-        "moderator": _("moderators can't be VIP."),
+        "already_vip": _("you're already a VIP."),
+        "moderator": _("moderators can't be VIPs."),
         "broadcaster": _("it is your own channel."),
         "unknown": _("Twitch does not know this account."),
         "refused": _("Twitch does not allow it for this account."),
         "revoked": _("a moderator removed the VIP."),
-        "withdrawn": _("the channel points were returned on Twitch."),
+        "withdrawn": _("the channel points were refunded on Twitch."),
         "left": _("the channel was disconnected."),
         "disconnected": _("the channel was disconnected."),
     }
@@ -280,8 +279,8 @@ class Slots:
     """VIP slots of a channel.
 
     Attributes:
-        manual: how many VIPs we did not make.
-        sessions: how many are VIP through us, or are about to be.
+        manual: VIPs that were added by hand.
+        sessions: VIPs of the bot, including pending ones.
         full_at: how many VIPs there were when Twitch had no slot left.
     """
 
@@ -290,7 +289,7 @@ class Slots:
     full_at: int | None = None
 
     def has_room(self, slots: int, reserved: int) -> bool:
-        """Whether one more fits. VIPs that we did not make use the reserved slots first."""
+        """Whether a slot is free. VIPs added by hand use the reserved slots first."""
         if self.full_at is not None and self.manual + self.sessions >= self.full_at:
             return False
         maximum = slots or self.full_at
@@ -308,10 +307,10 @@ def extended(ends_at: datetime, now: datetime, minutes: int) -> datetime:
 
 
 def checked_minutes(minutes: int) -> int:
-    """Raises Refusal if nobody can be VIP for so long."""
+    """Raises Refusal if the duration is not allowed."""
     if not MIN_MINUTES <= minutes <= MAX_MINUTES:
         raise Refusal(
-            _("VIP lasts between one minute and 366 days."), _("For example: `24h` or `7d`.")
+            _("VIP can last from 1 minute to 366 days."), _("For example: `24h` or `7d`.")
         )
     return minutes
 
@@ -320,14 +319,14 @@ def parse_minutes(typed: str) -> int:
     """`90m`, `24h`, `7 days`, `1d 12h`; a number alone is hours.
 
     Raises:
-        Refusal: it is none of these, or too short or long.
+        Refusal: the text is invalid, or the duration too short or long.
     """
     return checked_minutes(int(parse_length(typed, "h") / timedelta(minutes=1)))
 
 
 def short_duration(minutes: float) -> str:
-    """`7 days`, `12 h 05 min`, rounded to the minute, so that an hour that was added a moment ago
-    is an hour."""
+    """`7 days`, `12 h 05 min`, rounded to the minute, so that an hour added a second ago shows as
+    an hour."""
     whole = math.floor(minutes + 0.5)
     if whole < 1:
         return _("less than a minute")
@@ -358,9 +357,9 @@ def filled(template: str, **values: str) -> str:
 
 # -- rewards --------------------------------------------------------------------------------------
 
-MAX_TITLE, MAX_PROMPT = 45, 200
+MAX_TITLE_CHARACTERS, MAX_PROMPT_CHARACTERS = 45, 200
 MAX_REWARDS = 50
-"""In a channel on Twitch, those of others included."""
+"""Per channel on Twitch, including rewards of other apps."""
 
 _COLOUR = re.compile(r"#[0-9A-Fa-f]{6}")
 
@@ -390,28 +389,32 @@ def check_reward(form: RewardForm, titles: Iterable[str]) -> None:
     title = form.title.strip()
     problems: Sequence[tuple[bool, str]] = (
         (
-            not 1 <= len(title) <= MAX_TITLE,
-            _("A title has 1 to {maximum} characters.").format(maximum=MAX_TITLE),
+            not 1 <= len(title) <= MAX_TITLE_CHARACTERS,
+            _("The title must have 1 to {maximum} characters.").format(
+                maximum=MAX_TITLE_CHARACTERS
+            ),
         ),
         (
-            title.casefold() in {one.casefold() for one in titles},
+            title.casefold() in {other.casefold() for other in titles},
             _("Another reward has that title."),
         ),
-        (not 1 <= form.cost <= 2_000_000_000, _("A reward costs at least one channel point.")),
+        (not 1 <= form.cost <= 2_000_000_000, _("Enter a cost of at least 1 channel point.")),
         (
-            len(form.prompt) > MAX_PROMPT,
-            _("The description has at most {maximum} characters.").format(maximum=MAX_PROMPT),
+            len(form.prompt) > MAX_PROMPT_CHARACTERS,
+            _("The description can have at most {maximum} characters.").format(
+                maximum=MAX_PROMPT_CHARACTERS
+            ),
         ),
-        (not _COLOUR.fullmatch(form.colour), _("A colour is written as #9147FF.")),
+        (not _COLOUR.fullmatch(form.colour), _("Enter the colour like this: #9147FF.")),
         (
             not 0 <= form.minutes <= MAX_MINUTES,
-            _("VIP lasts between one minute and 366 days."),
+            _("VIP can last from 1 minute to 366 days."),
         ),
         (
             not 0 <= form.cooldown_seconds <= 604_800,
-            _("The cooldown is at most seven days (604,800 seconds)."),
+            _("The cooldown can be at most 7 days (604,800 seconds)."),
         ),
-        (min(form.max_per_stream, form.max_per_user) < 0, _("A limit is at least 0.")),
+        (min(form.max_per_stream, form.max_per_user) < 0, _("A limit can't be negative.")),
     )
     for applies, problem in problems:
         if applies:

@@ -1,4 +1,4 @@
-"""Runs `GuildSync` for every server in which something is due."""
+"""Runs `GuildSync` for every server that has something due."""
 
 import threading
 import time
@@ -20,10 +20,10 @@ IDLE_SECONDS = 2.0
 
 QUIET_SECONDS = 60.0
 QUIET_FACTOR = 3
-"""After so long without anything due, it looks so many times less often."""
+"""After this long without anything due, it polls this many times less often."""
 
-AT_ONCE = 4
-"""Servers that are synced at the same time."""
+MAX_CONCURRENT = 4
+"""Servers synced at the same time."""
 
 _log = structlog.get_logger(__name__)
 
@@ -37,7 +37,7 @@ class VipRunner:
         self._wakeup = threading.Event()
         self._stopping = False
         self._thread: threading.Thread | None = None
-        self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="vips")
+        self._pool = ThreadPoolExecutor(MAX_CONCURRENT, thread_name_prefix="vips")
         self._pauses: dict[int, tuple[int, datetime]] = {}
         self._seen: set[int] = set()
         self._lock = threading.Lock()
@@ -75,13 +75,13 @@ class VipRunner:
             self._wakeup.clear()
 
     def pause(self) -> float:
-        """Seconds until it looks again, if nothing wakes it."""
+        """Seconds until the next poll, if nothing wakes it."""
         is_quiet = time.monotonic() - self._worked_at > QUIET_SECONDS
         return self._idle * (QUIET_FACTOR if is_quiet else 1)
 
     def _submit(self, guild_id: int) -> None:
-        """Sync a server. One that is still under way keeps no other one waiting, and is looked at
-        again when it has ended: what became due meanwhile may have come too late for it."""
+        """Sync a server. A running sync does not delay other servers, and is repeated when it ends:
+        something may have become due too late for it."""
         with self._lock:
             if guild_id in self._busy:
                 self._due_again.add(guild_id)
@@ -100,7 +100,7 @@ class VipRunner:
                     self._wakeup.set()
 
     def list_due(self) -> Sequence[int]:
-        """The servers in which something is due."""
+        """The servers that have something due."""
         with self._services.database.begin() as tx:
             return store.list_due_guilds(tx, self._services.clock(), self._seen)
 

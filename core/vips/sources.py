@@ -36,13 +36,19 @@ from core.vips import actions, outcomes, store
 from core.vips.actions import get_viewer_id, give_or_extend
 from core.vips.announcements import alert, viewer_name
 from core.vips.records import Session, Source
-from core.vips.rules import CALL_LASTS, OWN_REMOVAL, VipSettings, reason_text, short_duration
+from core.vips.rules import (
+    CALL_TAKES_EFFECT_WITHIN,
+    OWN_REMOVAL,
+    VipSettings,
+    reason_text,
+    short_duration,
+)
 
 MAX_AT_ONCE = 100
 
 
 def _give(work: Work, person: Person, minutes: int | None, source: Source) -> None:
-    """Make them VIP if possible. A refusal is dropped: an event has nobody to show it to."""
+    """Make them VIP if possible. A refusal is ignored: nobody would see it."""
     viewer_id = get_viewer_id(work, person)
     if is_excluded(work, viewer_id, "vips"):
         return
@@ -53,7 +59,7 @@ def _give(work: Work, person: Person, minutes: int | None, source: Source) -> No
 
 
 def on_subscribed(work: Work, event: SubscriptionStarted | SubscriptionRenewed) -> None:
-    """Give VIP for a subscription, if the server wants that."""
+    """Give VIP for a subscription, if enabled."""
     if event.platform == "twitch":
         _give_for_subscription(work, event.subscriber)
 
@@ -85,15 +91,15 @@ def on_unsubscribed(work: Work, event: SubscriptionEnded) -> None:
 
 
 def on_cheered(work: Work, event: BitsCheered) -> None:
-    """Give VIP for a large cheer, if the server wants that."""
+    """Give VIP for a large cheer, if enabled."""
     settings = load_settings(work, VipSettings)
     if event.platform == "twitch" and 0 < settings.bits <= event.amount:
         _give(work, event.sender, settings.bits_hours * 60, "bits")
 
 
 def on_raffle_won(work: Work, event: RaffleWon) -> None:
-    """Give VIP to the winner of a raffle, if the server wants that. The admins are notified of a
-    winner without a linked Twitch account."""
+    """Give VIP to the winner of a raffle, if enabled. The admins are notified if the winner has no
+    linked Twitch account."""
     hours = load_settings(work, VipSettings).raffle_hours
     if hours and not actions.give_to_viewer(work, event.viewer_id, hours * 60, "raffle"):
         name = viewer_name(work, event.viewer_id)
@@ -106,7 +112,7 @@ def _why_not(work: Work, viewer_id: int) -> str:
     if account is None:
         return _("Link your Twitch account first: /link")
     if is_excluded(work, viewer_id, "vips"):
-        return _("You cannot be VIP here.")
+        return _("You can't be a VIP here.")
     if store.find_live(work, account[0]) is None and not store.count_slots(work).has_room(
         settings.slots, settings.reserved
     ):
@@ -126,8 +132,8 @@ VIP_OFFER = Offer(
 
 
 def on_points_spent(work: Work, event: PointsSpent) -> None:
-    """Give the VIP that was bought with points. They are refunded if that fails, also later on
-    Twitch."""
+    """Give the VIP that was bought with points. The points are refunded if that fails, even later
+    on Twitch."""
     if event.offer != VIP_OFFER.key:
         return
     work.lock(Lock.VIPS)
@@ -145,8 +151,8 @@ def on_points_spent(work: Work, event: PointsSpent) -> None:
 
 
 def on_vip_changed(work: Work, event: VipAdded | VipRemoved | ModeratorAdded) -> None:
-    """Refresh the list of VIPs soon, and end the session of a VIP who was removed on Twitch: the
-    next VIP of this viewer may be one by hand."""
+    """Refresh the list of VIPs, and end the session of a VIP who was removed on Twitch: the
+    viewer's next VIP may be added by hand."""
     if event.platform != "twitch":
         return
     actions.request_refresh(work, vips=True)
@@ -154,7 +160,11 @@ def on_vip_changed(work: Work, event: VipAdded | VipRemoved | ModeratorAdded) ->
     session = None if viewer_id is None else store.find_live(work, viewer_id)
     if isinstance(event, VipAdded):
         called_at = None if session is None else session.called_at
-        if session is not None and called_at is not None and event.at > called_at + CALL_LASTS:
+        if (
+            session is not None
+            and called_at is not None
+            and event.at > called_at + CALL_TAKES_EFFECT_WITHIN
+        ):
             session.is_unsure = False  # too late for our last call: it was by hand
         return
     if session is None or session.state != "active" or session.started_at is None:
@@ -162,7 +172,7 @@ def on_vip_changed(work: Work, event: VipAdded | VipRemoved | ModeratorAdded) ->
     if event.at > session.started_at + OWN_REMOVAL:
         if isinstance(event, ModeratorAdded):
             actions.mark_ended(work, session, "moderator")
-        else:  # Twitch removes VIP before it adds a moderator: `sync` finds out which it was
+        else:  # Twitch removes VIP before it adds a moderator: `sync` checks which it was
             actions.end_session(work, session, "removed_on_twitch")
 
 
@@ -173,7 +183,7 @@ def on_events_missed(work: Work, event: EventsMissed) -> None:
 
 
 def on_setting_changed(work: Work, event: SettingChanged) -> None:
-    """With another number of slots, somebody may fit again."""
+    """With another number of slots, there may be room again."""
     if event.setting in ("vips.slots", "vips.reserved"):
         outcomes.retry_full(work)
 
@@ -238,7 +248,7 @@ def give_due(work: Work) -> int:
 
 def reply_with_time_left(work: Work, message: ChatMessageSent, _argument: str) -> None:
     """Handle `!vip`."""
-    pair = actions.twitch_account(work, people.meet_sender(work.tx, message))
+    pair = actions.twitch_account(work, people.get_or_create_sender(work.tx, message))
     session = None if pair is None else store.find_live(work, pair[0])
     left, state = "", "none"
     if session is not None:

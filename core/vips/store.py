@@ -22,7 +22,7 @@ from core.vips.records import (
     Reward,
     Session,
 )
-from core.vips.rules import LIST_EVERY, SWEEP_EVERY, Slots
+from core.vips.rules import LIST_INTERVAL, SWEEP_INTERVAL, Slots
 
 # -- servers --------------------------------------------------------------------------------------
 
@@ -80,12 +80,12 @@ _DUE = text(f"""
 
 
 def list_due_guilds(tx: Connection, now: datetime, seen: Collection[int]) -> Sequence[int]:
-    """Those of them in which something is due, and those that are not in `seen`."""
+    """The servers that have something due, and those that are not in `seen`."""
     given = {
         "now": now,
         "seen": list(seen),
-        "list_before": now - LIST_EVERY,
-        "sweep_before": now - SWEEP_EVERY,
+        "list_before": now - LIST_INTERVAL,
+        "sweep_before": now - SWEEP_INTERVAL,
         "manage_vips": MANAGE_VIPS,
         "manage_redemptions": MANAGE_REDEMPTIONS,
     }
@@ -99,19 +99,19 @@ def get_session(work: Work, number: int) -> Session:
     """Raises Refusal if there is no such session."""
     session = work.find(Session, number)
     if session is None:
-        raise Refusal(_("There is no VIP #{number}.").format(number=number))
+        raise Refusal(_("No VIP #{number}.").format(number=number))
     return session
 
 
 def find_live(work: Work, viewer_id: int) -> Session | None:
-    """The session of this viewer that is not over."""
+    """This viewer's current session."""
     return work.scalar(
         select(Session).where(Session.viewer_id == viewer_id, Session.state.in_(LIVE))
     )
 
 
 def list_live(work: Work) -> Sequence[Session]:
-    """The sessions that are not over, those that end first first."""
+    """The current sessions, by their end."""
     live = select(Session).where(Session.state.in_(LIVE))
     return work.scalars(live.order_by(Session.ends_at.asc().nulls_last(), Session.number)).all()
 
@@ -122,7 +122,7 @@ _IS_MANUAL = KnownVip.viewer_id.not_in(select(Session.viewer_id).where(Session.s
 def list_manual(work: Work) -> Sequence[KnownVip]:
     """The VIPs who were added on Twitch, by name."""
     found = work.scalars(select(KnownVip).where(_IS_MANUAL)).all()
-    return sorted(found, key=lambda one: one.viewer_name.casefold())
+    return sorted(found, key=lambda vip: vip.viewer_name.casefold())
 
 
 def list_sessions(work: Work, viewer_id: int) -> Sequence[Session]:
@@ -142,7 +142,7 @@ def count_slots(work: Work) -> Slots:
 
 
 def list_due_sessions(work: Work, state: str, maximum: int) -> Sequence[Session]:
-    """Sessions that wait for Twitch, those that waited longest first."""
+    """Sessions that wait for Twitch, longest waiting first."""
     due = select(Session).where(Session.state == state, Session.try_at <= work.now)
     return work.scalars(due.order_by(Session.try_at, Session.number).limit(maximum)).all()
 
@@ -173,7 +173,7 @@ def get_reward(work: Work, number: int) -> Reward:
     """Raises Refusal if there is no such reward."""
     reward = work.find(Reward, number)
     if reward is None or reward.state == "removed":
-        raise Refusal(_("There is no reward #{number}.").format(number=number))
+        raise Refusal(_("No reward #{number}.").format(number=number))
     return reward
 
 
@@ -186,7 +186,7 @@ def list_rewards(work: Work, *, used_only: bool = False) -> Sequence[Reward]:
 
 
 def list_due_rewards(work: Work) -> Sequence[Reward]:
-    """Those with a change that Twitch does not know, and may be told now."""
+    """Rewards with a change to send to Twitch now."""
     due = select(Reward).where(
         *(Reward.is_pending, Reward.is_ours),
         or_(Reward.try_at.is_(None), Reward.try_at <= work.now),
@@ -226,7 +226,7 @@ def redeemed_last(work: Work, redemption: Redemption) -> datetime | None:
 
 
 def waiting_for(work: Work, session: int) -> Sequence[Redemption]:
-    """The redemptions that are decided once Twitch has confirmed this session."""
+    """The redemptions that wait for Twitch to confirm this session."""
     waiting = select(Redemption).where(
         Redemption.session == session, Redemption.state == "granting"
     )

@@ -1,8 +1,8 @@
 """Applies the sessions, rewards and redemptions of a server to Twitch.
 
-Calls are made outside of transactions, and each result is stored at once. A call whose answer was
-lost is repeated only after the current state was read from Twitch. A call that fails is tried again
-later and stops no other one, unless Twitch answers none at all.
+Calls are made outside of transactions, and each result is stored immediately. A call whose response
+was lost is only repeated after reading the current state from Twitch. A call that fails is retried
+later and does not stop the others, unless Twitch does not answer at all.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -19,7 +19,7 @@ from core.kit.runtime.wire import NoAnswer
 from core.kit.tasks import slices
 from core.twitch.accounts import actions as accounts
 from core.twitch.bodies import MANAGE_REDEMPTIONS
-from core.twitch.client import MAX_IN_A_QUESTION
+from core.twitch.client import MAX_IDS_PER_REQUEST
 from core.twitch.wire import TwitchRejected
 from core.vips import (
     actions,
@@ -34,14 +34,14 @@ from core.vips import (
 )
 from core.vips.calls import TwitchCalls, accepting
 from core.vips.records import Change, ChannelState, EndReason, Redemption, Reward, Session
-from core.vips.rules import LIST_EVERY, SWEEP, SWEEP_EVERY, VipSettings
+from core.vips.rules import LIST_INTERVAL, SWEEP, SWEEP_INTERVAL, VipSettings
 
 MAX_AT_ONCE = 50
-"""Of each kind in one run."""
+"""Maximum of each kind per run."""
 
 GONE = (404,)
-REFUSED = (400, 422)
-"""Statuses with which Twitch declines a reward because of what it is."""
+INVALID = (400, 422)
+"""Statuses with which Twitch rejects an invalid reward."""
 
 _FAILURE_REASONS: Mapping[int, EndReason] = {
     400: "refused",
@@ -49,14 +49,14 @@ _FAILURE_REASONS: Mapping[int, EndReason] = {
     409: "full",
     425: "locked",
 }
-"""Why Twitch refused to make somebody VIP, by status."""
+"""Status -> why Twitch refused to make somebody VIP."""
 
 
 class GuildSync(TwitchCalls):
     """One run for a server: find what is due, and call Twitch."""
 
     def run(self) -> None:
-        """Raises ReconnectNeeded if nothing can be done without another consent."""
+        """Raises ReconnectNeeded if the streamer must reconnect first."""
         if not self._channel_id:
             return
         self._in_work(leaving.leave_others, self._channel_id)
@@ -65,11 +65,11 @@ class GuildSync(TwitchCalls):
         state, has_redemptions = self._in_work(self._load_state)
         if has_redemptions:
             self._push_rewards()
-            if state.rewards_due or _is_due(state.rewards_listed_at, LIST_EVERY, self._now()):
+            if state.rewards_due or _is_due(state.rewards_listed_at, LIST_INTERVAL, self._now()):
                 self._list("rewards", self._list_rewards)
-            if state.redemptions_due or _is_due(state.swept_at, SWEEP_EVERY, self._now()):
+            if state.redemptions_due or _is_due(state.swept_at, SWEEP_INTERVAL, self._now()):
                 self._sweep()
-        if state.vips_due or _is_due(state.listed_at, LIST_EVERY, self._now()):
+        if state.vips_due or _is_due(state.listed_at, LIST_INTERVAL, self._now()):
             self._list("vips", self._list_vips)
         self._in_work(outcomes.forget_full)
         self._decide()
@@ -104,7 +104,7 @@ class GuildSync(TwitchCalls):
         except TwitchRejected as rejected:
             if rejected.status in GONE:
                 self._in_work(rewards.record_gone, reward.number)
-            elif rejected.status in REFUSED:
+            elif rejected.status in INVALID:
                 self._in_work(
                     rewards.record_refused, reward.number, reward.version, rejected.reason
                 )
@@ -140,7 +140,7 @@ class GuildSync(TwitchCalls):
         try:
             every = self._ask(self._client.list_rewards, ours_only=False)
         except TwitchRejected as rejected:
-            # Neither affiliate nor partner, which is only a problem for who has rewards.
+            # Neither affiliate nor partner, which only matters if there are rewards.
             if rejected.status != 403 or self._in_work(store.list_rewards):
                 raise
             every = []
@@ -155,19 +155,21 @@ class GuildSync(TwitchCalls):
 
         def wanted(work: Work) -> list[Reward]:
             found = store.list_rewards(work)
-            return [one for one in found if one.is_ours and one.state in ("on", "deleting")]
+            return [
+                reward for reward in found if reward.is_ours and reward.state in ("on", "deleting")
+            ]
 
         swept = self._in_work(wanted)
         for reward in swept:
             failure = self._failure_of(self._sweep_reward, reward)
             self._in_work(troubles.record_list, f"{SWEEP}{reward.number}", failure)
-        self._in_work(outcomes.record_swept, {f"{SWEEP}{one.number}" for one in swept})
+        self._in_work(outcomes.record_swept, {f"{SWEEP}{reward.number}" for reward in swept})
 
     def _sweep_reward(self, reward: Reward) -> None:
         try:
             listed = self._ask(self._client.list_redemptions, reward.reward_id)
         except TwitchRejected as rejected:
-            self._in_work(actions.request_refresh, rewards=True)  # it may be gone, or not be ours
+            self._in_work(actions.request_refresh, rewards=True)  # it may be deleted, or not ours
             if rejected.status in GONE:
                 return
             raise
@@ -184,31 +186,32 @@ class GuildSync(TwitchCalls):
         settings = self._in_work(load_settings, VipSettings)
         subscribers: set[int] = set()
         if settings.subscribers_only:
-            asked = [one.viewer_id for one in due]
+            asked = [redemption.viewer_id for redemption in due]
             found: list[set[int]] = []
             failure = self._failure_of(lambda: found.append(self._subscribers(asked)))
             if failure is not None:
-                for one in due:
-                    self._in_work(troubles.postpone, Redemption, one.redemption_id, failure)
+                for waiting in due:
+                    self._in_work(troubles.postpone, Redemption, waiting.redemption_id, failure)
                 return
             subscribers = found[0]
 
-        def decide(one: Redemption) -> None:
-            if self._is_decided(one):
+        def decide(redemption: Redemption) -> None:
+            if self._is_decided(redemption):
                 return
-            is_subscriber = one.viewer_id in subscribers
-            self._in_work(redemptions.decide, one.redemption_id, is_subscriber=is_subscriber)
+            is_subscriber = redemption.viewer_id in subscribers
+            self._in_work(redemptions.decide, redemption.redemption_id, is_subscriber=is_subscriber)
 
         self._each(decide, due, _id_of)
 
-    def _is_decided(self, one: Redemption) -> bool:
-        """Whether somebody has decided a redemption on Twitch, which is stored then: what is
-        granted after that would be for nothing."""
-        reward = self._in_work(store.find_own_reward, one)
-        if reward is None or one.is_final:
+    def _is_decided(self, redemption: Redemption) -> bool:
+        """Whether a redemption was decided on Twitch, which is then stored: granting VIP after that
+        would be free."""
+        reward = self._in_work(store.find_own_reward, redemption)
+        if reward is None or redemption.is_final:
             return False
+        redemption_id = redemption.redemption_id
         try:
-            listed = self._ask(self._client.list_redemptions, reward.reward_id, one.redemption_id)
+            listed = self._ask(self._client.list_redemptions, reward.reward_id, redemption_id)
         except TwitchRejected as rejected:
             if rejected.status not in GONE:
                 raise
@@ -217,40 +220,40 @@ class GuildSync(TwitchCalls):
         is_decided = status != "UNFULFILLED"
         if is_decided:
             was_refunded = status == "CANCELED"
-            self._in_work(redemptions.record_decided, one.redemption_id, was_refunded=was_refunded)
+            self._in_work(redemptions.record_decided, redemption_id, was_refunded=was_refunded)
         return is_decided
 
     def _subscribers(self, viewer_ids: Sequence[int]) -> set[int]:
-        """Those of these viewers who subscribe."""
+        """Which of these viewers subscribe."""
 
         def accounts(work: Work) -> dict[int, int]:
-            found = {one: actions.twitch_account(work, one) for one in viewer_ids}
-            return {pair[1]: one for one, pair in found.items() if pair is not None}
+            found = {viewer_id: actions.twitch_account(work, viewer_id) for viewer_id in viewer_ids}
+            return {pair[1]: viewer_id for viewer_id, pair in found.items() if pair is not None}
 
         by_account = self._in_work(accounts)
         found: set[int] = set()
-        for some in slices(list(by_account), MAX_IN_A_QUESTION):
+        for some in slices(list(by_account), MAX_IDS_PER_REQUEST):
             found |= self._ask(self._list_subscribers, some)
         return {viewer_id for user_id, viewer_id in by_account.items() if user_id in found}
 
     def _list_subscribers(self, token: str, channel_id: int, user_ids: Sequence[int]) -> set[int]:
         listed = self._client.list_subscribers(token, channel_id, user_ids)
-        return {one.user_id for one in listed}
+        return {subscriber.user_id for subscriber in listed}
 
     def _decide_on_twitch(self) -> None:
-        """Fulfil what was granted, and refund what was not."""
+        """Fulfil granted redemptions, and refund the others."""
         for state, status in (("granted", "FULFILLED"), ("refunding", "CANCELED")):
             due = self._in_work(store.list_due_redemptions, state, MAX_AT_ONCE)
-            self._each(lambda one, status=status: self._decide_one(one, status), due, _id_of)  # type: ignore[misc]
+            self._each(lambda item, status=status: self._decide_one(item, status), due, _id_of)  # type: ignore[misc]
 
-    def _decide_one(self, one: Redemption, status: Any) -> None:
-        """Store the final status, which is another one if the streamer was faster."""
-        reward = self._in_work(store.find_own_reward, one)
+    def _decide_one(self, redemption: Redemption, status: Any) -> None:
+        """Store the final status, which differs if the streamer was faster."""
+        reward = self._in_work(store.find_own_reward, redemption)
         found = str(status)
         if reward is None:
             found = "GONE"
         else:
-            key = (reward.reward_id, one.redemption_id)
+            key = (reward.reward_id, redemption.redemption_id)
             try:
                 self._ask(self._client.decide_redemption, *key, status)
             except TwitchRejected as rejected:
@@ -260,7 +263,7 @@ class GuildSync(TwitchCalls):
                 with accepting(*GONE):
                     for listed in self._ask(self._client.list_redemptions, *key):
                         found = listed.status
-        self._in_work(redemptions.record_decision, one.redemption_id, found)
+        self._in_work(redemptions.record_decision, redemption.redemption_id, found)
 
     # -- VIPs -------------------------------------------------------------------------------
 
@@ -275,7 +278,7 @@ class GuildSync(TwitchCalls):
         self._change_due("granting", "add", self._grant_one)
 
     def _grant_one(self, session: Session) -> None:
-        """Make somebody VIP. If they are VIP already, it is through us only if we asked before."""
+        """Make somebody VIP. If they are already VIP, it was us only if we called before."""
         who = session.twitch_user_id
         if session.attempts and self._is_withdrawn(session):
             return
@@ -302,19 +305,19 @@ class GuildSync(TwitchCalls):
         self._in_work(outcomes.record_grant, session.number, None)
 
     def _note_no_effect(self, session: Session) -> None:
-        """Of this call; one before it whose answer was lost may have had its effect."""
+        """This call had no effect; an earlier one whose response was lost may have had one."""
         if not session.is_unsure:
             self._in_work(outcomes.record_no_effect, session.number)
 
     def _is_withdrawn(self, session: Session) -> bool:
-        """Whether, since it was decided, somebody has decided on Twitch what was redeemed."""
-        for one in self._in_work(store.waiting_for, session.number):
-            self._is_decided(one)
+        """Whether a redemption of the session was decided on Twitch since."""
+        for redemption in self._in_work(store.waiting_for, session.number):
+            self._is_decided(redemption)
         return self._in_work(store.get_session, session.number).state != "granting"
 
     def _failure_reason(self, rejected: TwitchRejected, who: int) -> EndReason:
-        """Why Twitch declined for good; else raises what it said."""
-        if rejected.status == 422:  # a moderator, or VIP since a moment ago
+        """Why Twitch rejected it permanently; otherwise raises the rejection."""
+        if rejected.status == 422:  # a moderator, or just became VIP
             return "already_vip" if self._ask(self._client.list_vips, who) else "moderator"
         if rejected.status not in _FAILURE_REASONS:
             raise rejected
@@ -344,13 +347,13 @@ class GuildSync(TwitchCalls):
         self._in_work(outcomes.record_removed, session.number)
 
     def _moderators(self, user_ids: Sequence[int]) -> set[int]:
-        """Those of these accounts who moderate; none if Twitch does not say, as only what is said
-        about the end of a VIP depends on it."""
+        """Which of these accounts are moderators; none if the call fails, because only the stated
+        reason of an end depends on it."""
         found: set[int] = set()
-        for some in slices(user_ids, MAX_IN_A_QUESTION):
+        for some in slices(user_ids, MAX_IDS_PER_REQUEST):
             with suppress(TwitchRejected, Outage):
                 listed = self._ask(self._client.list_moderators, some)
-                found |= {one.user_id for one in listed}
+                found |= {moderator.user_id for moderator in listed}
         return found
 
     def _list_vips(self) -> None:
@@ -358,7 +361,7 @@ class GuildSync(TwitchCalls):
         asked_at = self._now()
         vips = self._ask(self._client.list_vips)
         missing = self._in_work(outcomes.list_missing, {vip.user_id for vip in vips}, asked_at)
-        moderators = self._moderators([one.twitch_user_id for one in missing])
+        moderators = self._moderators([session.twitch_user_id for session in missing])
         subscribers: list[set[int] | None] = []
         failure = self._failure_of(lambda: subscribers.append(self._check_subscribers()))
         self._in_work(troubles.record_list, "subscribers", failure)
@@ -366,7 +369,7 @@ class GuildSync(TwitchCalls):
         self._in_work(outcomes.record_listed, vips, moderators, known, asked_at)
 
     def _check_subscribers(self) -> set[int] | None:
-        """Who of those with VIP while they subscribe still does; None if there are no such VIPs."""
+        """Which VIPs "while they subscribe" still subscribe; None if there are no such VIPs."""
 
         def endless(work: Work) -> list[int]:
             wanted = select(Session.viewer_id).where(
@@ -378,12 +381,12 @@ class GuildSync(TwitchCalls):
         return self._subscribers(viewer_ids) if viewer_ids else None
 
 
-def _number_of(one: Session | Reward) -> int:
-    return one.number
+def _number_of(item: Session | Reward) -> int:
+    return item.number
 
 
-def _id_of(one: Redemption) -> str:
-    return one.redemption_id
+def _id_of(redemption: Redemption) -> str:
+    return redemption.redemption_id
 
 
 def _is_due(last: datetime | None, every: timedelta, now: datetime) -> bool:

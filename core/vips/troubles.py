@@ -1,4 +1,5 @@
-"""What does not work on Twitch: kept at what it is about, shown, and told to the admins once."""
+"""Problems on Twitch: stored with the item they are about, shown, and reported to the admins
+once."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -12,10 +13,10 @@ from core.twitch.wire import TwitchRejected
 from core.vips import actions
 from core.vips.announcements import alert
 from core.vips.records import Redemption, Reward, Session
-from core.vips.rules import OUTAGE_PATIENCE, PATIENCE, SWEEP
+from core.vips.rules import MAX_HIDDEN_OUTAGES, MAX_HIDDEN_REJECTIONS, SWEEP
 
-MAX_TOLD = 500
-"""Characters of a problem."""
+MAX_CHARACTERS = 500
+"""Maximum length of a problem's text."""
 
 Waiting = type[Session] | type[Redemption] | type[Reward]
 
@@ -23,7 +24,7 @@ Waiting = type[Session] | type[Redemption] | type[Reward]
 def say(error: Exception) -> str:
     """What went wrong and what to do."""
     if isinstance(error, TwitchRejected):
-        return f"Twitch said no ({error.status}): {error.reason.rstrip('.')}. {_remedy(error)}"
+        return f"Twitch rejected it ({error.status}): {error.reason.rstrip('.')}. {_remedy(error)}"
     if isinstance(error, Refusal):
         return f"{error.what} {error.remedy}".strip()
     return _("{error}. It is retried automatically.").format(error=str(error).rstrip("."))
@@ -33,20 +34,21 @@ def _remedy(rejected: TwitchRejected) -> str:
     return {
         401: _("Run `/connect_twitch` again and allow everything."),
         403: _(
-            "Channel points are for affiliates and partners, and a reward can only be changed by "
-            "the app that created it. If both fit, run `/connect_twitch` again."
+            "Channel points are for affiliates and partners, and only the app that created a "
+            "reward can change it. If both apply, run `/connect_twitch` again."
         ),
-        404: _("It may be gone from Twitch."),
+        404: _("It may have been deleted on Twitch."),
     }.get(rejected.status, _("It is retried automatically."))
 
 
 def is_lasting(error: Exception, attempts: int) -> bool:
     """Whether it has failed often enough to be shown."""
-    return attempts >= (OUTAGE_PATIENCE if isinstance(error, Outage) else PATIENCE)
+    is_outage = isinstance(error, Outage)
+    return attempts >= (MAX_HIDDEN_OUTAGES if is_outage else MAX_HIDDEN_REJECTIONS)
 
 
 def postpone(work: Work, kind: Waiting, key: int | str, error: Exception) -> None:
-    """The call failed: try again later. One that Twitch declined had no effect."""
+    """The call failed: retry it later. A call that Twitch rejected had no effect."""
     found = work.find(kind, key)
     if found is None:
         return
@@ -55,29 +57,34 @@ def postpone(work: Work, kind: Waiting, key: int | str, error: Exception) -> Non
     if isinstance(error, Outage) and error.retry_after:
         wait = max(wait, timedelta(seconds=error.retry_after))
     found.try_at = work.now + wait
-    found.trouble = say(error)[:MAX_TOLD] if is_lasting(error, found.attempts) else found.trouble
+    found.trouble = (
+        say(error)[:MAX_CHARACTERS] if is_lasting(error, found.attempts) else found.trouble
+    )
 
 
 def record_list(work: Work, name: str, error: Exception | None) -> None:
-    """Twitch has given a list, or not."""
+    """Store the result of a list request."""
     state = actions.get_channel_state(work)
     failing = dict(state.failing)
     attempts = int(failing.pop(name, [0])[0]) + 1
     if error is not None:
-        failing[name] = [attempts, say(error)[:MAX_TOLD] if is_lasting(error, attempts) else ""]
+        failing[name] = [
+            attempts,
+            say(error)[:MAX_CHARACTERS] if is_lasting(error, attempts) else "",
+        ]
     if failing != state.failing:
         state.failing = failing
 
 
 def list_present(work: Work) -> Mapping[str, str]:
-    """Key -> each problem that there is now."""
+    """Key -> each current problem."""
     state = actions.get_channel_state(work)
     lists = {
-        "rewards": _("The rewards cannot be listed."),
-        "vips": _("The VIPs cannot be listed."),
-        "subscribers": _("The subscribers cannot be checked."),
+        "rewards": _("Reading the rewards failed."),
+        "vips": _("Reading the VIPs failed."),
+        "subscribers": _("Checking the subscribers failed."),
     }
-    open_ones = _("The open redemptions of reward #{number} cannot be listed.")
+    open_ones = _("Reading the open redemptions of reward #{number} failed.")
     found = {
         f"list:{name}": (
             f"{lists.get(name) or open_ones.format(number=name.removeprefix(SWEEP))} {why}"
@@ -87,18 +94,18 @@ def list_present(work: Work) -> Mapping[str, str]:
     }
     rewards = select(Reward).where(Reward.trouble != "", Reward.state != "removed")
     for reward in work.scalars(rewards.order_by(Reward.number)):
-        # `*` and `_` in a title are not ours to format: it is shown as it is, and made safe there.
+        # The title is shown as it is and escaped there: its `*` and `_` are no markup.
         found[f"reward:{reward.number}"] = f"{reward.title}: {reward.trouble}"
     return {**found, **_waiting(work)}
 
 
 def _waiting(work: Work) -> dict[str, str]:
-    """Of the sessions and redemptions that fail: how many, and why one of them does."""
+    """The failing sessions and redemptions: how many, and one reason."""
     found = {}
     for kind in (Session, Redemption):
         failing = (
             select(kind.state, func.count(), func.max(kind.trouble))
-            .where(kind.state.in_(_SAID), kind.trouble != "")
+            .where(kind.state.in_(_WAITING_STATES), kind.trouble != "")
             .group_by(kind.state)
             .order_by(kind.state)
         )
@@ -107,7 +114,7 @@ def _waiting(work: Work) -> dict[str, str]:
     return found
 
 
-_SAID = ("granting", "ending", "received", "granted", "refunding")
+_WAITING_STATES = ("granting", "ending", "received", "granted", "refunding")
 
 
 def _say_waiting(state: str, count: int) -> str:
@@ -123,7 +130,7 @@ def _say_waiting(state: str, count: int) -> str:
 
 
 def review(work: Work) -> None:
-    """Show what does not work now, and tell the admins what is new of it."""
+    """Show the current problems, and report new ones to the admins."""
     work.lock(Lock.VIPS)
     state, present = actions.get_channel_state(work), list_present(work)
     new = [key for key in present if key not in state.told]

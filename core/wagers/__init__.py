@@ -1,2 +1,2 @@
-"""Wagers: which affiliate account is whose, and what was wagered with it since an admin verified
-that. The raffle turns it into tickets."""
+"""Wagers: which affiliate account belongs to whom, and what was wagered with it since an admin
+verified it. The raffle turns this into tickets."""

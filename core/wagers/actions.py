@@ -1,7 +1,7 @@
 """Linking an account on an affiliate platform, and verifying it.
 
-The platform does not tell us whose an account is: a member claims a name, and only what an admin
-has verified counts.
+The platform does not say who owns an account: a member claims a name, and it only counts once an
+admin has verified it.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -36,10 +36,10 @@ IS_LINKED = AffiliateAccount.ended_at.is_(None)
 
 
 def link_first() -> Refusal:
-    """What counts is kept with the Kick account, so there has to be one."""
+    """Wagers are stored with the Kick account, so a link is needed."""
     return Refusal(
         _("Link your account first."),
-        _("What counts is kept with it. `/link` does that; then come back here."),
+        _("Your wagers are counted for it. Run `/link`, then try again."),
     )
 
 
@@ -52,8 +52,8 @@ def require_link(work: Work) -> Link:
 
 
 def find_own(work: Work, platform: str) -> tuple[AffiliateAccount, Decimal] | None:
-    """The actor's account, and all that was ever counted with it. Raises Refusal if they have not
-    linked Kick."""
+    """The actor's account and the total counted with it. Raises Refusal if they have not linked
+    Kick."""
     account = _find(work, platform, viewer_id=require_link(work).viewer_id)
     if account is None:
         return None
@@ -63,8 +63,8 @@ def find_own(work: Work, platform: str) -> tuple[AffiliateAccount, Decimal] | No
 
 
 def link(work: Work, platform: str, username: str) -> AffiliateAccount:
-    """A member says which account is theirs. Saying it again changes nothing. Raises Refusal if
-    they have not linked Kick, the name is invalid or taken, or it is too soon."""
+    """A member claims an account. Claiming it again changes nothing. Raises Refusal if they have
+    not linked Kick, the name is invalid or taken, or it is too soon."""
     own, name = require_link(work), require_name(username)
     work.lock(Lock.WAGERS)
     current = _find(work, platform, viewer_id=own.viewer_id)
@@ -73,14 +73,14 @@ def link(work: Work, platform: str, username: str) -> AffiliateAccount:
     title = TITLES[platform]
     if current is not None:
         raise Refusal(
-            _("Another {platform} account is linked with you.").format(platform=title),
-            _("`/unlinkshuffle` unlinks it; a new one can be linked a day later."),
+            _("You already linked another {platform} account.").format(platform=title),
+            _("Unlink it with `/unlinkshuffle`. You can link a new one a day later."),
         )
     _require_cooldown_over(work, own, platform, name)
     if _find(work, platform, folded_name=fold(name)) is not None:
         raise Refusal(
             _("Somebody else has linked that {platform} account.").format(platform=title),
-            _("If it is yours, ask an admin: with `/verifyshuffle` they can set it right."),
+            _("If it is yours, ask an admin to fix it with `/verifyshuffle`."),
         )
     account = _add(work, own, platform, name)
     channel_id = setting(work.tx, work.guild_id, ADMIN_CHANNEL)
@@ -91,21 +91,21 @@ def link(work: Work, platform: str, username: str) -> AffiliateAccount:
 
 
 def require_name(username: str) -> str:
-    """The username without what people put around it. Raises Refusal if it cannot be a username."""
+    """The cleaned username. Raises Refusal if it cannot be a username."""
     name = rules.clean_name(username)
     if name is None:
         raise Refusal(
-            _("That cannot be a username."),
-            _("Write it as on your profile there: one word, at most {maximum} characters.").format(
-                maximum=rules.LONGEST_NAME
+            _("That is not a valid username."),
+            _("Enter it as on your profile there: one word, at most {maximum} characters.").format(
+                maximum=rules.MAX_NAME_CHARACTERS
             ),
         )
     return name
 
 
 def _require_cooldown_over(work: Work, own: Link, platform: str, name: str) -> None:
-    """Nobody hops between accounts: after this viewer or member unlinked one, or anybody a verified
-    one of this name. What an admin unlinked was a mistake and does not count."""
+    """Prevents switching between accounts: the cooldown starts when this viewer or member unlinked
+    one, or anybody unlinked a verified one of this name. Unlinking by an admin does not count."""
     was_verified = AffiliateAccount.verified_at.is_not(None)
     ended_at: datetime | None = work.scalar(
         select(func.max(AffiliateAccount.ended_at)).where(
@@ -121,8 +121,8 @@ def _require_cooldown_over(work: Work, own: Link, platform: str, name: str) -> N
     again_at = rules.can_link_at(ended_at, work.now)
     if again_at is not None:
         raise Refusal(
-            _("An account was unlinked here not long ago."),
-            _("Link again <t:{at}:R>. If there was a mistake, an admin can help now.").format(
+            _("An account was unlinked recently."),
+            _("You can link again <t:{at}:R>. If it was a mistake, ask an admin.").format(
                 at=int(again_at.timestamp()) + 1
             ),
         )
@@ -146,8 +146,8 @@ _HAS_ACCOUNT = named_in(AffiliateAccount.viewer_id, AffiliateAccount.ended_at.is
 
 
 def unlink(work: Work, person: str | None, platform: str) -> AffiliateAccount:
-    """Unlink the actor's own account, or as an admin another person's. What was counted stays.
-    Raises Refusal if there is none."""
+    """Unlink the actor's own account, or as an admin another person's. Counted wagers stay. Raises
+    Refusal if no account is linked."""
     if person is None:
         viewer_id = require_link(work).viewer_id
     else:
@@ -161,7 +161,7 @@ def unlink(work: Work, person: str | None, platform: str) -> AffiliateAccount:
 
 
 def unlink_account(work: Work, account_id: int) -> AffiliateAccount:
-    """The same, by an admin, for the account with this id."""
+    """Unlink the account with this id, as an admin."""
     work.lock(Lock.WAGERS)
     account = get_account(work, account_id)
     _end(work, account)
@@ -178,8 +178,8 @@ def _end(work: Work, account: AffiliateAccount) -> None:
 
 
 def forget(work: Work, subject: Subject) -> None:
-    """Unlink the accounts of somebody who asked to be forgotten. That they were unlinked is kept,
-    so that `/forgetme` does not get around the cooldown."""
+    """Unlink the accounts of somebody who deletes their data. The unlinking is kept, so that
+    `/forgetme` does not bypass the cooldown."""
     work.lock(Lock.WAGERS)
     theirs = AffiliateAccount.viewer_id.in_(subject.viewer_ids)
     accounts = work.scalars(select(AffiliateAccount).where(theirs)).all()
@@ -199,7 +199,7 @@ def forget(work: Work, subject: Subject) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An account to be verified once the platform has answered."""
+    """An account to verify once the platform has responded."""
 
     own: Link
     platform: str
@@ -215,23 +215,22 @@ class Verified:
 
 
 def get_account(work: Work, account_id: int) -> AffiliateAccount:
-    """The linked account with this id. Raises Refusal if there is none, or it was unlinked."""
+    """The linked account with this id. Raises Refusal if it does not exist or was unlinked."""
     account = work.find(AffiliateAccount, account_id)
     if account is None or account.ended_at is not None:
-        raise Refusal(_("This account is not linked any more."))
+        raise Refusal(_("This account is no longer linked."))
     return account
 
 
 def get_candidate(work: Work, person: str, platform: str, username: str | None) -> Candidate:
-    """Check all that can be checked before the platform is asked. Without a username it is the
-    account that the member has linked. Raises Refusal if it cannot be verified, whatever the
-    platform answers."""
+    """Check everything that needs no request to the platform. Without a username it is the account
+    that the member has linked. Raises Refusal if it cannot be verified."""
     viewer = find_person(work, person, meant=LINKED)
     own = people.find_link_of_viewer(work, viewer.viewer_id)
     if own is None:
         raise Refusal(
-            _("{name} is linked with nobody on Discord.").format(name=viewer.name),
-            _("They use `/link` first, so that it is clear whose tickets these are."),
+            _("{name} is not linked to a Discord member.").format(name=viewer.name),
+            _("Ask them to run `/link` first, so that their tickets can be credited."),
         )
     if username is None:
         linked = _find(work, platform, viewer_id=own.viewer_id)
@@ -240,7 +239,7 @@ def get_candidate(work: Work, person: str, platform: str, username: str | None) 
                 _("{name} has not linked a {platform} account.").format(
                     name=own.viewer_name, platform=TITLES[platform]
                 ),
-                _("Name it: `/verifyshuffle person username`."),
+                _("Add the username: `/verifyshuffle person username`."),
             )
         username = linked.username
     name = require_name(username)
@@ -250,8 +249,8 @@ def get_candidate(work: Work, person: str, platform: str, username: str | None) 
 
 
 def get_claim(work: Work, account_id: int) -> Candidate:
-    """The same for an account that a member has linked. Raises Refusal if it is not linked any
-    more, or cannot be verified."""
+    """The candidate of an account that a member has linked. Raises Refusal if it is no longer
+    linked or cannot be verified."""
     account = get_account(work, account_id)
     return get_candidate(work, f"<@{account.member}>", account.platform, account.username)
 
@@ -260,9 +259,7 @@ def _require_code(work: Work, platform: str) -> str:
     code = fold(load_settings(work, WagerSettings).code(platform))
     if not code:
         raise Refusal(
-            _("This server has no campaign code at {platform} yet.").format(
-                platform=TITLES[platform]
-            ),
+            _("This server has no {platform} campaign code yet.").format(platform=TITLES[platform]),
             _("Set it with `/settings set`: `{setting}`.").format(
                 setting=f"wagers.{platform}_code"
             ),
@@ -271,18 +268,18 @@ def _require_code(work: Work, platform: str) -> str:
 
 
 def verify(work: Work, candidate: Candidate, standings: Standings) -> Verified:
-    """Count what is wagered from the moment at which the platform was asked. Raises Refusal if the
-    account did not sign up under the guild's code, or is verified for another member, or the member
-    has another verified one."""
+    """Count wagers from the time of the request to the platform. Raises Refusal if the account did
+    not sign up under the guild's code, is verified for another member, or the member has another
+    verified account."""
     own, platform, name = candidate.own, candidate.platform, candidate.username
     work.lock(Lock.WAGERS)
     if people.find_link_of_viewer(work, own.viewer_id) != own:
-        raise Refusal(_("Their link with Kick has just changed. Please try again."))
+        raise Refusal(_("Their Kick link has just changed. Try again."))
     code = _require_code(work, platform)
     total = standings.find_total(code, name)
     if total is None:
         raise Refusal(
-            _("{platform} knows no {name} under your campaign code {code}.").format(
+            _("{platform} has no account {name} under your campaign code {code}.").format(
                 platform=TITLES[platform],
                 name=name,
                 code=load_settings(work, WagerSettings).code(platform),
@@ -291,7 +288,7 @@ def verify(work: Work, candidate: Candidate, standings: Standings) -> Verified:
         )
     for claim in _find_conflicts(work, own, platform, name):
         _end(work, claim)
-    work.flush()  # a viewer has one account, and an account one viewer
+    work.flush()  # unique constraints: a viewer has one account, an account one viewer
     account = _find(work, platform, viewer_id=own.viewer_id) or _add(work, own, platform, name)
     is_new = account.verified_at is None
     if is_new:
@@ -307,8 +304,8 @@ def verify(work: Work, candidate: Candidate, standings: Standings) -> Verified:
 
 
 def find_highest(work: Work, platform: str, name: str, code: str, total: Decimal) -> Decimal:
-    """The highest total that was ever reported for an account of this name under this code, whoever
-    had it linked. Jumps that an admin has dismissed do not count."""
+    """The highest total ever reported for an account of this name under this code, whoever had
+    linked it. Jumps that an admin dismissed do not count."""
     named = (AffiliateAccount.platform == platform, AffiliateAccount.folded_name == name)
     under = select(func.max(AffiliateAccount.highest)).where(
         *named, AffiliateAccount.campaign_code == code
@@ -326,25 +323,25 @@ def find_highest(work: Work, platform: str, name: str, code: str, total: Decimal
         WagerChange.campaign_code == code,
         ~dismissed.exists(),
     )
-    return max(total, *(work.scalar(one) or total for one in (under, read)))
+    return max(total, *(work.scalar(query) or total for query in (under, read)))
 
 
 def _find_conflicts(work: Work, own: Link, platform: str, name: str) -> list[AffiliateAccount]:
-    """Unverified claims that an admin overrules: of others to this name, of the member to another.
-    Raises Refusal if one of them is verified."""
+    """Unverified claims that an admin overrides: others' claims to this name, and the member's
+    claim to another name. Raises Refusal if one of them is verified."""
     other = _find(work, platform, folded_name=fold(name))
     mine = _find(work, platform, viewer_id=own.viewer_id)
     if other is not None and other is mine:
         return []
     if other is not None and other.verified_at is not None:
-        taken = _("That account is verified for {name}.").format(name=other.viewer_name)
+        taken = _("That account is already verified for {name}.").format(name=other.viewer_name)
     elif mine is not None and mine.verified_at is not None:
-        taken = _("{name} has the account {username} verified.").format(
+        taken = _("{name} already has the verified account {username}.").format(
             name=own.viewer_name, username=mine.username
         )
     else:
         return [account for account in (other, mine) if account is not None]
-    raise Refusal(taken, _("`/unlinkshuffle` with their name unlinks it."))
+    raise Refusal(taken, _("Unlink it with `/unlinkshuffle` and their name."))
 
 
 def _announce_verified(work: Work, account: AffiliateAccount) -> None:
@@ -361,9 +358,8 @@ def _announce_verified(work: Work, account: AffiliateAccount) -> None:
 
 
 def choose_role(work: Work, roles: Iterable[tuple[int, str]]) -> int:
-    """The role for verified members; 0 if there is none. If none is chosen or the chosen one was
-    deleted, it is the only one of the server's roles (id and name) that has the default name, if
-    viewers may get that."""
+    """The role for verified members; 0 for none. If no role is chosen or it was deleted, use the
+    only server role (id and name) with the default name, if viewers may get it."""
     names = dict(roles)
     chosen = load_settings(work, WagerSettings).verified_role
     if chosen in names:
@@ -380,7 +376,7 @@ def choose_role(work: Work, roles: Iterable[tuple[int, str]]) -> int:
 
 
 def list_accounts(work: Work, platform: str) -> Sequence[AffiliateAccount]:
-    """Every account that is linked now, oldest first."""
+    """Every linked account, oldest first."""
     linked = select(AffiliateAccount).where(IS_LINKED, AffiliateAccount.platform == platform)
     return work.scalars(linked.order_by(AffiliateAccount.account_id)).all()
 
@@ -388,7 +384,7 @@ def list_accounts(work: Work, platform: str) -> Sequence[AffiliateAccount]:
 def list_accounts_of(
     work: Work, viewer_ids: Collection[int]
 ) -> list[tuple[AffiliateAccount, Decimal]]:
-    """Those that are linked with these viewers, and all that was ever counted with each."""
+    """The accounts linked to these viewers, and the total counted with each."""
     same_guild = WagerChange.guild_id == AffiliateAccount.guild_id
     counted = select(func.coalesce(func.sum(WagerChange.amount), 0)).where(
         same_guild, WagerChange.account_id == AffiliateAccount.account_id
@@ -401,7 +397,7 @@ def list_accounts_of(
 
 
 def list_counted(work: Work, account_ids: Collection[int]) -> dict[int, Decimal]:
-    """Account -> all that was ever counted with it."""
+    """Account -> the total counted with it."""
     sums = select(WagerChange.account_id, func.sum(WagerChange.amount))
     found = sums.where(WagerChange.account_id.in_(account_ids)).group_by(WagerChange.account_id)
     counted = {account_id: Decimal(amount) for account_id, amount in work.execute(found)}

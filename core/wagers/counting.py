@@ -1,4 +1,4 @@
-"""The totals that a platform reports become amounts that count."""
+"""Turns the totals that a platform reports into amounts that count."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, func, or_, select, text, updat
 
 from core.events import WagerCounted
 from core.guilds.actions import audit, load_settings
-from core.guilds.channels import tell_admins
+from core.guilds.channels import alert_admins
 from core.inbox import actions as inbox
 from core.kit.affiliate import Standings, fold
 from core.kit.database.connection import among
@@ -24,11 +24,11 @@ from core.wagers.actions import find_highest, list_accounts
 from core.wagers.records import AffiliateAccount, Decision, Kind, WagerChange
 from core.wagers.rules import TITLES, WINDOW, Baseline, Counted, HeldReason, WagerSettings
 
-ALERT_EVERY = timedelta(days=1)
-"""How often admins get an alert about odd totals of the same account."""
+ALERT_INTERVAL = timedelta(days=1)
+"""The minimum time between alerts about unusual totals of the same account."""
 
-CLOCK_WAS_WRONG = timedelta(hours=1)
-"""A reading that is older than the last one by more than this is no late answer: the server's clock
+CLOCK_SET_BACK_BY = timedelta(hours=1)
+"""A reading older than the last one by more than this is not a late response: the server's clock
 was set back."""
 
 _MAX_LINES = 10
@@ -39,14 +39,14 @@ IS_ODD = or_(WagerChange.kind == "fall", WagerChange.held > 0)
 
 
 def count(work: Work, platform: str, standings: Standings) -> int:
-    """Count what the guild's verified accounts have wagered since their last reading; returns how
-    many were in the answer. An answer older than that reading changes nothing."""
+    """Count what the guild's verified accounts wagered since their last reading; returns how many
+    were in the response. A response older than that reading changes nothing."""
     work.lock(Lock.WAGERS)
     settings = load_settings(work, WagerSettings)
     code, at = fold(settings.code(platform)), standings.asked_at
     if not code:
         return 0
-    recent = IS_ODD & (WagerChange.at > at - ALERT_EVERY)
+    recent = IS_ODD & (WagerChange.at > at - ALERT_INTERVAL)
     reported = work.execute(select(WagerChange.account_id, WagerChange.kind).where(recent)).all()
     known = {(account_id, kind) for account_id, kind in reported}
     counted = _list_counted(work, platform, at)
@@ -74,12 +74,12 @@ def count(work: Work, platform: str, standings: Standings) -> int:
 
 
 def _is_late(asked_at: datetime, seen_at: datetime) -> bool:
-    return seen_at - CLOCK_WAS_WRONG <= asked_at <= seen_at
+    return seen_at - CLOCK_SET_BACK_BY <= asked_at <= seen_at
 
 
 def _list_counted(work: Work, platform: str, at: datetime) -> dict[int | str, list[Counted]]:
-    """What counted in the last hour without an admin: by viewer, and by the account's name, which
-    somebody else may have had linked."""
+    """What counted in the last hour without an admin: by viewer, and by the account's name, because
+    another viewer may have linked it before."""
     found = work.execute(
         select(WagerChange, AffiliateAccount.folded_name)
         .join(
@@ -96,14 +96,14 @@ def _list_counted(work: Work, platform: str, at: datetime) -> dict[int | str, li
     )
     counted: dict[int | str, list[Counted]] = defaultdict(list)
     for change, name in found:
-        one = Counted(change.id, change.since, change.at, change.amount)
-        counted[change.viewer_id].append(one)
-        counted[name].append(one)
+        entry = Counted(change.id, change.since, change.at, change.amount)
+        counted[change.viewer_id].append(entry)
+        counted[name].append(entry)
     return counted
 
 
 def mark_seen(work: Work, account_ids: Sequence[int], at: datetime) -> None:
-    """These accounts were in an answer of this time."""
+    """Store that these accounts were in a response at this time."""
     work.execute(
         update(AffiliateAccount)
         .where(among(AffiliateAccount.account_id.expression, account_ids))
@@ -120,12 +120,12 @@ def _read(
     at: datetime,
     allowed: Fraction,
 ) -> WagerChange | None:
-    """Record what a reading means; None if nothing has changed."""
+    """Store the change since the last reading; None if nothing changed."""
     assert account.total is not None, "it was verified by a reading"
     assert account.highest is not None, "it was verified by a reading"
     assert account.seen_at is not None, "it was verified by a reading"
     if account.campaign_code != code:
-        # Totals are per code: nothing was wagered under this one since the last reading.
+        # Totals are per code, so the last reading says nothing about this one.
         highest = find_highest(work, account.platform, account.folded_name, code, total)
         _set_baseline(account, Baseline(total, highest))
         account.campaign_code = code
@@ -158,8 +158,8 @@ def _set_baseline(account: AffiliateAccount, baseline: Baseline) -> None:
 
 
 def _undo_wrong_jump(work: Work, account: AffiliateAccount) -> None:
-    """The highest total was a wrong one if an admin has dismissed the jump to it, and the platform
-    has gone back since, but not below where it jumped from: go on counting from there."""
+    """The highest total was wrong if an admin dismissed the jump to it and the platform has gone
+    back since, but not below where the jump started: continue counting from there."""
     jumped = select(WagerChange).where(
         WagerChange.account_id == account.account_id,
         WagerChange.campaign_code == account.campaign_code,
@@ -192,34 +192,35 @@ def _tell_admins(
     odd: Sequence[tuple[AffiliateAccount, WagerChange]],
     at: datetime,
 ) -> None:
-    newest = {one.number: one for one in list_odd(work, platform, at - ALERT_EVERY, None)}
+    entries = list_odd(work, platform, at - ALERT_INTERVAL, None)
+    newest = {entry.number: entry for entry in entries}
     shown = [newest[change.id] for _account, change in odd[:_MAX_LINES]]
     lines = [
         {
-            "username": one.username,
-            "kind": "rise" if one.held else "fall",
-            "total_before": str(one.total_before),
-            "total": str(one.total),
-            "held": str(one.held),
-            "number": one.number,
+            "username": entry.username,
+            "kind": "rise" if entry.held else "fall",
+            "total_before": str(entry.total_before),
+            "total": str(entry.total),
+            "held": str(entry.held),
+            "number": entry.number,
         }
-        for one in shown
+        for entry in shown
     ]
     payload = {"platform": TITLES[platform], "lines": lines, "more": len(odd) - len(lines)}
     key = f"wagers.odd:{platform}:{at.isoformat()}"
-    tell_admins(work, "wagers.odd", key, payload)
+    alert_admins(work, "wagers.odd", key, payload)
 
 
 # -- held amounts ---------------------------------------------------------------------------------
 
 
 class Odd(NamedTuple):
-    """Totals of an account that fell, or rose by what is held.
+    """Totals of an account that fell, or rose by an amount that is held.
 
     Attributes:
         number: of the newest reading; a decision on it is about all of `held`.
-        held: what is held, or was until the decision; 0 of totals that fell.
-        decision: what an admin did with the held amount; None while it waits.
+        held: the amount that is held, or was until the decision; 0 for totals that fell.
+        decision: what an admin did with the held amount; None while undecided.
     """
 
     number: int
@@ -233,9 +234,9 @@ class Odd(NamedTuple):
     decision: Kind | None
 
 
-# A decision is about all that was held for the same reason up to a row, so that a total which
-# returns in many steps is one entry. Going back from the newest row, the last decision that was met
-# is the one about a row.
+# A decision covers everything that was held for the same reason up to a row, so that a total which
+# returns in many steps is one entry. Going back from the newest row, the last decision found covers
+# a row.
 _LIST_ODD = text("""
     WITH change AS (
         SELECT c.*, min(c.releases) OVER (
@@ -267,24 +268,24 @@ _LIST_ODD = text("""
 
 
 def list_odd(work: Work, platform: str, after: datetime, maximum: int | None = 10) -> list[Odd]:
-    """What waits for an admin's decision, then what else was odd since then; newest first. All that
-    is held of an account for one reason is one entry, and so is all that fell."""
+    """Undecided entries, then other unusual ones since then; newest first. Everything held for an
+    account for one reason is one entry, and so is everything that fell."""
     work.flush()
     which = {"guild_id": work.guild_id, "platform": platform, "after": after, "maximum": maximum}
     return [Odd(*row) for row in work.tx.execute(_LIST_ODD, which)]
 
 
 def decide(work: Work, number: int, decision: Decision) -> Decimal:
-    """Count a held amount, because it was really wagered, or dismiss it, because the platform was
-    wrong, together with all that was held before for the same reason; returns how much. What is
-    held later waits for another decision. Raises Refusal if nothing is held under this number, or
-    it was decided before."""
+    """Count a held amount because it was really wagered, or dismiss it because the platform was
+    wrong, together with everything held before for the same reason; returns how much. Amounts held
+    later need another decision. Raises Refusal if nothing is held under this number, or it was
+    decided before."""
     work.lock(Lock.WAGERS)
     newest = work.find(WagerChange, number)
     if newest is None or newest.reason is None or not newest.held:
         raise Refusal(
             _("Nothing is held under #{number}.").format(number=number),
-            _("`/shuffle status` lists what is."),
+            _("See held amounts with `/shuffle status`."),
         )
     decided = _find_decision(work, newest)
     if decided is not None:
@@ -335,7 +336,7 @@ def _find_decision(work: Work, held: WagerChange) -> Decision | None:
 
 
 def _sum_held(work: Work, newest: WagerChange) -> Decimal:
-    """What was held since the last decision, up to this row."""
+    """The amount held since the last decision, up to this row."""
     last = work.scalar(select(func.max(WagerChange.releases)).where(*_decisions(newest)))
     together = select(func.sum(WagerChange.held)).where(
         WagerChange.account_id == newest.account_id,
@@ -352,7 +353,7 @@ def _sum_held(work: Work, newest: WagerChange) -> Decimal:
 def list_wagered_between(
     tx: Connection, guild_id: int, start: datetime, end: datetime
 ) -> dict[int, Decimal]:
-    """Viewer -> what was counted for them from `start` until before `end`, over all platforms.
+    """Viewer -> what was counted for them from `start` until before `end`, on all platforms.
 
     Rows never change and new ones have a later `at`, so the sums of a period are final once the
     first poll after it was counted.
@@ -368,7 +369,7 @@ def list_wagered_between(
 
 
 def has_verified(tx: Connection, guild_id: int) -> bool:
-    """Whether anybody's wagers count in this guild."""
+    """Whether the guild has a verified account."""
     verified = (AffiliateAccount.verified_at.is_not(None), AffiliateAccount.ended_at.is_(None))
     found = select(AffiliateAccount.account_id).where(AffiliateAccount.guild_id == guild_id)
     return tx.execute(found.where(*verified).limit(1)).first() is not None

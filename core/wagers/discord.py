@@ -59,8 +59,8 @@ class VerifyButton(AdminButton, address="wagers", acts=("verify",)):
 
 
 def render_odd(payload: Mapping[str, Any]) -> Rendered:
-    """Odd totals, with a row of buttons for each held amount. `/shuffle status` lists those for
-    which there is no room."""
+    """Unusual totals, with a row of buttons for each held amount. `/shuffle status` lists those
+    that do not fit."""
     held = [line for line in payload["lines"] if Decimal(line["held"]) and "number" in line]
     return Rendered(messages.odd_totals(payload), lambda: _decision_buttons(held[:MAX_ROWS]))
 
@@ -94,7 +94,7 @@ async def decide(source: Source, number: int, decision: Decision) -> discord.Emb
 
 
 async def verify(source: Source, candidate: Candidate) -> discord.Embed:
-    """Ask the platform, then verify.
+    """Read the totals from the platform, then verify.
 
     Raises:
         Refusal: the account did not sign up under the code, or cannot be verified otherwise.
@@ -109,7 +109,7 @@ async def verify(source: Source, candidate: Candidate) -> discord.Embed:
 
 
 async def _prepare_role(source: Source) -> str:
-    """Choose the role; returns what to say about it."""
+    """Choose the role; returns a sentence about it."""
     guild = source.guild
     assert guild is not None, "admins are known in servers only"
     roles = [(role.id, role.name) for role in guild.roles]
@@ -135,12 +135,12 @@ ACCOUNTS = Paginator("wagers_accounts", "shuffle accounts", _open_accounts)
 
 
 class Wagers(commands.Cog):
-    """Accounts at Shuffle, and what counts of them."""
+    """Shuffle accounts and their wagers."""
 
     @server_command("linkshuffle", private=True)
-    @app_commands.describe(username="Your username at Shuffle; leave it out to see your account")
+    @app_commands.describe(username="Your Shuffle username; leave empty to see your account")
     async def link_shuffle(self, ctx: Context, *, username: str | None = None) -> None:
-        """Link your Shuffle account; once an admin has verified it, wagers count. Adults only."""
+        """Link your Shuffle account. Wagers count once an admin has verified it. Adults only."""
         if await run_action(ctx, people.find_link, ctx.author.id) is None:
             await answer(ctx, refusal_card(actions.link_first()), start_button())
         elif username is not None:
@@ -151,10 +151,10 @@ class Wagers(commands.Cog):
 
     @server_command("unlinkshuffle", private=True)
     @app_commands.describe(
-        person="For admins: a mention, a Discord id or a name in chat; yourself if empty"
+        person="For admins: a mention, Discord ID or chat name; default: yourself"
     )
     async def unlink_shuffle(self, ctx: Context, *, person: str | None = None) -> None:
-        """Unlink your Shuffle account; what was counted stays. You can link again a day later."""
+        """Unlink your Shuffle account; counted wagers stay. You can link again a day later."""
         own = person is None or discord_id_in(person) == ctx.author.id
         if not own and not await may_manage(ctx, __name__):
             raise for_moderators("Manage Server", __name__)
@@ -163,19 +163,19 @@ class Wagers(commands.Cog):
 
     @server_command("verifyshuffle", for_admins=True)
     @app_commands.describe(
-        person="A mention, a Discord id or a name in chat",
-        username="Their username at Shuffle; leave it out for the one they have linked",
+        person="A mention, Discord ID or chat name",
+        username="Their Shuffle username; default: the one they linked",
     )
     async def verify_shuffle(
         self, ctx: Context, person: str, *, username: str | None = None
     ) -> None:
-        """Confirm that a Shuffle account under your code is theirs: wagers count from now on."""
+        """Confirm that a Shuffle account under your code is theirs. Wagers count from now on."""
         candidate = await run_action(ctx, actions.get_candidate, person, SHUFFLE, username)
         await answer(ctx, await verify(ctx, candidate))
 
     @server_group("shuffle", fallback="status", for_admins=True)
     async def shuffle(self, ctx: Context) -> None:
-        """Show when Shuffle last answered, who is waiting to be verified, and odd totals."""
+        """Show the last update from Shuffle, accounts to verify, and unusual totals."""
         current = await run_action(ctx, polling.get_status, SHUFFLE)
         platform = polling.get_platform(services_of(ctx).settings, SHUFFLE)
         await answer(ctx, messages.status(current, is_set_up=platform.is_set_up))

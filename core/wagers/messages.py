@@ -21,12 +21,12 @@ PAGE = 20
 
 
 def money(amount: Decimal) -> str:
-    """Dollars and cents, such as `$1,234.50`; what is below a cent is kept, but not shown."""
+    """Dollars and cents, such as `$1,234.50`; fractions of a cent are not shown."""
     return f"${amount.quantize(Decimal('0.01'), ROUND_DOWN):,}"
 
 
 def with_amount(line: str, after: Any) -> str:
-    """A line of the audit log whose `after` is an amount, as its text says it."""
+    """A line of the audit log whose `after` is an amount."""
     is_amount = re.fullmatch(r"\d+(\.\d+)?", str(after), re.ASCII)
     return line.replace("{after}", money(Decimal(after))) if is_amount else line
 
@@ -41,8 +41,10 @@ def _verified_title(platform: str, username: str) -> str:
 
 
 def not_linked(platform: str) -> discord.Embed:
-    title = _("No {platform} account is linked with you").format(platform=TITLES[platform])
-    hint = _("Link it with `/linkshuffle` and your username there.")
+    title = _("You have not linked a {platform} account").format(platform=TITLES[platform])
+    hint = _("Link it with `/linkshuffle` and your {platform} username.").format(
+        platform=TITLES[platform]
+    )
     return card("🔗 " + title, hint, footer=_adults())
 
 
@@ -51,7 +53,7 @@ def own(account: AffiliateAccount, counted: Decimal | None = None) -> discord.Em
         title = _("{platform} account {name} is linked").format(
             platform=TITLES[account.platform], name=safe(account.username)
         )
-        waits = _("An admin still has to verify it. Only wagers placed after that count.")
+        waits = _("An admin still has to verify it. Only wagers placed after that will count.")
         return card("🔗 " + title, waits, footer=_adults())
     since = f"<t:{int(account.verified_at.timestamp())}:f>"
     embed = card(
@@ -71,8 +73,8 @@ def unlinked(account: AffiliateAccount, *, by_admin: bool) -> discord.Embed:
     title = _("{platform} account {name} is unlinked").format(
         platform=TITLES[account.platform], name=safe(account.username)
     )
-    stays = _("What was counted stays. Nothing more is counted with it.")
-    again = _("They can link again at once.") if by_admin else _("Link again in 24 hours.")
+    stays = _("Counted wagers stay. New ones no longer count.")
+    again = _("They can link again now.") if by_admin else _("You can link again in 24 hours.")
     return card("✂️ " + title, f"{stays}\n{again}")
 
 
@@ -81,7 +83,7 @@ def verified(account: AffiliateAccount, role: str, *, is_new: bool) -> discord.E
     if is_new:
         counts = _("Wagers placed from now on count; earlier ones do not.")
     else:
-        counts = _("It was verified before, and keeps counting.")
+        counts = _("It was already verified and keeps counting.")
     whose = _("It belongs to {member} ({viewer}).").format(
         member=mention(account.owner), viewer=safe(account.viewer_name)
     )
@@ -90,12 +92,12 @@ def verified(account: AffiliateAccount, role: str, *, is_new: bool) -> discord.E
 
 
 def role_given(role_id: int) -> str:
-    return _("They get the role <@&{role_id}>.").format(role_id=role_id)
+    return _("They will get the role <@&{role_id}>.").format(role_id=role_id)
 
 
 def no_role() -> str:
     return _(
-        "No role is given: create one called “{name}”, or choose one with `/settings set` "
+        "No role is assigned: create one called “{name}”, or choose one with `/settings set` "
         "(`wagers.verified_role`)."
     ).format(name=DEFAULT_ROLE_NAME)
 
@@ -124,40 +126,42 @@ def status(current: Status, *, is_set_up: bool) -> discord.Embed:
     wrong = problem(current, is_set_up)
     embed = card(
         ("⚠️ " if wrong else "📊 ") + _("{platform} wagers").format(platform=current.platform),
-        wrong or _("Members use `/linkshuffle`; you verify them with `/verifyshuffle`."),
+        wrong or _("Members link with `/linkshuffle`; you verify them with `/verifyshuffle`."),
         tone="warning" if wrong else "system",
     )
     role = f"<@&{current.role_id}>" if current.role_id else f"“{DEFAULT_ROLE_NAME}”"
     embed.add_field(name=_("Campaign code"), value=safe(current.code) or _("not set"))
     embed.add_field(name=_("Role"), value=role)
-    embed.add_field(name=_("Last answer"), value=_last(current))
+    embed.add_field(name=_("Last update"), value=_last(current))
     embed.add_field(name=_("Accounts"), value=_account_counts(current), inline=False)
     if current.missing:
         names = [safe(account.username) for account in current.missing]
         embed.add_field(
-            name=_("Not in the last answer"), value=lines([", ".join(names)[:900]]), inline=False
+            name=_("Missing in the last update"),
+            value=lines([", ".join(names)[:900]]),
+            inline=False,
         )
     if current.odd:
         embed.add_field(
-            name=_("Odd totals"),
-            value=lines([_odd_line(one) for one in current.odd], 1000),
+            name=_("Unusual totals"),
+            value=lines([_odd_line(entry) for entry in current.odd], 1000),
             inline=False,
         )
     if current.failures:
         rows = [f"{ago(poll.asked_at)} · {safe(poll.reason)}" for poll in current.failures]
-        embed.add_field(name=_("No answer"), value=lines(rows, 1000), inline=False)
+        embed.add_field(name=_("Failed requests"), value=lines(rows, 1000), inline=False)
     return embed
 
 
 def problem(current: Status, is_set_up: bool) -> str:
-    """Why nothing is counted, and what to do; "" if all is well."""
+    """Why nothing is counted, and what to do; "" if everything works."""
     if not is_set_up:
-        return _("Nothing can be asked: the bot's owner has to set SHUFFLE_AFFILIATE_URL.")
+        return _("The bot's owner has to set SHUFFLE_AFFILIATE_URL.")
     if not current.code:
         return _("Set your campaign code with `/settings set` (`wagers.shuffle_code`).")
     newest = current.failures[0] if current.failures else None
     if newest and (current.last is None or newest.asked_at > current.last.asked_at):
-        return _("It is not answering right now. What is wagered meanwhile is counted later.")
+        return _("Shuffle is not responding right now. Wagers placed meanwhile are counted later.")
     return ""
 
 
@@ -167,18 +171,18 @@ def _last(current: Status) -> str:
     said = ago(current.last.asked_at)
     if current.last.unreadable:
         said += "\n" + plural(
-            "{count} line made no sense", "{count} lines made no sense", current.last.unreadable
+            "{count} invalid line", "{count} invalid lines", current.last.unreadable
         )
     return said
 
 
 def _account_counts(current: Status) -> str:
     verified = sum(account.verified_at is not None for account in current.accounts)
-    waiting = [one for one in current.accounts if one.verified_at is None]
+    waiting = [account for account in current.accounts if account.verified_at is None]
     said = plural("{count} verified", "{count} verified", verified)
     if waiting:
-        said += ", " + plural("{count} waits for you", "{count} wait for you", len(waiting))
-        rows = [f"{mention(one.member)} · `{one.username}`" for one in waiting]
+        said += ", " + plural("{count} to verify", "{count} to verify", len(waiting))
+        rows = [f"{mention(account.member)} · `{account.username}`" for account in waiting]
         said += "\n" + lines(rows, 800)
     return said
 
@@ -198,8 +202,8 @@ def _odd_line(odd: Odd) -> str:
 def reason_words(reason: HeldReason) -> str:
     """Why an amount is held."""
     return {
-        "fast": _("more than your limit for an hour"),
-        "returned": _("the total had fallen, and comes back"),
+        "fast": _("above your hourly limit"),
+        "returned": _("the total dropped and recovered"),
     }[reason]
 
 
@@ -213,15 +217,15 @@ def decision_words(decision: Kind) -> str:
 def accounts(found: Sequence[AffiliateAccount], platform: str, page: int) -> discord.Embed:
     if not found:
         title = _("Nobody has linked a {platform} account").format(platform=TITLES[platform])
-        return card("🔗 " + title, _("Members do it with `/linkshuffle`."))
+        return card("🔗 " + title, _("Members link theirs with `/linkshuffle`."))
     rows = [
-        ("✅ " if one.verified_at else "⏳ ")
-        + f"`{one.username}` · {safe(one.viewer_name)}"
-        + (f" · {mention(one.owner)}" if one.owner else "")
-        for one in found[(page - 1) * PAGE : page * PAGE]
+        ("✅ " if account.verified_at else "⏳ ")
+        + f"`{account.username}` · {safe(account.viewer_name)}"
+        + (f" · {mention(account.owner)}" if account.owner else "")
+        for account in found[(page - 1) * PAGE : page * PAGE]
     ]
-    heading = plural("{count} account is linked", "{count} accounts are linked", len(found))
-    return card("🔗 " + heading, lines(rows), footer=_("✅ verified, ⏳ waiting to be verified"))
+    heading = plural("{count} linked account", "{count} linked accounts", len(found))
+    return card("🔗 " + heading, lines(rows), footer=_("✅ verified, ⏳ waiting for verification"))
 
 
 # -- posted by the outbox -------------------------------------------------------------------------
@@ -237,14 +241,14 @@ def claimed(payload: Mapping[str, Any]) -> discord.Embed:
             username=payload["username"],
         )
         + "\n"
-        + _("Once verified, what is wagered with it counts."),
+        + _("Its wagers count once you verify it."),
     )
 
 
 def posted_verified(payload: Mapping[str, Any]) -> Rendered:
     embed = card(
         _verified_title(payload["platform"], payload["username"]),
-        _("From now on it counts in **{server}**.").format(server=safe(payload["server"])),
+        _("Its wagers now count in **{server}**.").format(server=safe(payload["server"])),
         tone="success",
         footer=_adults(),
     )
@@ -252,7 +256,7 @@ def posted_verified(payload: Mapping[str, Any]) -> Rendered:
 
 
 def odd_totals(payload: Mapping[str, Any]) -> discord.Embed:
-    """To the admins: totals that fell, and rises that are held."""
+    """To the admins: totals that fell, and increases that are held."""
     rows = [_odd_total(line) for line in payload["lines"]]
     if payload["more"]:
         rows.append(_("… and {count} more").format(count=payload["more"]))
@@ -262,9 +266,9 @@ def odd_totals(payload: Mapping[str, Any]) -> discord.Embed:
         lines(rows)
         + "\n\n"
         + _(
-            "When a total drops, what comes back does not count again. That, and what rises faster "
-            "than your limit, is held: count it if it was really wagered, dismiss it if {platform} "
-            "was wrong. `/shuffle status` lists everything that is held."
+            "If a total drops and recovers, the recovered amount is held, like any increase above "
+            "your limit. Count it if it was really wagered, or "
+            "dismiss it if {platform} was wrong. See held amounts with `/shuffle status`."
         ).format(platform=platform),
         tone="warning",
     )
@@ -282,5 +286,5 @@ def posted_role_refused(payload: Mapping[str, Any]) -> Rendered:
         why = _("It was deleted. Choose another with `/settings set` (`wagers.verified_role`).")
     else:
         why = role_not_assigned(payload["role_id"], payload["obstacle"])
-    title = "⚠️ " + _("The role for verified accounts cannot be given")
+    title = "⚠️ " + _("The role for verified accounts can't be assigned")
     return Rendered(card(title, why, tone="warning"))

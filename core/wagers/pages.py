@@ -1,4 +1,4 @@
-"""Shuffle accounts and what counts of them, on the dashboard."""
+"""Shuffle accounts and their wagers on the dashboard."""
 
 from collections.abc import Sequence
 
@@ -22,7 +22,7 @@ PAGES = GuildPages("wagers", lambda: _("Wagers"), icon="dice-5", order=35)
 
 @PAGES.get()
 def accounts(page: Page) -> str:
-    """Every linked account, what is held, and whether the platform answers."""
+    """Every linked account, held amounts, and whether the platform responds."""
     found = page.run(polling.get_status, SHUFFLE)
     ordered = sorted(found.accounts, key=lambda account: account.verified_at is not None)
     number, pages = nearest_page(page.number("page"), len(ordered), PAGE)
@@ -32,7 +32,7 @@ def accounts(page: Page) -> str:
         "wagers/accounts.html",
         found=found,
         shown=shown,
-        counted=page.run(actions.list_counted, [one.account_id for one in shown]),
+        counted=page.run(actions.list_counted, [account.account_id for account in shown]),
         number=number,
         pages=pages,
         problem=problem(found, platform.is_set_up),
@@ -50,7 +50,7 @@ def verify(page: Page, account_id: int) -> Response:
 
 @PAGES.post("verify", shows=accounts)
 def verify_person(page: Page) -> Response:
-    """Verify an account for somebody, also one that they have not linked."""
+    """Verify an account for a person, even if they have not linked it."""
     person, username = page.form.get("person", ""), page.form.get("username", "").strip()
     return _verify(page, page.run(actions.get_candidate, person, SHUFFLE, username or None))
 
@@ -63,21 +63,21 @@ def _verify(page: Page, candidate: Candidate) -> Response:
     done = page.run(actions.verify, candidate, standings)
     obstacle = page.find_role(role_id).obstacle if role_id else None
     trouble = [f"{dict(roles)[role_id]}:", *obstacle_words(obstacle)] if obstacle else []
-    said = [_("{name} is verified.").format(name=done.account.username), *trouble]
+    said = [_("Verified {name}.").format(name=done.account.username), *trouble]
     return page.done(" ".join(said), to=accounts)
 
 
 @PAGES.post("<int:account_id>/unlink", shows=accounts)
 def unlink(page: Page, account_id: int) -> Response:
-    """Unlink an account, or decline one that was not verified. What was counted stays."""
+    """Unlink an account, or decline an unverified one. Counted wagers stay."""
     account = page.run(actions.unlink_account, account_id)
-    return page.done(_("{name} is unlinked.").format(name=account.username), to=accounts)
+    return page.done(_("Unlinked {name}.").format(name=account.username), to=accounts)
 
 
 @PAGES.post("held/<int:number>/<any(release, dismissal):decision>", shows=accounts)
 def decide(page: Page, number: int, decision: Decision) -> Response:
     amount = page.run(counting.decide, number, decision)
-    words = {"release": _("{amount} is counted."), "dismissal": _("{amount} is dismissed.")}
+    words = {"release": _("Counted {amount}."), "dismissal": _("Dismissed {amount}.")}
     return page.done(words[decision].format(amount=money(amount)), to=accounts)
 
 
@@ -90,7 +90,7 @@ def setup(page: Page) -> list[SetupStep]:
     if not platform.is_set_up:
         text = _("The bot's owner has to set SHUFFLE_AFFILIATE_URL first.")
     elif code:
-        text = _("Members link their account with /linkshuffle; you verify it.")
+        text = _("Members link their accounts with /linkshuffle; you verify them.")
     else:
         text = _("With your campaign code, wagers of verified members become raffle tickets.")
     return [
@@ -110,14 +110,17 @@ def person(work: Work, _discord_id: int | None, viewer_ids: Sequence[int]) -> li
     found = actions.list_accounts_of(work, viewer_ids)
     return [
         PersonCard(
-            TITLES[one.platform],
+            TITLES[account.platform],
             PAGES.icon,
             rows=(
-                (_("Account"), one.username),
-                (_("State"), _("verified") if one.verified_at else _("waits to be verified")),
+                (_("Account"), account.username),
+                (
+                    _("State"),
+                    _("verified") if account.verified_at else _("waiting for verification"),
+                ),
                 (_("Counted"), money(counted)),
             ),
             order=40,
         )
-        for one, counted in found
+        for account, counted in found
     ]

@@ -1,4 +1,4 @@
-"""Asking the platforms, and how that is going: for `/shuffle status` and the health page."""
+"""Polls the platforms, and reports the result to `/shuffle status` and the health page."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,18 +24,18 @@ from core.wagers.counting import Odd, count, list_odd
 from core.wagers.records import AffiliateAccount, Poll
 from core.wagers.rules import SHUFFLE, TITLES, WagerSettings
 
-KEEP = timedelta(days=30)
-ODD_FOR = timedelta(days=7)
-FAILURES_FOR = timedelta(days=1)
-LATE = 3
-"""How many polls have to fail before the health page warns."""
+KEPT_FOR = timedelta(days=30)
+ODD_SHOWN_FOR = timedelta(days=7)
+FAILURES_SHOWN_FOR = timedelta(days=1)
+LATE_AFTER_POLLS = 3
+"""The health page warns after this many failed polls."""
 
 _ANSWERED = Poll.outcome == "ok"
 
 
 def platforms_of(settings: Settings) -> tuple[AffiliatePlatform, ...]:
-    """Every platform, whether or not the installation can ask it. One more is a vendor's package
-    and an entry here."""
+    """Every platform, whether or not it is set up. To add one, add its package and an entry
+    here."""
     return (shuffle_of(settings),)
 
 
@@ -47,19 +47,19 @@ def get_platform(settings: Settings, key: str) -> AffiliatePlatform:
 
 
 def require_platform(settings: Settings, key: str) -> AffiliatePlatform:
-    """The platform. Raises Refusal if it cannot be asked yet."""
+    """The platform. Raises Refusal if it is not set up."""
     platform = get_platform(settings, key)
     if not platform.is_set_up:
         raise Refusal(
-            _("{platform} cannot be asked yet.").format(platform=platform.title),
-            _("The bot's owner has to set its address first (SHUFFLE_AFFILIATE_URL)."),
+            _("{platform} is not set up yet.").format(platform=platform.title),
+            _("The bot's owner has to set SHUFFLE_AFFILIATE_URL first."),
         )
     return platform
 
 
 def ask(services: Services, platform: AffiliatePlatform) -> Standings:
-    """Everybody's totals, as of now. Never call it on the event loop or inside a transaction.
-    Raises Outage if there was no answer, or the platform has asked us to wait."""
+    """The current totals of all accounts. Never call it on the event loop or inside a transaction.
+    Raises Outage if there was no response, or the platform asked us to wait."""
     now = services.clock()
     with services.database.begin() as tx:
         last = find_last(tx, platform.key)
@@ -84,8 +84,8 @@ def ask(services: Services, platform: AffiliatePlatform) -> Standings:
 
 
 def poll_platforms(services: Services) -> None:
-    """Ask every platform on which somebody has a verified account, and count what is new."""
-    ready = [one for one in platforms_of(services.settings) if one.is_set_up]
+    """Poll every platform with a verified account, and count new wagers."""
+    ready = [platform for platform in platforms_of(services.settings) if platform.is_set_up]
     for_each(ready, lambda platform: _poll(services, platform))
 
 
@@ -106,7 +106,7 @@ def _poll(services: Services, platform: AffiliatePlatform) -> None:
             count(work, platform.key, standings)
 
     for_each(guild_ids, count_in)
-    # Noted only now: accounts that were not seen in a noted answer are shown as missing.
+    # Stored last: accounts that are not in a stored response are shown as missing.
     answered = Poll(
         platform=platform.key,
         asked_at=standings.asked_at,
@@ -121,12 +121,13 @@ def _poll(services: Services, platform: AffiliatePlatform) -> None:
 
 
 def reconcile_roles(services: Services) -> None:
-    """Assign and remove roles in every guild where that was missed."""
+    """Assign and remove missed roles in every guild."""
     act_on_each(services, list_guilds, lambda work, _guild_id: verified_role.reconcile(work))
 
 
 def list_guilds(tx: Connection, platform: str | None = None) -> Sequence[int]:
-    """The guilds with an account that was ever verified, or with a linked one on this platform."""
+    """The guilds with an account that was ever verified; with `platform`, only linked ones
+    there."""
     wanted = select(AffiliateAccount.guild_id).where(AffiliateAccount.verified_at.is_not(None))
     if platform is not None:
         wanted = wanted.where(AffiliateAccount.platform == platform, IS_LINKED)
@@ -138,10 +139,10 @@ def list_guilds(tx: Connection, platform: str | None = None) -> Sequence[int]:
 
 
 def add_poll(tx: Connection, poll: Poll) -> None:
-    """Note it, and delete old ones."""
+    """Store a poll, and delete old ones."""
     values = {column.name: getattr(poll, column.name) for column in Poll.__table__.columns}
     tx.execute(upsert(Poll).values(values).on_conflict_do_nothing())
-    tx.execute(delete(Poll).where(Poll.asked_at < poll.asked_at - KEEP))
+    tx.execute(delete(Poll).where(Poll.asked_at < poll.asked_at - KEPT_FOR))
 
 
 def find_last(tx: Connection, platform: str, *criteria: ColumnElement[bool]) -> Poll | None:
@@ -159,15 +160,15 @@ def _list_newest(tx: Connection, maximum: int, *criteria: ColumnElement[bool]) -
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What an admin may want to know.
+    """The state of a platform, for admins.
 
     Attributes:
         code: the guild's campaign code; "" while there is none.
         role_id: the role for verified members; 0 while none is chosen.
-        last: the newest answer; None before the first.
-        failures: recent polls without an answer, newest first.
-        missing: verified accounts that the newest answer did not have.
-        odd: totals that fell, and what is held.
+        last: the newest response; None before the first.
+        failures: recent failed polls, newest first.
+        missing: verified accounts that are not in the newest response.
+        odd: totals that fell, and held amounts.
     """
 
     platform: str
@@ -184,7 +185,7 @@ def get_status(work: Work, platform: str) -> Status:
     settings = load_settings(work, WagerSettings)
     accounts = list_accounts(work, platform)
     last = find_last(work.tx, platform, _ANSWERED)
-    failed = (Poll.platform == platform, ~_ANSWERED, Poll.asked_at > work.now - FAILURES_FOR)
+    failed = (Poll.platform == platform, ~_ANSWERED, Poll.asked_at > work.now - FAILURES_SHOWN_FOR)
     return Status(
         platform=TITLES[platform],
         code=settings.code(platform),
@@ -197,7 +198,7 @@ def get_status(work: Work, platform: str) -> Status:
             for account in accounts
             if last and account.seen_at and account.seen_at < last.asked_at
         ],
-        odd=list_odd(work, platform, work.now - ODD_FOR),
+        odd=list_odd(work, platform, work.now - ODD_SHOWN_FOR),
     )
 
 
@@ -226,11 +227,11 @@ def _warning(code: str, last: Poll | None, newest: Poll | None, now: datetime) -
     if not code:
         return _("Nothing is counted: the server has no campaign code (`wagers.shuffle_code`).")
     if newest is None:
-        return _("It was not asked yet.")
+        return _("Not checked yet.")
     if last is not None:
-        patience = LATE * (last.next_at - last.asked_at) + timedelta(minutes=1)
-        if now <= last.asked_at + patience:
+        late_after = LATE_AFTER_POLLS * (last.next_at - last.asked_at) + timedelta(minutes=1)
+        if now <= last.asked_at + late_after:
             return ""
-    reason = newest.reason or _("It was not asked for a while.")
-    wait = _("What is wagered meanwhile is counted once it answers.")
+    reason = newest.reason or _("Not checked for a while.")
+    wait = _("Wagers placed meanwhile are counted once it responds.")
     return f"{reason.rstrip('.')}. {wait}"

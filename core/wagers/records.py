@@ -32,7 +32,7 @@ _LINKED = "ended_at IS NULL"
 
 
 class _OwnedRecord(ViewerRecord, kw_only=True):
-    """`owner` is the Discord id of the member whose Kick account the viewer is now."""
+    """`owner` is the Discord id of the member who has linked the viewer's Kick account."""
 
     __abstract__ = True
 
@@ -112,8 +112,8 @@ class AffiliateAccount(_OwnedRecord, kw_only=True):
 
 
 class WagerChange(ViewerRecord, kw_only=True):
-    """What a reading of a total means, or what an admin decided about it. Tickets are derived from
-    these rows, so the database itself refuses to change or delete them."""
+    """The change between two readings of a total, or an admin's decision about it. Tickets are
+    derived from these rows, so the database refuses to change or delete them."""
 
     __tablename__ = "wagers_changes"
 
@@ -147,7 +147,7 @@ class WagerChange(ViewerRecord, kw_only=True):
         ),
         viewer_key("wagers_changes_viewer"),
         UniqueConstraint("guild_id", "releases", name="wagers_changes_released_once"),
-        # What counts is what the total rose by, to the last digit.
+        # The amount is exactly the increase of the total.
         CheckConstraint(
             "CASE kind WHEN 'rise' THEN total > total_before"
             " AND amount + held = total - total_before"
@@ -177,7 +177,7 @@ class WagerChange(ViewerRecord, kw_only=True):
 
 
 class Poll(Record, kw_only=True):
-    """A platform was asked, once for all guilds. Answers to a verification are not noted."""
+    """A poll of a platform, once for all guilds. Requests for a verification are not stored."""
 
     __tablename__ = "wagers_polls"
 

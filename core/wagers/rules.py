@@ -1,7 +1,7 @@
 """What counts as wagered.
 
-A platform reports lifetime totals; what counts is by how much they exceed the highest one so far,
-to the last digit.
+A platform reports lifetime totals; the amount by which a total exceeds the highest one so far
+counts, exactly.
 """
 
 import re
@@ -18,14 +18,14 @@ from core.kit.guild_settings import GuildSettings, number, role, text
 SHUFFLE = "shuffle"
 
 TITLES: Mapping[str, str] = {SHUFFLE: "Shuffle"}
-"""Platform -> its name for people."""
+"""Platform -> its display name."""
 
 DEFAULT_ROLE_NAME = "Shuffle Code User"
 
 RELINK_AFTER = timedelta(hours=24)
-"""Time between unlinking an account and linking another, so that nobody hops between accounts."""
+"""Time between unlinking an account and linking another, to prevent switching between accounts."""
 
-LONGEST_NAME = 64
+MAX_NAME_CHARACTERS = 64
 
 _EXACT = Context(prec=120, traps=[Inexact])
 _NO_NAME = re.compile(r"[\s\x00-\x1f\x7f<>`|*]")
@@ -33,26 +33,25 @@ _ZERO = Decimal(0)
 _TICK = timedelta(microseconds=1)
 
 WINDOW = timedelta(hours=1)
-"""The time over which the limit holds; it slides."""
+"""The sliding window of the hourly limit."""
 
 HeldReason = Literal["fast", "returned"]
 
 
 class WagerSettings(GuildSettings, feature="wagers"):
-    """What an admin can set."""
+    """Settings of a server."""
 
     shuffle_code: str = text(
-        "Your campaign code at Shuffle; only accounts that signed up under it can be verified.",
+        "Your Shuffle campaign code. Only accounts that signed up under it can be verified.",
         environment="shuffle_campaign_code",
     )
     verified_role: int = role(
-        "The role for members whose affiliate account was verified; while none is chosen, the one "
-        f"called “{DEFAULT_ROLE_NAME}”.",
+        "The role for members with a verified affiliate account. If none is chosen, the role "
+        f"called “{DEFAULT_ROLE_NAME}” is used.",
         label="Role for verified accounts",
     )
     review_above_per_hour: int = number(
-        "Dollars an hour, in any hour: what a total rises by beyond that is not counted until an "
-        "admin accepts it.",
+        "Dollars per hour. If a total rises faster, the amount is held until an admin accepts it.",
         default=25_000,
         minimum=1,
         maximum=1_000_000_000,
@@ -71,8 +70,8 @@ class Baseline:
 
     Attributes:
         total: wagered in all.
-        highest: the highest total that was ever reported. A platform that reports less for a while
-            has not seen new wagers before it reports more than this.
+        highest: the highest total ever reported. If the platform reports less for a while, there
+            are no new wagers until it reports more than this.
     """
 
     total: Decimal
@@ -81,12 +80,12 @@ class Baseline:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a new reading means.
+    """The effect of a new reading.
 
     Attributes:
         amount: what counts.
-        held: what is implausible; an admin counts or dismisses it.
-        reason: why something is held.
+        held: an implausible amount; an admin counts or dismisses it.
+        reason: why it is held.
     """
 
     kind: Literal["rise", "fall"]
@@ -106,13 +105,15 @@ class Counted(NamedTuple):
 
 
 def allowance(per_hour: int, since: datetime, at: datetime, counted: Iterable[Counted]) -> Fraction:
-    """What may count at `at` for a total that was last read at `since`, after what was `counted`.
+    """The amount that may count at `at` for a total last read at `since`, given what was `counted`.
 
-    In no hour more than `per_hour` counts, however often the platform is asked. What is read after
-    a longer gap, such as an outage, was wagered somewhere in it, and is spread evenly over it.
+    At most `per_hour` counts in any hour, however often the platform is polled. An increase after a
+    longer gap, such as an outage, is spread evenly over the gap.
     """
     used = sum(
-        Fraction(one.amount) / _hours(one.since, one.at) for one in counted if one.at > at - WINDOW
+        Fraction(entry.amount) / _hours(entry.since, entry.at)
+        for entry in counted
+        if entry.at > at - WINDOW
     )
     return max(Fraction(0), per_hour - used) * _hours(since, at)
 
@@ -123,14 +124,14 @@ def _hours(since: datetime, at: datetime) -> Fraction:
 
 
 def change(before: Baseline, total: Decimal, allowed: Fraction | Decimal) -> Change | None:
-    """What counts when the platform reports this total next; None if nothing has changed.
+    """What counts when the platform reports this total next; None if nothing changed.
 
-    Only what is above the highest total ever reported counts, and only if it is plausible. So these
-    are held for an admin:
+    Only the amount above the highest total ever reported counts, and only if it is plausible. These
+    amounts are held for an admin:
 
-    * `returned`: what a total that fell rises by until it is back. Platforms sometimes report
-      zeros and old pages, and return at once or in small steps;
-    * `fast`: what is new, as a whole, if it is more than `allowed`.
+    * `returned`: the increase of a total that fell, until it has recovered. Platforms sometimes
+      report zeros or outdated pages, and recover at once or in small steps;
+    * `fast`: the whole new amount, if it exceeds `allowed`.
     """
     if total == before.total:
         return None
@@ -147,14 +148,14 @@ def change(before: Baseline, total: Decimal, allowed: Fraction | Decimal) -> Cha
 
 
 def clean_name(text: str) -> str | None:
-    """A username as typed, without an `@`; None if it cannot be one."""
+    """The username without an `@`; None if it is invalid."""
     name = unicodedata.normalize("NFC", text).strip().removeprefix("@")
-    fits = 0 < len(name) <= LONGEST_NAME and name.isprintable() and not _NO_NAME.search(name)
-    return name if fits else None
+    is_valid = 0 < len(name) <= MAX_NAME_CHARACTERS and name.isprintable()
+    return name if is_valid and not _NO_NAME.search(name) else None
 
 
 def can_link_at(ended_at: datetime | None, now: datetime) -> datetime | None:
-    """When an account may be linked if another was unlinked then; None: now."""
+    """When an account may be linked after another was unlinked; None: now."""
     if ended_at is None or ended_at + RELINK_AFTER <= now:
         return None
     return ended_at + RELINK_AFTER

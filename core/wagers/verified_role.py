@@ -1,4 +1,4 @@
-"""The role of members with a verified account: assigned, removed, reconciled."""
+"""The role of members with a verified account: assign, remove, reconcile."""
 
 from datetime import datetime, timedelta
 from typing import Literal
@@ -8,7 +8,7 @@ from sqlalchemy import Connection, select
 
 from core.events import AccountLinked, AccountUnlinked, RolesChanged
 from core.guilds.actions import gives_roles, language_of, load_settings
-from core.guilds.channels import tell_admins
+from core.guilds.channels import alert_admins
 from core.kit.database.records import MemberId, RoleId
 from core.kit.database.work import Lock, Work
 from core.kit.text.words import _, speak
@@ -21,8 +21,8 @@ from core.wagers.rules import WagerSettings
 
 KIND = "wagers.role"
 
-REFUSED_FOR = timedelta(days=1)
-"""How long a role that Discord refused is not assigned again, unless an admin verifies again."""
+RETRY_AFTER = timedelta(days=1)
+"""Until a role that Discord refused is assigned again, unless an admin verifies again."""
 
 Assigned = tuple[RoleId, MemberId]
 
@@ -41,15 +41,15 @@ def list_automatic(work: Work) -> dict[int, str]:
 
 
 def reconcile(work: Work) -> None:
-    """Assign and remove the role wherever it is missing or left over."""
+    """Assign missing roles and remove outdated ones."""
     work.lock(Lock.WAGERS)
-    left_over = _BY_ID.where(~_LINKED, AffiliateAccount.role_id.is_not(None))
-    for account in (*work.scalars(left_over), *work.scalars(_BY_ID.where(_LINKED))):
+    outdated = _BY_ID.where(~_LINKED, AffiliateAccount.role_id.is_not(None))
+    for account in (*work.scalars(outdated), *work.scalars(_BY_ID.where(_LINKED))):
         reconcile_account(work, account)
 
 
 def retry_refused(work: Work, _event: RolesChanged) -> None:
-    """What Discord refused may work now, because roles have changed or an admin asks for it."""
+    """Retry what Discord refused, because roles have changed."""
     work.lock(Lock.WAGERS)
     refused = _BY_ID.where(_LINKED, AffiliateAccount.role_refused_at.is_not(None))
     for account in work.scalars(refused).all():
@@ -57,7 +57,7 @@ def retry_refused(work: Work, _event: RolesChanged) -> None:
 
 
 def follow_link(work: Work, event: AccountLinked | AccountUnlinked) -> None:
-    """A Kick account has a new owner, or none: so have the affiliate accounts of that viewer."""
+    """After a Kick account was linked or unlinked, the viewer's affiliate accounts follow."""
     work.lock(Lock.WAGERS)
     theirs = _BY_ID.where(_LINKED, AffiliateAccount.viewer_id == event.viewer_id)
     for account in work.scalars(theirs).all():
@@ -65,16 +65,16 @@ def follow_link(work: Work, event: AccountLinked | AccountUnlinked) -> None:
 
 
 def reconcile_account(work: Work, account: AffiliateAccount, *, retry: bool = False) -> None:
-    """Post what has to change for one account; nothing if that was posted before. Hold the lock.
+    """Post the role changes of one account, unless they were posted before. Hold the lock.
 
     Args:
-        retry: also what Discord refused recently.
+        retry: also retry what Discord refused recently.
     """
     has, wanted = _assigned(account), _wanted(work, account)
     if has == wanted:
         return
     refused = account.role_refused_at
-    if wanted and not has and not retry and refused and work.now - refused < REFUSED_FOR:
+    if wanted and not has and not retry and refused and work.now - refused < RETRY_AFTER:
         return
     account.role_id, account.role_holder = wanted or (None, None)
     account.role_refused_at = None
@@ -98,7 +98,7 @@ def _post_changes(
     changes: list[RoleChange] = []
     with speak(language_of(work)):
         if before:
-            changes.append(change("take", *before, _("The account is not verified any more")))
+            changes.append(change("take", *before, _("The account is no longer verified")))
         if after:
             changes.append(change("give", *after, _("An admin verified the account")))
     outbox.post_role_changes(work, KIND, changes)
@@ -117,7 +117,7 @@ def _wanted(work: Work, account: AffiliateAccount) -> Assigned | None:
 
 
 def note_outcome(tx: Connection, message: Outgoing, receipt: Receipt, now: datetime) -> None:
-    """Discord has answered to a change: see `Feature.settles`."""
+    """Handle Discord's answer to a change: see `Feature.settles`."""
     skipped = receipt.get("skipped")
     if skipped is not None and message.target["act"] == "give":
         with Work(tx, message.guild_id, now=now) as work:
@@ -132,8 +132,8 @@ def _note_refused(work: Work, message: Outgoing, skipped: str, error: str | None
         return
     account.role_id, account.role_holder, account.role_refused_at = None, None, work.now
     if skipped != "member":
-        _log.warning("Discord refused to assign a role", guild_id=work.guild_id, reason=error)
-        tell_admins(
+        _log.warning("Assigning the verified role failed", guild_id=work.guild_id, reason=error)
+        alert_admins(
             work,
             "wagers.role_refused",
             f"wagers.role_refused:{role_id}:{work.now.date().isoformat()}",

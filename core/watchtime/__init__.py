@@ -1,2 +1,2 @@
-"""How long viewers watched: chat opens presence, the platform says when it was live, and watchtime
-is exactly where the two overlap."""
+"""How long viewers watched: chat messages mark presence, the platform reports when the channel was
+live, and watchtime is exactly the overlap of the two."""

@@ -1,4 +1,4 @@
-"""Noting who was present and when a channel was live, crediting that, and correcting it."""
+"""Store presence and live times, credit watchtime from them, and correct it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -36,18 +36,18 @@ from core.watchtime.rules import Limit, LimitedDay, WatchtimeSettings, limited_d
 _SETTINGS = WatchtimeSettings.declared
 
 MAX_MINUTES = 600_000
-"""In one correction: more than a year without a pause."""
+"""In one correction: more than a year."""
 
-LONGEST_REASON = 200
+MAX_REASON_CHARACTERS = 200
 
 # -- facts ----------------------------------------------------------------------------------------
 
 
-def note_presence(tx: Connection, messages: Sequence[ChatMessageSent]) -> None:
-    """Each message opens or extends its sender's presence, unless they earn nothing.
+def store_presence(tx: Connection, messages: Sequence[ChatMessageSent]) -> None:
+    """Each message starts or extends its sender's presence, unless they earn nothing.
 
-    Whether the channel is live does not matter here: what is credited is decided by the streams,
-    however late they become known.
+    Whether the channel is live does not matter here: the streams decide what is credited, however
+    late they become known.
     """
     windows = {
         guild_id: window(tx, guild_id)
@@ -64,40 +64,42 @@ def note_presence(tx: Connection, messages: Sequence[ChatMessageSent]) -> None:
             "spoke_at": message.at,
             **piece._asdict(),
         }
-        for message, viewer_id in zip(counted, people.meet_senders(tx, counted), strict=True)
+        for message, viewer_id in zip(
+            counted, people.get_or_create_senders(tx, counted), strict=True
+        )
         for piece in rules.presence_after(message.at, windows[message.guild_id])
     ]
-    for guild_id in sorted({one["guild_id"] for one in present}):
+    for guild_id in sorted({row["guild_id"] for row in present}):
         _lock_for_facts(tx, guild_id)
     store.add_presence(tx, present)
 
 
 def _lock_for_facts(tx: Connection, guild_id: int) -> None:
-    """No credit of this server runs until this transaction ends; others may write facts too."""
+    """Block the credit of this server until this transaction ends; others may still write facts."""
     lock_guild(tx, guild_id, Lock.WATCHTIME, shared=True)
 
 
 def window(tx: Connection, guild_id: int) -> timedelta:
-    """For how long a message counts in this server."""
+    """How long a message counts in this server."""
     return timedelta(minutes=setting(tx, guild_id, _SETTINGS["window_minutes"]))
 
 
 def note_live(
     tx: Connection, guild_id: int, platform: str, started_at: datetime, seen_at: datetime
 ) -> bool:
-    """The platform said at `seen_at` that the stream begun at `started_at` runs; False if that is
-    known. Everything up to then is confirmed, also where nobody checked in between."""
+    """The platform reported at `seen_at` that the stream started at `started_at` is live; False if
+    that is known. Everything up to then is confirmed, even without checks in between."""
     _lock_for_facts(tx, guild_id)
     return store.set_stream(tx, guild_id, platform, started_at, seen_at=seen_at)
 
 
 def on_stream_went_live(tx: Connection, event: StreamWentLive) -> None:
-    """A stream began; it is confirmed from then on by checks."""
+    """A stream started; checks confirm it from then on."""
     note_live(tx, event.guild_id, event.platform, event.started_at, event.started_at)
 
 
 def on_streams_seen_live(tx: Connection, events: Sequence[StreamSeenLive]) -> None:
-    """The newest check of each stream confirms it up to then."""
+    """The newest check of each stream confirms it up to that time."""
     newest = {
         (event.guild_id, event.platform, event.started_at): event.at
         for event in sorted(events, key=lambda event: event.at)
@@ -107,7 +109,7 @@ def on_streams_seen_live(tx: Connection, events: Sequence[StreamSeenLive]) -> No
 
 
 def on_stream_ended(tx: Connection, event: StreamEnded) -> None:
-    """The platform gives the exact end, which overrules every check."""
+    """The platform reports the exact end, which overrides all checks."""
     _lock_for_facts(tx, event.guild_id)
     start = event.started_at
     store.set_stream(tx, event.guild_id, event.platform, start, seen_at=start, ended_at=event.at)
@@ -125,8 +127,8 @@ def on_exclusion_changed(tx: Connection, event: ExclusionChanged) -> None:
 
 
 def follow_link(work: Work, event: AccountLinked | AccountUnlinked) -> None:
-    """A person has another account, or one less: what their accounts watched at the same time
-    counts once, and again for each when they are separate."""
+    """A person linked or unlinked an account: what linked accounts watched at the same time counts
+    once; after unlinking, it counts for each."""
     lock_guild(work.tx, work.guild_id, Lock.WATCHTIME)
     accounts = {event.viewer_id, *(link.viewer_id for link in list_links(work, event.discord_id))}
     persons = list_persons(work.tx, work.guild_id, accounts)
@@ -143,10 +145,10 @@ def follow_link(work: Work, event: AccountLinked | AccountUnlinked) -> None:
 
 
 def credit(tx: Connection, guild_id: int) -> int:
-    """Bring every viewer of the server up to what is confirmed; returns how many rows changed.
+    """Credit all confirmed watchtime of the server; returns how many rows changed.
 
-    Idempotent, and the totals are the same whenever and however often it runs. Give it a
-    transaction of its own, since the server's chat waits meanwhile.
+    Idempotent: the totals do not depend on when or how often it runs. Use a separate transaction,
+    because the server's chat waits meanwhile.
     """
     lock_guild(tx, guild_id, Lock.WATCHTIME)
     limits = list_limits(tx, guild_id, record=True)
@@ -158,15 +160,15 @@ def credit(tx: Connection, guild_id: int) -> int:
     return changed
 
 
-# Credits are computed again from facts, also for days long past, so each limit is kept with the
-# moment from which it applies.
+# Credits are recomputed from facts, even for old days, so each limit is stored with the time from
+# which it applies.
 
 
 def list_limits(tx: Connection, guild_id: int, *, record: bool = False) -> list[Limit]:
-    """Every limit there has been, in order of time, including the present one.
+    """All limits, past and current, in order of time.
 
     Args:
-        record: store the present one, as of when it was set. Hold the credit's lock.
+        record: store the current limit with the time when it was set. Hold the credit's lock.
     """
     columns = select(DailyLimit.applies_from, DailyLimit.maximum, DailyLimit.time_zone)
     ours = columns.where(DailyLimit.guild_id == guild_id).order_by(DailyLimit.applies_from)
@@ -181,7 +183,7 @@ def list_limits(tx: Connection, guild_id: int, *, record: bool = False) -> list[
 
 
 def _find_new_limit(tx: Connection, guild_id: int, known: Sequence[Limit]) -> Limit | None:
-    """What is set and not recorded yet."""
+    """The current limit, if it is not recorded yet."""
     minutes = setting(tx, guild_id, _SETTINGS["daily_limit_minutes"])
     maximum = timedelta(minutes=minutes) or None
     zone = zone_named(setting(tx, guild_id, TIME_ZONE)).key
@@ -193,14 +195,14 @@ def _find_new_limit(tx: Connection, guild_id: int, known: Sequence[Limit]) -> Li
     if not any(changed.values()):
         return None
     now = tx.execute(select(func.now())).scalar_one()
-    held = list_held(tx, guild_id)  # without those that went back to a default
+    held = list_held(tx, guild_id)  # without those reset to the default
     since = max(held[key].set_at if key in held else now for key in changed if changed[key])
     return Limit(since if since > last.applies_from else now, maximum, zone)
 
 
 _BEGINNING = datetime.min.replace(tzinfo=UTC)
 
-# What was credited beyond that moment was credited under the former limit.
+# Credits after that time were made under the previous limit.
 _MARK_STALE = text("""
     UPDATE watchtime_streams AS s
        SET stale_from = LEAST(stale_from, GREATEST(started_at, :since))
@@ -212,7 +214,7 @@ _MARK_STALE = text("""
 
 @dataclass(frozen=True, slots=True)
 class Adjusted:
-    """A correction. A negative amount was taken away; `watched` is the total now."""
+    """A correction. A negative amount was removed; `watched` is the new total."""
 
     viewer: Viewer
     amount: timedelta
@@ -224,18 +226,18 @@ _WATCHED = named_in(Total.viewer_id)
 
 
 def adjust(work: Work, who: str | Viewer, minutes: int, reason: str, key: str) -> Adjusted:
-    """Give minutes, or take them away. Doing it again with the same `key` changes nothing.
+    """Add or remove minutes. Repeating it with the same `key` changes nothing.
 
     Raises:
-        Refusal: nobody is meant, there is no reason, they have less than is to be taken, or the
+        Refusal: nobody was found, there is no reason, they have less than would be removed, or the
             key belongs to another correction.
     """
     viewer = who if isinstance(who, Viewer) else find_person(work, who, meant=_WATCHED)
-    reason = " ".join(reason.split())[:LONGEST_REASON]
+    reason = " ".join(reason.split())[:MAX_REASON_CHARACTERS]
     if not reason or not minutes or abs(minutes) > MAX_MINUTES:
         raise Refusal(
-            _("A correction needs a number of minutes and a reason."),
-            _("Like this: `/watchadjust who:MadCats minutes:-30 reason:counted twice`"),
+            _("Enter a number of minutes and a reason."),
+            _("For example: `/watchadjust who:MadCats minutes:-30 reason:counted twice`"),
         )
     amount = timedelta(minutes=minutes)
     work.lock(Lock.WATCHTIME)
@@ -243,14 +245,14 @@ def adjust(work: Work, who: str | Viewer, minutes: int, reason: str, key: str) -
     known = work.find(Adjustment, key)
     if known is not None:
         if (known.viewer_id, known.amount, known.reason) != (viewer.viewer_id, amount, reason):
-            raise Refusal(_("This correction was sent before, with other values."))
+            raise Refusal(_("This correction was already sent with other values."))
         return Adjusted(viewer, amount, before, reason)
     if before + amount < timedelta():
         raise Refusal(
-            _("{name} has {minutes} min; more cannot be taken away.").format(
+            _("{name} only has {minutes} min, so you can't remove more.").format(
                 name=viewer.name, minutes=f"{_minutes(before):,}"
             ),
-            _("Nothing has changed."),
+            _("Nothing changed."),
         )
     work.add(
         Adjustment(
@@ -288,12 +290,12 @@ def _minutes(time: timedelta) -> int:
 # -- in chat --------------------------------------------------------------------------------------
 
 
-def tell_watchtime(work: Work, message: ChatMessageSent, _argument: str) -> None:
+def reply_with_watchtime(work: Work, message: ChatMessageSent, _argument: str) -> None:
     """Handle `!watchtime`. No reply if watchtime is off, nor to excluded viewers."""
     current = load_settings(work, WatchtimeSettings)
     if not current.enabled or not without_excluded(work.tx, [message], "watchtime"):
         return
-    viewer_id = people.meet_sender(work.tx, message)
+    viewer_id = people.get_or_create_sender(work.tx, message)
     rank, watched = standings.get_place(work.tx, work.guild_id, viewer_id)
     payload = {
         "seconds": watched.total_seconds(),

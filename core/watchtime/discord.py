@@ -33,12 +33,12 @@ Minutes = Annotated[
     int, Whole(-actions.MAX_MINUTES, actions.MAX_MINUTES, unit="m", words_follow=True)
 ]
 
-_WHO = "For moderators: a mention, a Discord id or a name in chat; yourself if empty"
-_ANYBODY = "A mention, a Discord id or a name in chat"
+_WHO = "For moderators: a mention, Discord ID or chat name; default: yourself"
+_ANYBODY = "A mention, Discord ID or chat name"
 
 
 def load_board(work: Work, query: Query) -> Leaderboard:
-    """The leaderboard of all time, or of this month, week or day."""
+    """The leaderboard of all time, this month, this week or today."""
     found = views.get_public_board(work, query.choice or "all", query.size, query.page)
     return messages.leaderboard(found)
 
@@ -64,7 +64,7 @@ class Watchtime(commands.Cog):
     @server_command("watchtime", private=True)
     @app_commands.describe(who=_WHO)
     async def watchtime(self, ctx: Context, *, who: str | None = None) -> None:
-        """Show your watchtime: 10 minutes count after each message while the stream is live.
+        """Show your watchtime. Each message counts for 10 minutes while the stream is live.
 
         Ten minutes is the default; the answer says what this server has set.
         """
@@ -74,22 +74,22 @@ class Watchtime(commands.Cog):
 
     @server_command("leaderboard", cooldown_after_parsing=True)
     @commands.cooldown(1, 10, commands.BucketType.user)
-    @app_commands.describe(top="How many rows on a page, 1 to 25")
+    @app_commands.describe(top="Rows per page, 1 to 25")
     async def leaderboard(self, ctx: Context, top: commands.Range[int, 1, MAX_ROWS] = 10) -> None:
-        """Show who has watched longest: of all time, this month, this week or today."""
+        """Show the watchtime leaderboard: all time, this month, this week or today."""
         await show_leaderboard(ctx, LEADERBOARD, size=top)
 
     @server_command("watchhistory", private=True)
     @app_commands.describe(who=_WHO)
     async def watchhistory(self, ctx: Context, *, who: str | None = None) -> None:
-        """Show where your watchtime came from: stream by stream, and every correction."""
+        """Show where your watchtime came from: each stream and correction."""
         if viewer := await _find_viewer(ctx, who):
             await show(ctx, HISTORY, str(viewer.viewer_id))
 
     @server_command("hideme", private=True)
-    @app_commands.describe(hide="No to be shown again")
+    @app_commands.describe(hide="No: show your name again")
     async def hideme(self, ctx: Context, hide: bool = True) -> None:
-        """Leave your name out of everything public; moderators still see it."""
+        """Hide your name on everything public; moderators still see it."""
         await run_action(ctx, names.set_hidden, hide)
         await answer(ctx, messages.hidden(hide))
 
@@ -97,7 +97,7 @@ class Watchtime(commands.Cog):
 
     @server_group("tracking", for_admins=True, fallback="status")
     async def tracking(self, ctx: Context) -> None:
-        """Show whether watchtime is counted, for whom right now, and what is set."""
+        """Show whether watchtime is on, who is counted right now, and the settings."""
         await answer(ctx, messages.overview(await run_action(ctx, views.get_overview)))
 
     @tracking.command(name="on")
@@ -116,38 +116,38 @@ class Watchtime(commands.Cog):
 
     @server_group("watchexclude", for_admins=True, fallback="list")
     async def watchexclude(self, ctx: Context) -> None:
-        """Show who earns no watchtime, chat bots among them."""
+        """List who earns no watchtime, including chat bots."""
         await exclusions.show_excluded(ctx, "watchtime")
 
     @watchexclude.command(name="add")
-    @app_commands.describe(who=_ANYBODY + ", also one that was never seen")
+    @app_commands.describe(who=_ANYBODY + ", even if never seen in chat")
     async def exclude(self, ctx: Context, *, who: str) -> None:
-        """Exclude a viewer from watchtime and the leaderboard, also under another name."""
+        """Exclude a viewer from watchtime and the leaderboard, even after a name change."""
         await exclusions.exclude(ctx, who, "watchtime")
 
     @watchexclude.command(name="remove")
     @app_commands.describe(who=_ANYBODY)
     async def include(self, ctx: Context, *, who: str) -> None:
-        """Let somebody earn watchtime again; what they had before counts again."""
+        """Let somebody earn watchtime again; their earlier watchtime counts again."""
         await exclusions.include(ctx, who, "watchtime")
 
     @server_command("watchadjust", for_admins=True)
     @app_commands.describe(
         who=_ANYBODY,
-        minutes="To give, such as 90 or 2h; negative takes away",
+        minutes="Such as 90 or 2h; negative removes",
         reason="Shown in the history",
     )
     async def watchadjust(self, ctx: Context, who: str, minutes: Minutes, *, reason: str) -> None:
-        """Give somebody minutes or take some away, with a reason that the history shows."""
+        """Add or remove somebody's minutes, with a reason shown in their history."""
         key = f"discord:{(ctx.interaction or ctx.message).id}"
         done = await run_action(ctx, actions.adjust, who, minutes, reason, key)
         await answer(ctx, messages.adjusted(done))
 
 
 async def _find_viewer(ctx: Context, who: str | None) -> Viewer | None:
-    """Whom a command is about; None if the answer was how to link an account."""
+    """The viewer that a command is about; None if the reply was how to link an account."""
     is_admin, in_public = await may_manage(ctx, __name__), is_in_public(ctx)
-    remedy = _("Your own: `/watchtime`. Everybody's ranks: `/leaderboard`.")
+    remedy = _("See your own with `/watchtime`, or everybody's rank with `/leaderboard`.")
     viewer = await run_action(
         ctx, find_asked, who, is_admin=is_admin, in_public=in_public, remedy=remedy
     )

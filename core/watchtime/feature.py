@@ -33,11 +33,11 @@ _log = structlog.get_logger(__name__)
 
 # -- scheduled ------------------------------------------------------------------------------------
 
-_A_DAY = 86_400.0
+_DAY_SECONDS = 86_400.0
 
 
 def credit(services: Services) -> None:
-    """Credit every server that has something new, each in its own transaction."""
+    """Credit every server with new facts, each in its own transaction."""
     with services.database.begin() as tx:
         guild_ids = store.list_stale_guilds(tx)
 
@@ -52,13 +52,15 @@ def credit(services: Services) -> None:
 def check_totals(services: Services) -> None:
     """Log an error if a total is not the sum of its parts."""
     with services.database.begin() as tx:
-        drift = [one for one in store.list_drift(tx) if are_links_handled(tx, one["guild_id"])]
+        drift = [row for row in store.list_drift(tx) if are_links_handled(tx, row["guild_id"])]
     if drift:
-        _log.error("Totals differ from their sums", viewers=len(drift), first=dict(drift[0]))
+        _log.error(
+            "Watchtime totals differ from their sums", viewers=len(drift), first=dict(drift[0])
+        )
 
 
 CREDIT = Task("watchtime.credit", lambda settings: settings.watch_interval_seconds, credit)
-CHECK_TOTALS = Task("watchtime.check_totals", lambda _settings: _A_DAY, check_totals)
+CHECK_TOTALS = Task("watchtime.check_totals", lambda _settings: _DAY_SECONDS, check_totals)
 
 # -- health ---------------------------------------------------------------------------------------
 
@@ -80,7 +82,7 @@ def _health_of(stream: Stream, now: datetime) -> HealthItem:
         )
     since = f"Live since {_clock(stream.started_at)}"
     if now - stream.seen_at > UNCONFIRMED_AFTER:
-        waits = "minutes since then are credited once the platform confirms them"
+        waits = "minutes since then will be credited once the platform confirms them"
         reason = f"{since}, last confirmed {_clock(stream.seen_at)}; {waits}."
         return HealthItem(name, "warn", reason, age, stream.guild_id, age_of="confirmed")
     return HealthItem(name, "ok", f"{since}.", age, stream.guild_id, age_of="confirmed")
@@ -93,7 +95,7 @@ def _clock(instant: datetime) -> str:
 FEATURE = Feature(
     "watchtime",
     batch_handlers={
-        ChatMessageSent: actions.note_presence,
+        ChatMessageSent: actions.store_presence,
         StreamSeenLive: actions.on_streams_seen_live,
     },
     handlers={
@@ -108,9 +110,9 @@ FEATURE = Feature(
     chat_commands=(
         ChatCommand(
             ("watchtime",),
-            chat_action(actions.tell_watchtime),
+            chat_action(actions.reply_with_watchtime),
             usage="!watchtime",
-            help="Tells how long you have watched, and your rank.",
+            help="Shows your watchtime and rank.",
         ),
     ),
     settings=tuple(WatchtimeSettings.declared.values()),
@@ -122,8 +124,8 @@ FEATURE = Feature(
             "{after_reason}"
         ),
     },
-    # When somebody watched is theirs alone, so all of it goes, and with it what was taken away:
-    # who comes back begins at zero.
+    # When somebody watched is only about them, so all of it is deleted, including corrections:
+    # whoever comes back starts at zero.
     personal=personal_data(
         Day,
         Adjustment,

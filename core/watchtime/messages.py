@@ -19,7 +19,7 @@ _BAR_CELLS = 10
 
 
 def status(current: Status) -> discord.Embed:
-    """How long a viewer watched, their rank, what comes next, and whether they are counted now."""
+    """A viewer's watchtime, rank, next goal, and whether they are counted now."""
     promised = not (current.excluded or current.is_streamer)
     parts = [
         _total(current.rank) if promised or current.rank.watched else "",
@@ -36,7 +36,7 @@ def status(current: Status) -> discord.Embed:
 
 def _total(rank: Rank) -> str:
     if not rank.watched:
-        return _("No watchtime yet. It fills while the stream is live.")
+        return _("No watchtime yet. Chat while the stream is live to earn some.")
     total = f"## {_long(rank.watched)}"
     if rank.rank is None:
         return total
@@ -47,7 +47,7 @@ def _total(rank: Rank) -> str:
 
 
 def _next(current: Status) -> str:
-    """A bar towards the next goal, or where there is none towards the next better place."""
+    """A progress bar to the next goal, or without a goal to the next rank."""
     rank, goal = current.rank, current.goal
     if goal is not None:
         missing = _("{time} to {goal}").format(
@@ -56,12 +56,12 @@ def _next(current: Status) -> str:
         return f"`{_bar(rank.watched / goal.watched)}` {missing}"
     if rank.rank is None or rank.ahead is None:
         return ""
-    missing = _("{time} behind the next place").format(time=_long(rank.ahead - rank.watched))
+    missing = _("{time} behind the next rank").format(time=_long(rank.ahead - rank.watched))
     return f"`{_bar(rank.watched / rank.ahead)}` {missing}"
 
 
 def _bar(share: float) -> str:
-    """`▰▰▰▱▱▱▱▱▱▱ 31 %`; rounded down, so that it is full only when it is done."""
+    """`▰▰▰▱▱▱▱▱▱▱ 31 %`; rounded down, so that it is only full when done."""
     filled = int(share * _BAR_CELLS)
     return "▰" * filled + "▱" * (_BAR_CELLS - filled) + f" {int(share * 100)} %"
 
@@ -74,22 +74,22 @@ def _this_month(current: Status) -> str:
 
 def _now(current: Status) -> str:
     if current.excluded:
-        return "🚫 " + _("Not counted: this account is excluded from watchtime here.")
+        return "🚫 " + _("Not counted: this account is excluded from watchtime.")
     if current.is_streamer:
-        return "🎙️ " + _("Not counted: the streamer's own time never is.")
+        return "🎙️ " + _("Not counted: the streamer does not earn watchtime.")
     if not current.enabled:
-        return "⏸️ " + _("Not counted: watchtime is switched off in this server.")
+        return "⏸️ " + _("Not counted: watchtime is off in this server.")
     if current.counted_until is not None:
         return "🟢 " + _(
-            "Live and counted right now; without another message it stops {until}."
+            "Live and counting. Without another message, counting stops {until}."
         ).format(until=ago(current.counted_until))
     if current.stream is None or not current.stream.is_live:
         return "⚫ " + _("Not counted: the stream is offline.")
     if current.limit_ends_at is not None:
-        return "⚪ " + _("Live, but today's limit is reached; it goes on {when}.").format(
+        return "⚪ " + _("Live, but you've reached today's limit. Counting resumes {when}.").format(
             when=ago(current.limit_ends_at)
         )
-    return "⚪ " + _("Live, but not counted right now: one message in chat and it goes on.")
+    return "⚪ " + _("Live, but not counting right now. Send a chat message to continue.")
 
 
 def _history(current: Status) -> str:
@@ -98,16 +98,16 @@ def _history(current: Status) -> str:
         which = _("This stream: {time}") if current.stream.is_live else _("Last stream: {time}")
         rows.append(which.format(time=_long(current.watched_of_stream)))
     if current.spoke_at is not None:
-        rows.append(_("last seen {ago}").format(ago=ago(current.spoke_at)))
+        rows.append(_("last message {ago}").format(ago=ago(current.spoke_at)))
     return " · ".join(rows)
 
 
 def not_linked(current: Overview) -> discord.Embed:
-    """For a member whose account we do not know: how to link, and how counting works."""
-    off = "⏸️ " + _("Watchtime is switched off in this server.")
+    """For a member without a linked account: how to link, and how counting works."""
+    off = "⏸️ " + _("Watchtime is off in this server.")
     body = [
         _("Link it to see your watchtime, your rank and your next role."),
-        _("Nothing is lost until then: minutes are kept with your account."),
+        _("Nothing is lost until then: your minutes are stored with your account."),
         "",
         _streams(current),
         _rule(current.window) if current.settings.enabled else off,
@@ -119,7 +119,7 @@ def not_linked(current: Overview) -> discord.Embed:
 
 
 def period_names() -> Mapping[str, str]:
-    """In the order in which they are offered."""
+    """Period -> its name, in the order of the menu."""
     return {
         "all": _("All time"),
         "month": _("This month"),
@@ -129,15 +129,15 @@ def period_names() -> Mapping[str, str]:
 
 
 def leaderboard(board: Board) -> kit.Leaderboard:
-    """Who watched longest in a period."""
-    ends = board.stretch and _("Starts over {when}.").format(when=ago(board.stretch.ends_at))
+    """The leaderboard of a period."""
+    ends = board.stretch and _("Resets {when}.").format(when=ago(board.stretch.ends_at))
     return kit.Leaderboard(
         title=_("Most watchtime") + " · " + period_names().get(board.period, board.period),
         rows=[_row(place) for place in board.places],
         page=board.page,
         pages=board.pages,
-        own=_("excluded from watchtime here") if board.is_excluded else _own(board.own),
-        empty=_("No watchtime yet. It fills while the stream is live."),
+        own=_("excluded from watchtime") if board.is_excluded else _own(board.own),
+        empty=_("No watchtime yet. Chat while the stream is live to earn some."),
         note=ends or "",
         choice=board.period,
         choices=period_names(),
@@ -158,7 +158,7 @@ def _row(place: Place) -> kit.Row:
 
 
 def overview(current: Overview) -> discord.Embed:
-    """What is counted, the stream, the totals, what is set: for an admin."""
+    """The streams, the totals and the settings, for admins."""
     on = current.settings.enabled
     rows = [_streams(current), ""]
     if on:
@@ -166,7 +166,7 @@ def overview(current: Overview) -> discord.Embed:
         rows.append(_rule(current.window))
     else:
         rows.append(
-            _("Messages in chat earn nothing; totals are kept. Turn it on with `/tracking on`.")
+            _("Chat messages earn nothing; totals are kept. Turn it on with `/tracking on`.")
         )
     excluded = plural("{count} name", "{count} names", current.excluded)
     return status_card(
@@ -175,8 +175,8 @@ def overview(current: Overview) -> discord.Embed:
         "\n".join(rows),
         facts={
             _("Daily limit"): _limit(current),
-            _("Counted right now"): f"{current.counted_now:,}",
-            _("Watched in all"): _long(current.totals.watched),
+            _("Counting now"): f"{current.counted_now:,}",
+            _("Total watchtime"): _long(current.totals.watched),
             _("Viewers"): f"{current.totals.viewers:,}",
             _("Excluded"): excluded + " · `/watchexclude list`",
         },
@@ -208,10 +208,10 @@ def _status(stream: Stream) -> str:
 
 
 def _rule(window: timedelta) -> str:
-    """What is promised to viewers."""
+    """The counting rule, for viewers."""
     return "-# " + plural(
-        "You are counted for {count} minute after each message while the stream is live.",
-        "You are counted for {count} minutes after each message while the stream is live.",
+        "Each chat message counts for {count} minute while the stream is live.",
+        "Each chat message counts for {count} minutes while the stream is live.",
         int(window.total_seconds()) // 60,
     )
 
@@ -224,11 +224,13 @@ def _long(time: timedelta) -> str:
 
 
 def history(found: History) -> discord.Embed:
-    """A page of the streams watched and of the corrections, the newest first."""
+    """A page of watched streams and corrections, newest first."""
     title = "🗓️ " + _("Watchtime of {name}").format(name=safe(found.viewer.name))
     if not found.entries:
-        return card(title, _("No watchtime yet. It fills while the stream is live."), tone="kick")
-    total = "**" + _("{time} in all").format(time=_long(found.watched)) + "**"
+        return card(
+            title, _("No watchtime yet. Chat while the stream is live to earn some."), tone="kick"
+        )
+    total = "**" + _("{time} in total").format(time=_long(found.watched)) + "**"
     rows = [_entry(entry) for entry in found.entries]
     return card(title, "\n".join([total, "", lines(rows, limit=3700)]), tone="kick")
 
@@ -246,7 +248,7 @@ def _entry(entry: Entry) -> str:
         amount=amount,
         since=format_dt(entry.at, "f"),
         until=format_dt(entry.until, "t"),
-        pieces=plural("in one go", "in {count} pieces", entry.stretches),
+        pieces=plural("in one session", "in {count} sessions", entry.stretches),
     )
 
 
@@ -254,41 +256,41 @@ def _entry(entry: Entry) -> str:
 
 
 def adjusted(done: Adjusted) -> discord.Embed:
-    """A correction, and the total after it."""
+    """A correction and the new total."""
     is_gift = done.amount > timedelta()
-    title = _("{time} given to {name}") if is_gift else _("{time} taken from {name}")
+    title = _("Added {time} to {name}") if is_gift else _("Removed {time} from {name}")
     title = title.format(time=_long(abs(done.amount)), name=safe(done.viewer.name))
-    body = _("Now {time} in all. Reason: {reason}").format(
+    body = _("New total: {time}. Reason: {reason}").format(
         time=_long(done.watched), reason=safe(done.reason)
     )
     return card("✏️ " + title, body, tone="success")
 
 
 def hidden(hide: bool) -> discord.Embed:
-    """Whether the asker is named in public from now on."""
+    """Whether the asker's name is hidden in public."""
     if hide:
         body = _(
             "Leaderboards, public pages, overlays, posts and chat leave you out, or say “Hidden "
             "viewer”. You still see your own rank, and moderators see you on the dashboard."
         )
-        return card("🙈 " + _("You are hidden"), body, tone="success")
+        return card("🙈 " + _("Your name is hidden"), body, tone="success")
     body = _("Leaderboards, public pages, overlays and posts show your name again.")
-    return card("👀 " + _("You are shown"), body, tone="success")
+    return card("👀 " + _("Your name is visible"), body, tone="success")
 
 
 # -- chat -----------------------------------------------------------------------------------------
 
 
 def reply(payload: Mapping[str, Any]) -> str:
-    """The answer to `!watchtime` in chat."""
+    """The reply to `!watchtime` in chat."""
     if payload["rank"] is None and payload.get("is_streamer"):
-        return _("@{viewer} the streamer's own time is not counted, your viewers' is.").format(
+        return _("@{viewer} streamers don't earn watchtime in their own channel.").format(
             viewer=payload["viewer"]
         )
     if payload["rank"] is None:
         rule = plural(
-            "you are counted for {count} minute after each message while the stream is live.",
-            "you are counted for {count} minutes after each message while the stream is live.",
+            "each chat message counts for {count} minute while the stream is live.",
+            "each chat message counts for {count} minutes while the stream is live.",
             payload["window"],
         )
         return _("@{viewer} no watchtime yet: {rule}").format(viewer=payload["viewer"], rule=rule)

@@ -33,18 +33,17 @@ PAGES = GuildPages("watchtime", lambda: _("Watchtime"), icon="clock-hour-4", ord
 
 PER_PAGE = 25
 ON_STREAM = 5
-MAX_EXPORTED = 10_000
-"""Lines of a CSV file."""
+MAX_CSV_ROWS = 10_000
 
 
 def _asked() -> tuple[str, str]:
-    """The period, and how names begin."""
+    """The period, and the beginning of names to search."""
     search = request.args.get("search", "").replace("\0", "").strip().removeprefix("@")
     return request.args.get("period", "all")[:32], search[:64]
 
 
 def periods(work: Work) -> list[tuple[str, str]]:
-    """Every period and its name: those that run, earlier months, and the last streams."""
+    """Every period and its name: current ones, earlier months, and the last streams."""
     zone = time_zone_of(work)
     earlier = [
         (key, key if len(key) == len("2026-10") else _("Stream of {when}").format(when=when))
@@ -56,7 +55,7 @@ def periods(work: Work) -> list[tuple[str, str]]:
 
 @PAGES.get()
 def board(page: Page) -> str:
-    """The leaderboard, and everything about the server."""
+    """The leaderboard, the server's figures, and the settings."""
     period, search = _asked()
     return page.render(
         "watchtime/board.html",
@@ -73,14 +72,14 @@ def board(page: Page) -> str:
 
 @PAGES.get("leaderboard.csv")
 def export(page: Page) -> Response:
-    """The leaderboard for a spreadsheet."""
+    """The leaderboard as a CSV file."""
     period, search = _asked()
     with page.together():
-        found = page.run(views.list_board, period, search, MAX_EXPORTED)
-        platforms = page.run(names.list_platforms, [one.viewer_id for one in found])
+        found = page.run(views.list_board, period, search, MAX_CSV_ROWS)
+        platforms = page.run(names.list_platforms, [place.viewer_id for place in found])
     rows = [
-        (one.rank, one.name, platforms[one.viewer_id], int(one.watched.total_seconds()))
-        for one in found
+        (place.rank, place.name, platforms[place.viewer_id], int(place.watched.total_seconds()))
+        for place in found
     ]
     titles = _("Rank"), _("Viewer"), _("Platform"), _("Seconds")
     return csv_response("watchtime", titles, rows)
@@ -109,7 +108,7 @@ def viewer(page: Page, viewer_id: int) -> str:
 
 @PAGES.get("viewers", card=lambda: _("Viewers during the stream"))
 def viewers(page: Page) -> str:
-    """How many viewers chatted in the course of the stream that runs or began last."""
+    """How many viewers chatted over the course of the current or last stream."""
     stream, points = page.run(views.get_viewers_over_time)
     counts = [(f"{at.astimezone(page.time_zone):%H:%M}", count) for at, count in points]
     return page.render("watchtime/viewers.html", stream=stream, points=counts)
@@ -117,7 +116,7 @@ def viewers(page: Page) -> str:
 
 @PAGES.post("adjust", shows=board)
 def adjust(page: Page) -> Response:
-    """Give somebody minutes, or take some away."""
+    """Add or remove somebody's minutes."""
     return _adjust(page, page.form.get("viewer", ""))
 
 
@@ -131,7 +130,7 @@ def _adjust(page: Page, who: str | Viewer) -> Response:
     minutes = whole_number(page.form, "minutes", _("Minutes"))
     done = page.run(actions.adjust, who, minutes, page.form.get("reason", ""), page.form_key)
     total = duration(done.watched.total_seconds())
-    return page.done(_("{name} has {time} now.").format(name=done.viewer.name, time=total))
+    return page.done(_("{name} now has {time}.").format(name=done.viewer.name, time=total))
 
 
 add_settings(PAGES, WatchtimeSettings.declared.values(), shows=board)
@@ -154,7 +153,7 @@ def stats(work: Work) -> list[Stat]:
         Stat(
             _("Viewers now"),
             f"{found.counted_now:,}",
-            note=_("wrote within {window} min").format(window=window),
+            note=_("chatted within {window} min").format(window=window),
             pages="watchtime",
             icon="users",
         ),
@@ -175,11 +174,11 @@ def setup(page: Page) -> list[SetupStep]:
         SetupStep(
             _("Count watchtime"),
             is_done=settings.enabled,
-            text=_("Each message in chat counts {window} min while the stream is live.").format(
+            text=_("Each chat message counts for {window} min while the stream is live.").format(
                 window=settings.window_minutes
             )
             if settings.enabled
-            else _("Counting is off; nobody earns watchtime."),
+            else _("Watchtime is off; nobody earns any."),
             url=page.url_of(PAGES, board) + "#settings",
             button=_("Watchtime"),
             order=50,
@@ -192,10 +191,10 @@ def person(work: Work, _discord_id: int | None, viewer_ids: Sequence[int]) -> li
     cards = []
     for found in views.list_standings(work, viewer_ids):
         rows = [
-            (_("In all"), duration(found.place.watched.total_seconds())),
+            (_("Total"), duration(found.place.watched.total_seconds())),
             (_("This month"), duration(found.this_month.total_seconds())),
             (_("Rank"), f"{found.place.rank:,}" if found.place.rank else _("none yet")),
-            (_("Name in public"), _("hidden") if found.is_hidden else _("shown")),
+            (_("Public name"), _("hidden") if found.is_hidden else _("shown")),
         ]
         values = {"viewer_id": found.place.viewer_id, "is_hidden": found.is_hidden}
         card = PersonCard(_("Watchtime"), PAGES.icon, rows, values=values, order=20)
@@ -213,7 +212,7 @@ def set_hidden(page: Page) -> Response:
     page.run(names.set_hidden, hide)
     if hide:
         return page.done(_("Your name is hidden in public."))
-    return page.done(_("Your name is shown in public."))
+    return page.done(_("Your name is visible in public."))
 
 
 def _public(public: PublicRequest) -> str:

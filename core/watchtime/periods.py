@@ -1,4 +1,4 @@
-"""What was watched within a period: a day, a month, a stream, or any other stretch of instants."""
+"""Watchtime within a period: a day, a month, a stream, or any other time range."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -15,13 +15,13 @@ from core.watchtime.standings import Place, Totals
 
 _EXCLUDED = excluded_from("watchtime")
 
-# A period is any stretch of instants. Whole days in UTC are read as they are credited; where it
-# begins or ends within a day, what counts there is cut to it. So periods that touch add up to what
-# was watched in all of them together.
+# A period is any time range. Whole days in UTC are read as credited; where it begins or ends within
+# a day, that day's credit is cut to it. So adjacent periods add up to the watchtime of both
+# together.
 #
-# Counted of a day is never more than credited: a confirmation that has not been credited yet does
-# not run ahead of the total. Where all that was live on such a day lies within the period, what was
-# credited of the day counts, and no presence has to be read.
+# No more of a day counts than was credited: a confirmation without a credit is not ahead of the
+# total. If everything that was live on such a day lies within the period, the day's credit counts,
+# and no presence has to be read.
 _EARNED = """
     WITH cut AS (
         SELECT day, tstzmultirange(tstzrange(starts_at, ends_at)) AS within,
@@ -86,9 +86,9 @@ def watched_between(
     starts_at: datetime,
     ends_at: datetime,
 ) -> dict[int, timedelta]:
-    """Who represents a person -> what counts of [starts_at, ends_at), adjustments made within
-    included; of the people with these accounts or of all, without those who have nothing. It
-    includes excluded ones."""
+    """Representing viewer id -> watchtime in [starts_at, ends_at), including adjustments made in
+    that time; of the people with these accounts, or of all. People without watchtime are left out,
+    excluded ones are not."""
     if ends_at <= starts_at:
         return {}
     key = {"guild_id": guild_id} | _bounds(starts_at, ends_at)
@@ -103,7 +103,7 @@ def watched_between(
 def earned_between(
     tx: Connection, guild_id: int, viewer_id: int, starts_at: datetime, ends_at: datetime
 ) -> timedelta:
-    """What one person was credited of [starts_at, ends_at), without adjustments."""
+    """A person's credited watchtime in [starts_at, ends_at), without adjustments."""
     accounts = list(list_persons(tx, guild_id, [viewer_id]))
     key = {"guild_id": guild_id, "viewer_ids": accounts} | _bounds(starts_at, ends_at)
     earned: timedelta = tx.execute(_EARNED_BETWEEN, key).scalar_one()
@@ -138,14 +138,14 @@ _EARNED_BY_ALL = text(
 
 
 def earned_by_all(tx: Connection, guild_id: int, stretch: Stretch) -> Totals:
-    """What all viewers were credited within the stretch, without adjustments."""
+    """The credited watchtime of all viewers in this time, without adjustments."""
     found = tx.execute(_EARNED_BY_ALL, {"guild_id": guild_id} | _bounds(*stretch))
     return Totals(**found.mappings().one())
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some lines of a period's leaderboard, how many it has in all, and one viewer's own."""
+    """Some lines of a period's leaderboard, their total number, and one viewer's own line."""
 
     places: list[Place]
     ranked: int
@@ -161,8 +161,8 @@ _ON_PAGE = """
         OR r.viewer_id = :own_viewer_id OR r.line = 1
      ORDER BY r.line
 """
-# Ranks depend on nobody who comes later, so only those up to the page's last line are ranked. The
-# own line comes twice if it is among them.
+# Ranks do not depend on later lines, so only those up to the page's last line are ranked. The own
+# line appears twice if it is among them.
 _LIST_PLACES_IN = text(
     _EARNED.format(viewers="")
     + f"""
@@ -186,7 +186,7 @@ _LIST_PLACES_IN = text(
 """
     + _ON_PAGE
 )
-# The rank is the one among all, so it is computed before names are looked at.
+# The rank is among all, so it is computed before filtering by name.
 _NAMED = (
     f"""
     , place AS (
@@ -206,8 +206,8 @@ _NAMED = (
     + _ON_PAGE
 )
 _FIND_PLACES_IN = text(_EARNED.format(viewers="") + _NAMED)
-# Of all time everybody has a place, so only those on the page are ranked: one pass counts how many
-# lie between each two of them.
+# For all time everybody has a rank, so only those on the page are ranked: one pass counts how many
+# are between each two of them.
 _FIND_PLACES = text(f"""
     WITH named AS (
         SELECT t.viewer_id, v.name, t.watched, count(*) OVER () AS ranked,
@@ -246,7 +246,7 @@ def read_page(
     offset: int,
     own_viewer_id: int | None,
 ) -> Page:
-    """Who watched longest within the stretch, added up from days and adjustments."""
+    """A page of the period's leaderboard, from days and adjustments."""
     key = {"guild_id": guild_id, "limit": limit, "offset": offset, "own_viewer_id": own_viewer_id}
     found = list(tx.execute(_LIST_PLACES_IN, key | _bounds(*stretch)))
     return _page_of(found, own_viewer_id)
@@ -255,8 +255,8 @@ def read_page(
 def find_places(
     tx: Connection, guild_id: int, stretch: Stretch | None, name: str, limit: int, offset: int
 ) -> Page:
-    """Of those who watched within the stretch, or ever: whose name on any platform begins like
-    this. Their ranks are those among all."""
+    """The viewers of the period, or of all time, whose name on any platform begins like this. Their
+    ranks are among all viewers."""
     key: dict[str, Any] = {"guild_id": guild_id, "limit": limit, "offset": offset}
     key |= {"name": fold(name), "own_viewer_id": None}
     if stretch is None:
@@ -281,7 +281,7 @@ _FIND_FIRST_DAY = text("""
 
 
 def find_first_day(tx: Connection, guild_id: int) -> date | None:
-    """The first day, in UTC, of which there is anything."""
+    """The first day, in UTC, with any data."""
     found: date | None = tx.execute(_FIND_FIRST_DAY, {"guild_id": guild_id}).scalar()
     return found
 

@@ -21,8 +21,8 @@ from core.kit.database.personal import ADMINS_ANSWER, holds
 from core.kit.database.records import GuildRecord, MemberId, ViewerId
 from core.people.records import ViewerRecord, viewer_key
 
-# Every credit rewrites each active viewer's rows. Half a page of free space and no index on what
-# changes let PostgreSQL put the new version beside the old one (HOT): 1,300,188 of 1,300,188.
+# Every credit rewrites each active viewer's rows. Half a page of free space and no index on changed
+# columns let PostgreSQL store the new version on the same page (HOT): 1,300,188 of 1,300,188.
 _HALF_FULL = {"postgresql_with": {"fillfactor": 50}}
 
 
@@ -31,7 +31,7 @@ def _guild_key(name: str) -> ForeignKeyConstraint:
 
 
 class Day(ViewerRecord, kw_only=True):
-    """When a viewer was present on a day, and what was credited. All of it is theirs alone, so
+    """When a viewer was present on a day, and what was credited. It is only about them, so
     `/forgetme` deletes it."""
 
     __tablename__ = "watchtime_days"
@@ -117,7 +117,7 @@ class OfflineCheck(GuildRecord, kw_only=True):
 
 
 class DailyLimit(GuildRecord, kw_only=True):
-    """How much of a calendar day counts, from a moment on until the next row's."""
+    """How much of a calendar day counts, until the next row applies."""
 
     __tablename__ = "watchtime_limits"
 
@@ -155,10 +155,10 @@ class Adjustment(ViewerRecord, kw_only=True):
     )
 
 
-# The order of the leaderboard. An index on `watched` itself would change with every credit, for
-# every viewer. A step lasts long enough that most credits stay within it and leave the index alone
-# (25 minutes after ten hours of watching), and is short where most viewers are, so that few share
-# one (8 minutes and less in the first hour). Within a step they are sorted when somebody asks.
+# The order of the leaderboard. An index on `watched` itself would change with every credit of every
+# viewer. A step is long enough that most credits stay within it and do not touch the index (25
+# minutes after ten hours of watching), and short where most viewers are, so that few share one (8
+# minutes or less in the first hour). Within a step they are sorted on reading.
 _STEP = (
     "ceil(sqrt((date_part('epoch'::text, GREATEST((credited + adjusted), '00:00:00'::interval))"
     " / (15)::double precision)))::integer"
@@ -166,8 +166,7 @@ _STEP = (
 
 
 class Total(ViewerRecord, kw_only=True):
-    """What a person has watched in all, with every account; kept for the account that represents
-    them."""
+    """A person's total watchtime with all accounts; stored for the account that represents them."""
 
     __tablename__ = "watchtime_totals"
 

@@ -1,4 +1,4 @@
-"""What counts as presence, and whose; days, weeks and months. Pure: no clock, no database.
+"""Who is present and when; days, weeks and months. Pure: no clock, no database.
 
 The overlap of presence and stream is multirange arithmetic in PostgreSQL, see `store.py`.
 """
@@ -15,15 +15,15 @@ from core.kit.text.calendar import Stretch, day_around, midnight, month_around, 
 
 
 class WatchtimeSettings(GuildSettings, feature="watchtime"):
-    """What an admin can set."""
+    """Settings of a server."""
 
     enabled: bool = switch(
-        "Whether chatting earns watchtime.",
+        "Chatting earns watchtime.",
         default=True,
         label="Count watchtime",
     )
     window_minutes: int = number(
-        "For how many minutes after each chat message a viewer counts as watching.",
+        "Minutes that a viewer counts as watching after each chat message.",
         default=10,
         minimum=1,
         maximum=60,
@@ -31,9 +31,8 @@ class WatchtimeSettings(GuildSettings, feature="watchtime"):
         unit="min",
     )
     daily_limit_minutes: int = number(
-        "How many minutes of each calendar day count for one viewer, in the server's time zone: "
-        "the first ones. 0 for all of them. A change applies from that moment on; nothing is taken "
-        "away.",
+        "Maximum minutes per viewer and calendar day, in the server's time zone; 0: no limit. A "
+        "change applies from then on; nothing is taken away.",
         default=0,
         minimum=0,
         maximum=1440,
@@ -41,14 +40,14 @@ class WatchtimeSettings(GuildSettings, feature="watchtime"):
         unit="min",
     )
     public_leaderboard: bool = switch(
-        "Whether the leaderboard has a public web page.",
+        "Show the leaderboard on a public web page.",
         default=True,
         label="Public leaderboard page",
     )
 
 
 class Presence(NamedTuple):
-    """A half-open stretch of time within one UTC day, during which a viewer is there."""
+    """A half-open time range within one UTC day in which a viewer is present."""
 
     day: date
     starts_at: datetime
@@ -56,7 +55,7 @@ class Presence(NamedTuple):
 
 
 def presence_after(at: datetime, window: timedelta) -> tuple[Presence, ...]:
-    """The window that a chat message opens, cut at UTC midnight."""
+    """The time that a chat message counts, cut at UTC midnight."""
     pieces: list[Presence] = []
     start, end = at.astimezone(UTC), (at + window).astimezone(UTC)
     while start < end:
@@ -68,12 +67,12 @@ def presence_after(at: datetime, window: timedelta) -> tuple[Presence, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """A period in whole UTC days, and what is left of it before and after them.
+    """A period as whole UTC days, and the rest before and after them.
 
     Attributes:
         first_day: the first whole day.
         last_day: the day after the last whole one; equal to `first_day` when there is none.
-        edges: half-open stretches, each within one day.
+        edges: half-open time ranges, each within one day.
     """
 
     first_day: date
@@ -82,7 +81,7 @@ class Cut:
 
 
 def cut_at_midnights(starts_at: datetime, ends_at: datetime) -> Cut:
-    """The period [starts_at, ends_at), which is not empty, in whole days and edges."""
+    """The non-empty period [starts_at, ends_at) in whole days and edges."""
     start, end = starts_at.astimezone(UTC), ends_at.astimezone(UTC)
     first, last = _midnight(start), _midnight(end)
     if first < start:
@@ -98,13 +97,13 @@ def _midnight(instant: datetime) -> datetime:
 
 
 def utc_day(day: date) -> tuple[datetime, datetime]:
-    """Its first instant, and the next one's."""
+    """Its start, and the start of the next day."""
     midnight = datetime.combine(day, time.min, UTC)
     return midnight, midnight + timedelta(days=1)
 
 
 def can_earn(sender: Sender) -> bool:
-    """False for the broadcaster, our own bot, and whoever the platform marks as a bot."""
+    """False for the broadcaster, our own bot, and senders that the platform marks as bots."""
     return not (sender.is_broadcaster or sender.is_bot or "bot" in sender.badges)
 
 
@@ -114,7 +113,7 @@ Period = Literal["all", "month", "week", "day"]
 
 
 def stretch_of(period: Period, now: datetime, zone: tzinfo) -> Stretch | None:
-    """The month, week or day in which an instant lies; None for all time."""
+    """The month, week or day that contains `now`; None for all time."""
     around = {"month": month_around, "week": week_around, "day": day_around}
     return None if period == "all" else around[period](now, zone)
 
@@ -123,7 +122,7 @@ MAX_MONTHS = 24
 
 
 def months_before(now: datetime, first: date, zone: tzinfo) -> Iterator[Stretch]:
-    """The months between a day and the present one, which is left out; the newest first."""
+    """The months since a day, newest first, without the current one."""
     month = month_around(now, zone)
     for _number in range(MAX_MONTHS):
         month = month_around(month.starts_at - timedelta(hours=1), zone)
@@ -133,11 +132,11 @@ def months_before(now: datetime, first: date, zone: tzinfo) -> Iterator[Stretch]
 
 
 class Limit(NamedTuple):
-    """How much of each calendar day counts, from a moment on until the next limit's.
+    """How much of each calendar day counts, until the next limit applies.
 
     Attributes:
         applies_from: a day that began before starts over here.
-        maximum: counted of a day, its first minutes; None for all of it.
+        maximum: of a day, its first minutes; None for all of it.
         time_zone: whose midnights make the days.
     """
 
@@ -152,7 +151,7 @@ class Limit(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class LimitedDay:
-    """A calendar day, or the part of one during which a limit held."""
+    """A calendar day, or the part of it during which a limit applied."""
 
     starts_at: datetime
     ends_at: datetime
@@ -162,7 +161,7 @@ class LimitedDay:
 def limited_days(
     limits: Sequence[Limit], starts_at: datetime, ends_at: datetime
 ) -> list[LimitedDay]:
-    """The limited days that [starts_at, ends_at) touches, whole; `limits` in order of time."""
+    """The whole limited days that [starts_at, ends_at) touches; `limits` in order of time."""
     found: list[LimitedDay] = []
     for index, limit in enumerate(limits):
         until = limits[index + 1].applies_from if index + 1 < len(limits) else None

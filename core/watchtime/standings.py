@@ -1,7 +1,7 @@
-"""Who watched how long: totals, ranks and members. `periods.py` has the same within a period.
+"""Totals, ranks and members. `periods.py` has the same within a period.
 
-What people see is what has been credited, at most WATCH_INTERVAL_SECONDS behind. Viewers who are
-excluded have no rank, whatever their total says.
+People see credited watchtime, which is at most WATCH_INTERVAL_SECONDS behind. Excluded viewers have
+no rank, whatever their total.
 """
 
 from collections.abc import Collection
@@ -31,9 +31,9 @@ class Rank:
 
     Attributes:
         watched: everything credited so far.
-        rank: 1 for whoever watched longest; equals share a place; None before the first minute.
-        ranked: how many viewers have a place.
-        ahead: what the next better place has credited; None at the top.
+        rank: 1 for the longest watchtime; equals share a rank; None before the first minute.
+        ranked: how many viewers have a rank.
+        ahead: the watchtime of the next better rank; None at the top.
     """
 
     watched: timedelta
@@ -42,10 +42,10 @@ class Rank:
     ahead: timedelta | None
 
 
-# By steps first, which an index keeps in order; by what was watched only within one's own. Who is
-# excluded is left out by subtraction, a few rows each time: so all others are counted by the index
-# alone. Each statement gets what was found before, because PostgreSQL lets several processes
-# count together only where the bounds are constants.
+# By steps first, which an index keeps in order; by watchtime only within the viewer's own step.
+# Excluded viewers are subtracted, a few rows each time, so that all others are counted by the index
+# alone. Each statement gets the previous result as a parameter, because PostgreSQL only counts in
+# parallel if the bounds are constants.
 _GET_OWN = text(f"""
     SELECT COALESCE(max(watched), INTERVAL '0') AS watched, COALESCE(max(step), 0) AS step,
            :viewer_id IN {_EXCLUDED} AS excluded
@@ -83,7 +83,7 @@ _FIND_AHEAD = text(f"""
 
 
 def get_place(tx: Connection, guild_id: int, viewer_id: int) -> tuple[int | None, timedelta]:
-    """The viewer's rank, None without one, and what they have watched."""
+    """The viewer's rank, None without one, and their watchtime."""
     own = tx.execute(_GET_OWN, {"guild_id": guild_id, "viewer_id": viewer_id}).one()
     if not own.step or own.excluded:
         return None, own.watched
@@ -119,7 +119,7 @@ _LIST_RANKS = text(f"""
 
 
 def list_ranks(tx: Connection, guild_id: int, viewer_ids: Collection[int]) -> list[Place]:
-    """The same of the people with these accounts."""
+    """The ranks of the people with these accounts."""
     key = {"guild_id": guild_id, "viewer_ids": list(viewer_ids)}
     return [Place(**row) for row in tx.execute(_LIST_RANKS, key).mappings()]
 
@@ -132,7 +132,7 @@ _GET_WATCHED = text(
 
 
 def get_watched(tx: Connection, guild_id: int, viewer_id: int) -> timedelta:
-    """Everything credited and adjusted of one person, excluded or not."""
+    """A person's total watchtime with adjustments, even if they are excluded."""
     key = {"guild_id": guild_id, "viewer_id": viewer_id}
     watched: timedelta | None = tx.execute(_GET_WATCHED, key).scalar()
     return watched or timedelta()
@@ -151,8 +151,8 @@ _LIST_PLACES = text(f"""
 
 
 def list_places(tx: Connection, guild_id: int, limit: int, offset: int = 0) -> list[Place]:
-    """The people who watched longest, each with the account that represents them; of equals the
-    one who was known first comes first."""
+    """The people with the most watchtime, each with the account that represents them; of equals,
+    the one seen first comes first."""
     found = tx.execute(_LIST_PLACES, {"guild_id": guild_id, "limit": limit, "offset": offset})
     return [Place(**row) for row in found.mappings()]
 
@@ -162,19 +162,19 @@ _COUNT_RANKED = text(f"""
         SELECT FROM watchtime_totals AS t
          WHERE t.guild_id = :guild_id AND step > 0
            AND t.viewer_id NOT IN {_EXCLUDED}
-         LIMIT :at_most) AS ranked
+         LIMIT :maximum) AS ranked
 """)
 
 
-def count_ranked(tx: Connection, guild_id: int, at_most: int) -> int:
-    """How many viewers have a place; counting ends at `at_most`."""
-    key = {"guild_id": guild_id, "at_most": at_most}
+def count_ranked(tx: Connection, guild_id: int, maximum: int) -> int:
+    """How many viewers have a rank; counting stops at `maximum`."""
+    key = {"guild_id": guild_id, "maximum": maximum}
     return int(tx.execute(_COUNT_RANKED, key).scalar_one())
 
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Everything that counts in a server, and of how many viewers."""
+    """The total watchtime of a server, and the number of viewers."""
 
     watched: timedelta
     viewers: int
@@ -207,7 +207,7 @@ _LIST_MEMBERS = text(f"""
 
 
 def list_members(tx: Connection, guild_id: int) -> dict[int, timedelta]:
-    """Discord id -> what the accounts of that member have watched together; of every member with
-    a linked account that is not excluded, also those who never watched."""
+    """Discord id -> the watchtime of the member's accounts together, for every member with a linked
+    account that is not excluded, even without watchtime."""
     found = tx.execute(_LIST_MEMBERS, {"guild_id": guild_id})
     return {row.discord_id: row.watched for row in found}

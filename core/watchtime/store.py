@@ -1,13 +1,13 @@
-"""The statements that write facts and credit them. Reading is in `standings.py`.
+"""Queries that write facts and credit them. Reading is in `standings.py`.
 
 How it stays exact: `watched` is a function of two facts, `present` and the streams' confirmed
-intervals. Whoever changes a fact marks the streams it touches with `stale_from`; the credit
-computes every row again whose presence reaches into a stale part, and clears the mark. So nothing
-depends on when or how often it runs, and where nothing changed nothing is written.
+intervals. Changing a fact marks the affected streams with `stale_from`; the credit recomputes every
+row whose presence reaches into a stale part, and clears the mark. So the result does not depend on
+when or how often it runs, and unchanged rows are not written.
 
-Locks, in this order: one advisory lock a server (shared by those who write facts, alone for the
-credit), then rows. Without it a credit could clear a mark while a message that belongs to it is
-written but not yet committed.
+Locks, in this order: one advisory lock per server (shared for writing facts, exclusive for the
+credit), then rows. Without it a credit could clear a mark while a related message is written but
+not yet committed.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,16 +26,16 @@ from core.watchtime.rules import LimitedDay
 streams, offline_checks = ConfirmedStream.__table__, OfflineCheck.__table__
 
 CREDITED = "watchtime.credited"
-"""Topic: somebody's watchtime in the server `guild_id` has changed."""
+"""Topic: watchtime in the server `guild_id` has changed."""
 
 
 def notify_credited(tx: Connection, guild_id: int) -> None:
-    """Wake whoever gives something for watchtime, after the commit."""
+    """Notify features that reward watchtime, after the commit."""
     notify_after_commit(tx, CREDITED, guild_id=str(guild_id))
     note_change(tx, guild_id, "watchtime")
 
 
-# A message on time lies after everything confirmed and touches no stream here: the stream's next
+# A message on time lies after everything confirmed and needs no mark: the stream's next
 # confirmation marks itself. Only a late one reaches into a part that may have been credited.
 _ADD_PRESENCE = text("""
     WITH said AS (
@@ -72,7 +72,7 @@ _ADD_PRESENCE = text("""
 
 
 def add_presence(tx: Connection, present: Sequence[Mapping[str, Any]]) -> None:
-    """Add to when viewers were there; adding it again changes nothing.
+    """Add to viewers' presence; adding it again changes nothing.
 
     Args:
         present: guild_id, viewer_id, platform, spoke_at, day, starts_at, ends_at.
@@ -82,8 +82,8 @@ def add_presence(tx: Connection, present: Sequence[Mapping[str, Any]]) -> None:
 
 
 STILL_LIVE = timedelta(minutes=5)
-"""Kick's list of who is live lags a little behind. A channel that is seen live for longer after the
-end has come back with the same stream: nothing ended."""
+"""Kick's list of live channels lags behind a little. A channel that is seen live for longer than
+this after the end has resumed the same stream: it did not end."""
 
 
 def _set_stream() -> Insert:
@@ -97,7 +97,7 @@ def _set_stream() -> Insert:
         set_={
             "seen_at": seen,
             "ended_at": end,
-            # LEAST passes over NULL. The new `until` is one of these two.
+            # LEAST ignores NULL. The new `until` is one of these two.
             "stale_from": func.least(streams.c.stale_from, streams.c.until, said.until),
         },
         where=(streams.c.seen_at < said.seen_at) | streams.c.ended_at.is_distinct_from(end),
@@ -116,16 +116,16 @@ def set_stream(
     seen_at: datetime,
     ended_at: datetime | None = None,
 ) -> bool:
-    """The platform said that this stream was live at `seen_at`, or that it ended; False if that is
-    nothing new. Facts only grow: an older check undoes nothing, and in whatever order they come,
-    what is known is the last check and, unless that overrules it, the last end."""
+    """The platform reported that this stream was live at `seen_at`, or that it ended; False if that
+    is known. Facts only grow: in whatever order they arrive, the last check and, unless it
+    overrides it, the last end are kept."""
     stream = {"guild_id": guild_id, "platform": platform, "started_at": started_at}
     seen = {"seen_at": seen_at, "ended_at": ended_at, "stale_from": started_at}
     return tx.execute(_SET_STREAM, stream | seen).rowcount == 1
 
 
 def set_seen_offline(tx: Connection, guild_id: int, platform: str, at: datetime) -> bool:
-    """The channel was not live at `at`; False if a newer check said so already."""
+    """The channel was not live at `at`; False if a newer check reported that already."""
     changed = tx.execute(
         upsert(OfflineCheck)
         .values(guild_id=guild_id, platform=platform, seen_offline_at=at)
@@ -139,7 +139,7 @@ def set_seen_offline(tx: Connection, guild_id: int, platform: str, at: datetime)
 
 
 def list_stale_guilds(tx: Connection) -> list[int]:
-    """The servers where something is to be credited, in order."""
+    """The servers with something to credit, in order."""
     found = tx.execute(
         select(streams.c.guild_id)
         .distinct()
@@ -150,9 +150,9 @@ def list_stale_guilds(tx: Connection) -> list[int]:
     return list(found.scalars())
 
 
-# What was credited before lies no later than `until` or, when the end turned out to be earlier
-# than a check had said, no later than `seen_at`. Where a limit holds, what changes in a day changes
-# what is left of it: `reach` is as long as the longest day, and zero elsewhere.
+# Earlier credits end no later than `until` or, if the stream ended before the last check, no later
+# than `seen_at`. If a limit applies, a change within a day also changes the rest of it: `reach` is
+# as long as the longest day, and zero without a limit.
 _LIST_STALE_DAYS = text("""
     WITH stale AS (
         SELECT platform, day::date AS day,
@@ -181,16 +181,15 @@ LONGEST_DAY = timedelta(hours=25)
 def list_stale_days(
     tx: Connection, guild_id: int, *, limited: bool = False
 ) -> Sequence[RowMapping]:
-    """What to credit: one day as a rule, two around midnight. `stale` is the part of time that
-    changed, `live` when the channel was live around that day; both are multiranges as text."""
+    """What to credit: usually one day, two around midnight. `stale` is the time that changed,
+    `live` when the channel was live around that day; both are multiranges as text."""
     reach = LONGEST_DAY if limited else timedelta()
     return tx.execute(_LIST_STALE_DAYS, {"guild_id": guild_id, "reach": reach}).mappings().all()
 
 
-# The person's total changes by what the day changed, in the same statement; `list_drift` checks
-# that it is the sum of all days. Rows are found again by where they lie: the lock keeps them
-# there, and nobody else makes a total meanwhile. Server and day are repeated, else all history is
-# read for it.
+# The person's total changes with the day in the same statement; `list_drift` checks that it is the
+# sum of all days. Rows are found again by their location (ctid): the lock keeps them there, and
+# nobody else creates a total meanwhile. Server and day are repeated, or all history would be read.
 _SET = """
     , changed AS (
         UPDATE watchtime_days AS d SET watched = computed.after, counted = computed.counted
@@ -206,8 +205,8 @@ _SET = """
           VALUES (:guild_id, changed.viewer_id, changed.gained)
 """
 
-# Most viewers were there without a break, and adding up the parts of a multirange takes longer than
-# all else.
+# Most viewers were present without a break, and summing the parts of a multirange is the slowest
+# part.
 _LENGTH = """
                CASE WHEN range_merge(counts) <@ counts
                     THEN COALESCE(upper(counts) - lower(counts), INTERVAL '0')
@@ -220,9 +219,9 @@ _SHARED = """(
         SELECT unnest(ARRAY[v.viewer_id, v.represented_by]) FROM people_viewers AS v
          WHERE v.guild_id = :guild_id AND v.represented_by IS NOT NULL)"""
 
-# The parts are constants of the statement, so that it goes by the index on the day however much
-# history there is. Materialized, and OFFSET 0, because `after` and `counts` would be computed again
-# wherever they are named.
+# The parts are constants of the statement, so that it uses the index on the day however long the
+# history. Materialized, and OFFSET 0, because `after` and `counts` would otherwise be recomputed at
+# every use.
 _SET_WATCHED = text(
     f"""
     WITH computed AS MATERIALIZED (
@@ -237,8 +236,8 @@ _SET_WATCHED = text(
 )
 
 
-# A limited day reaches back over the midnight of UTC, at most into the day before yesterday. Of its
-# parts in order of time, those beyond the limit are cut off.
+# A limited day reaches back across UTC midnight, at most into the day before yesterday. Its parts
+# beyond the limit, in order of time, are cut off.
 _SET_WATCHED_WITHIN = text(
     f"""
     WITH span AS (
@@ -276,8 +275,8 @@ _SET_WATCHED_WITHIN = text(
 )
 
 
-# The same for people with several accounts. Where these overlap, time counts for the account that
-# was known first. A full join is never one that compares all rows with all others.
+# The same for people with several accounts. Where these overlap, time counts for the account seen
+# first. A full join never becomes a nested loop.
 _OF_PEOPLE = """
     WITH span AS (
         SELECT * FROM unnest(CAST(:starts AS timestamptz[]), CAST(:ends AS timestamptz[]),
@@ -349,7 +348,7 @@ _OF_A_DAY = _OF_PEOPLE.format(
     length=_LENGTH,
     computed="WHERE o.day = :day",
 )
-# IS TRUE keeps the list one that is hashed.
+# IS TRUE lets PostgreSQL hash the list.
 _SET_SHARED = text(
     _OF_A_DAY
     + _SET.replace(
@@ -367,7 +366,7 @@ _SET_SHARED = text(
 def set_watched(
     tx: Connection, guild_id: int, stale: RowMapping, limits: Sequence[LimitedDay]
 ) -> int:
-    """Compute again what the stale part touches; returns how many rows changed.
+    """Recompute what the stale part touches; returns how many rows changed.
 
     Args:
         limits: the limited days that the stale day touches.
@@ -434,10 +433,10 @@ _SET_TOTALS = text("""
 def set_persons(
     tx: Connection, guild_id: int, persons: Mapping[int, int], limits: Sequence[LimitedDay]
 ) -> None:
-    """Compute everything again for people whose accounts have changed. Hold the credit's lock.
+    """Recompute everything for people whose accounts changed. Hold the credit's lock.
 
     Args:
-        persons: viewer id -> the account that represents its person, of all of their accounts.
+        persons: viewer id -> the account that represents the person, for all of their accounts.
         limits: all limited days.
     """
     given = {"guild_id": guild_id, "persons": list(persons.values())}
@@ -452,7 +451,7 @@ _END_STALE = text("""
 
 
 def end_stale(tx: Connection, guild_id: int) -> None:
-    """Everything of this server is credited."""
+    """Mark everything of this server as credited."""
     tx.execute(_END_STALE, {"guild_id": guild_id})
 
 

@@ -1,4 +1,4 @@
-"""Streams, who is present right now, and stream by stream what a viewer watched."""
+"""Streams, who is present right now, and a viewer's watchtime per stream."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -20,8 +20,8 @@ class Stream:
         guild_id: the server it streams for.
         platform: where it runs.
         started_at: when it began; identifies it on its channel.
-        seen_at: when the platform last said that it is live.
-        ended_at: when the platform said that it ended.
+        seen_at: when the platform last reported it as live.
+        ended_at: when the platform reported its end.
         is_live: it has not ended, and no later check found the channel offline.
     """
 
@@ -51,7 +51,7 @@ _LIST_STREAMS_OF = text(
 
 
 def list_newest_streams(tx: Connection, guild_id: int | None = None) -> list[Stream]:
-    """The newest stream of every channel that has had one, of one server or of all."""
+    """The newest stream of every channel, of one server or of all."""
     if guild_id is None:
         found = tx.execute(_LIST_STREAMS)
     else:
@@ -59,7 +59,7 @@ def list_newest_streams(tx: Connection, guild_id: int | None = None) -> list[Str
     return [Stream(**row) for row in found.mappings()]
 
 
-# Never more than has been credited: the stale part is left out, as it is in the total.
+# Never more than was credited: the stale part is left out, as in the total.
 _GET_WATCHED_OF_STREAM = text("""
     SELECT COALESCE(sum(upper(part) - lower(part)), INTERVAL '0')
       FROM watchtime_streams AS s
@@ -81,7 +81,7 @@ _LIST_LAST_STREAMS = text("""
 
 
 def list_last_streams(tx: Connection, guild_id: int, limit: int) -> list[Stretch]:
-    """When streams ran, the newest first."""
+    """The times of streams, newest first."""
     found = tx.execute(_LIST_LAST_STREAMS, {"guild_id": guild_id, "limit": limit})
     return [Stretch(row.started_at, row.until) for row in found]
 
@@ -89,7 +89,7 @@ def list_last_streams(tx: Connection, guild_id: int, limit: int) -> list[Stretch
 def get_watched_of_stream(
     tx: Connection, stream: Stream | None, viewer_ids: Sequence[int]
 ) -> timedelta:
-    """What of one stream these accounts have been credited."""
+    """The credited watchtime of these accounts in one stream."""
     if stream is None:
         return timedelta()
     key = {"viewer_ids": list(viewer_ids), **asdict(stream)}
@@ -97,7 +97,7 @@ def get_watched_of_stream(
     return watched
 
 
-# Windows that touch at midnight lie in two rows and are one stretch of presence.
+# Presence across midnight is stored in two rows and is one time range.
 _FIND_PRESENT_UNTIL = text("""
     SELECT upper(stretch)
       FROM unnest((SELECT range_agg(present) FROM watchtime_days AS d
@@ -117,8 +117,8 @@ def find_present_until(
     platforms: Sequence[str],
     now: datetime,
 ) -> datetime | None:
-    """Until when one of these accounts counts as being there on one of the platforms; None when
-    that is not so now."""
+    """Until when one of these accounts counts as present on one of the platforms; None if none
+    is."""
     key = {
         "guild_id": guild_id,
         "viewer_ids": list(viewer_ids),
@@ -136,7 +136,7 @@ _FIND_SPOKE_AT = text("""
 
 
 def find_spoke_at(tx: Connection, guild_id: int, viewer_ids: Sequence[int]) -> datetime | None:
-    """When one of these accounts last chatted."""
+    """When one of these accounts last sent a chat message."""
     key = {"guild_id": guild_id, "viewer_ids": list(viewer_ids)}
     spoke_at: datetime | None = tx.execute(_FIND_SPOKE_AT, key).scalar()
     return spoke_at
@@ -155,13 +155,13 @@ _COUNT_PRESENT = text("""
 
 
 def count_present(tx: Connection, guild_id: int, platforms: Sequence[str], now: datetime) -> int:
-    """How many people are there now, on one of these platforms or on several."""
+    """How many people are present now on any of these platforms."""
     key = {"guild_id": guild_id, "platforms": list(platforms), "now": now}
     return int(tx.execute(_COUNT_PRESENT, key).scalar_one())
 
 
-# A viewer counts at those of the instants that their presence contains. Beginnings and ends are
-# added up, so that the work does not grow with the number of instants.
+# A viewer counts at each point in time that their presence contains. Starts and ends are summed, so
+# that the work does not grow with the number of points.
 _COUNT_OVER_TIME = text("""
     WITH part AS (
         SELECT ceil(date_part('epoch', lower(part) - :starts_at) / :step)::int AS first,
@@ -185,7 +185,7 @@ _COUNT_OVER_TIME = text("""
 def count_over_time(
     tx: Connection, stream: Stream, ends_at: datetime, points: int
 ) -> list[tuple[datetime, int]]:
-    """How many viewers were there at so many instants between the stream's start and `ends_at`."""
+    """How many viewers were present at several points between the stream's start and `ends_at`."""
     step = max((ends_at - stream.started_at) / points, timedelta(minutes=1))
     key = {
         "guild_id": stream.guild_id,
@@ -203,7 +203,7 @@ def count_over_time(
     return found
 
 
-# -- when and why a person's minutes came ---------------------------------------------------------
+# -- a person's history ---------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,12 +211,12 @@ class Entry:
     """A stream that was watched, or a correction.
 
     Attributes:
-        at: the first counted instant of the stream, or when it was corrected.
-        until: the last counted instant; None for a correction.
-        amount: what counts; a correction may take away.
-        stretches: into how many pieces the stream's time falls; 0 for a correction.
+        at: start of the counted time, or when it was corrected.
+        until: end of the counted time; None for a correction.
+        amount: of watchtime; a correction may be negative.
+        stretches: number of separate time ranges in the stream; 0 for a correction.
         reason: why it was corrected; empty for a stream.
-        actor: Discord id of who did that.
+        actor: Discord id of who corrected it.
     """
 
     at: datetime
@@ -227,8 +227,8 @@ class Entry:
     actor: int | None
 
 
-# A stream ends for this where its credits are not computed yet, as above. Windows that touch
-# at midnight lie in two rows and are one stretch.
+# A stream ends here where its credits are not computed yet, as above. Presence across midnight is
+# stored in two rows and is one time range.
 _ENTRIES = """
     WITH watched AS (
         SELECT s.started_at,
@@ -263,7 +263,7 @@ _COUNT_ENTRIES = text(_ENTRIES + "SELECT count(*) FROM entry")
 
 
 def list_entries(tx: Connection, viewer: Viewer, limit: int, offset: int) -> list[Entry]:
-    """The newest first."""
+    """Newest first."""
     found = tx.execute(_LIST_ENTRIES, {**_key_of(tx, viewer), "limit": limit, "offset": offset})
     return [Entry(**row) for row in found.mappings()]
 
@@ -287,14 +287,13 @@ _WATCHED_BY_DAY = text(
 def watched_by_day(
     tx: Connection, viewer: Viewer, since: datetime, zone: str
 ) -> dict[date, timedelta]:
-    """Calendar day -> what was credited of its streams, without corrections; of days on which
-    anything was."""
+    """Calendar day -> credited watchtime without corrections, for days with any."""
     found = tx.execute(_WATCHED_BY_DAY, {**_key_of(tx, viewer), "since": since, "zone": zone})
     return {row.day: row.watched for row in found}
 
 
 def count_entries(tx: Connection, viewer: Viewer) -> int:
-    """How many there are."""
+    """The number of entries."""
     return int(tx.execute(_COUNT_ENTRIES, _key_of(tx, viewer)).scalar_one())
 
 

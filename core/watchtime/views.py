@@ -1,4 +1,4 @@
-"""What there is to see of watchtime: a viewer's status, the leaderboard, the server at a glance."""
+"""Views of watchtime: a viewer's status, the leaderboard, the server's overview."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -27,10 +27,10 @@ from core.watchtime.standings import Place, Rank, Totals
 from core.watchtime.streams import Entry, Stream
 
 MAX_PAGES = 100
-"""Of the leaderboard; who is further down sees their own rank below."""
+"""Of the leaderboard; viewers further down see their own rank below."""
 
 ENTRIES = 8
-"""Lines of a page of the history."""
+"""Lines per page of the history."""
 
 
 # -- a viewer -------------------------------------------------------------------------------------
@@ -42,17 +42,17 @@ class Status:
 
     Attributes:
         viewer: the account that was asked about.
-        this_month: what counts of this month, in the server's time zone.
+        this_month: watchtime of this month, in the server's time zone.
         stream: the newest stream of their platforms, or the one that is live; None before the
             first.
-        watched_of_stream: what of that stream has been credited.
-        spoke_at: the newest message; None if the viewer never earned.
-        counted_until: minutes count right now, and do so until then without another message.
-        window: for how long a message counts.
+        watched_of_stream: credited watchtime of that stream.
+        spoke_at: the newest message; None if the viewer never earned watchtime.
+        counted_until: minutes count now, and until then without another message.
+        window: how long a message counts.
         enabled: chatting earns watchtime here.
         is_streamer: the channel is theirs, and their own time is not counted.
         limit_ends_at: the day's limit is reached, and this is when the next day begins.
-        goal: what comes next, such as a role.
+        goal: the next goal, such as a role.
     """
 
     viewer: Viewer
@@ -71,19 +71,19 @@ class Status:
 
 
 def get_status(work: Work, viewer: Viewer, goals: Sequence[NextGoal] = ()) -> Status:
-    """How long a person watched, as credited, and whether they are counted now."""
+    """A person's credited watchtime, and whether they are counted now."""
     here = (work.tx, work.guild_id)
     accounts = list_accounts_of(*here, viewer.viewer_id)
-    ids = [one.viewer_id for one in accounts]
+    ids = [account.viewer_id for account in accounts]
     settings = load_settings(work, WatchtimeSettings)
     newest = streams.list_newest_streams(*here)
     platforms = {account.platform for account in accounts}
-    theirs = [one for one in newest if one.platform in platforms]
-    live = [one.platform for one in theirs if one.is_live]
+    theirs = [known for known in newest if known.platform in platforms]
+    live = [known.platform for known in theirs if known.is_live]
     stream = max(theirs, key=lambda their: (their.is_live, their.started_at), default=None)
-    channels = {one.platform: find_channel(*here, one.platform) for one in accounts}
+    channels = {platform: find_channel(*here, platform) for platform in platforms}
     rank = standings.get_rank(*here, viewer.viewer_id)
-    promised = [goal for one in goals if (goal := one(work.tx, work.guild_id, rank.watched))]
+    promised = [goal for find in goals if (goal := find(work.tx, work.guild_id, rank.watched))]
     limit_ends_at = _find_limit_end(work, viewer.viewer_id)
     excluded = is_excluded(work, viewer.viewer_id, "watchtime")
     counts = bool(live) and not excluded and limit_ends_at is None
@@ -99,9 +99,9 @@ def get_status(work: Work, viewer: Viewer, goals: Sequence[NextGoal] = ()) -> St
         enabled=settings.enabled,
         excluded=excluded,
         is_streamer=any(
-            channel is not None and channel.channel_id == one.platform_user_id
-            for one in accounts
-            for channel in [channels[one.platform]]
+            channel is not None and channel.channel_id == account.platform_user_id
+            for account in accounts
+            for channel in [channels[account.platform]]
         ),
         limit_ends_at=limit_ends_at,
         goal=min(promised, key=lambda goal: goal.watched, default=None),
@@ -138,13 +138,13 @@ class Standing:
 
 
 def list_standings(work: Work, viewer_ids: Sequence[int]) -> list[Standing]:
-    """Of the people with these accounts, with the same numbers as `get_status`."""
+    """The standings of the people with these accounts, with the same numbers as `get_status`."""
     month = month_around(work.now, time_zone_of(work))
     in_month = periods.watched_between(work.tx, work.guild_id, viewer_ids, *month)
     hidden = list_hidden(work, viewer_ids)
     return [
-        Standing(one, in_month.get(one.viewer_id, timedelta()), one.viewer_id in hidden)
-        for one in standings.list_ranks(work.tx, work.guild_id, viewer_ids)
+        Standing(place, in_month.get(place.viewer_id, timedelta()), place.viewer_id in hidden)
+        for place in standings.list_ranks(work.tx, work.guild_id, viewer_ids)
     ]
 
 
@@ -157,11 +157,11 @@ class Board:
 
     Attributes:
         period: one of `rules.Period`, or a key of `list_earlier`.
-        stretch: the period's instants; None for all time.
+        stretch: the period's time range; None for all time.
         page: counted from 1.
         pages: how many there are.
-        own: the asker's, without a rank before the first minute and if they are excluded; None
-            while they have not linked an account.
+        own: the asker's line, without a rank before the first minute or if they are excluded; None
+            if they have not linked an account.
     """
 
     period: str
@@ -174,17 +174,17 @@ class Board:
 
 
 LAST_STREAMS = 10
-"""Whose leaderboards can be chosen."""
+"""Streams whose leaderboards can be chosen."""
 
 
 def list_earlier(work: Work) -> dict[str, Stretch]:
-    """The months before this one, such as `2026-10`, and the last streams, by when they began."""
+    """The earlier months, such as `2026-10`, and the last streams, by start time."""
     first = periods.find_first_day(work.tx, work.guild_id)
     zone = time_zone_of(work)
     months = rules.months_before(work.now, first, zone) if first else ()
     found = {f"{month.starts_at.astimezone(zone):%Y-%m}": month for month in months}
     last = streams.list_last_streams(work.tx, work.guild_id, LAST_STREAMS)
-    return found | {f"{one.starts_at:%Y-%m-%dT%H:%M:%S}": one for one in last}
+    return found | {f"{stream.starts_at:%Y-%m-%dT%H:%M:%S}": stream for stream in last}
 
 
 def _find_stretch(work: Work, period: str) -> tuple[str, Stretch | None]:
@@ -197,17 +197,17 @@ def _find_stretch(work: Work, period: str) -> tuple[str, Stretch | None]:
 def get_board(
     work: Work, period: str = "all", size: int = 10, page: int = 1, search: str = ""
 ) -> Board:
-    """Who watched longest; a page that does not exist is the nearest one that does.
+    """A page of the leaderboard; if it does not exist, the nearest one.
 
     Args:
-        search: how names begin.
+        search: the beginning of names.
 
     Raises:
         Refusal: the size is not 1 to 25.
     """
     if not 1 <= size <= MAX_ROWS:
         raise Refusal(
-            _("A leaderboard page has 1 to {maximum} rows.").format(maximum=MAX_ROWS),
+            _("Choose 1 to {maximum} rows per page.").format(maximum=MAX_ROWS),
             _("Try `/leaderboard top:10`."),
         )
     period, stretch = _find_stretch(work, period)
@@ -234,14 +234,16 @@ def get_board(
 def get_full_board(
     work: Work, period: str = "all", size: int = 10, page: int = 1, search: str = ""
 ) -> Board:
-    """The same for admins, with the platform where a name occurs twice."""
+    """The leaderboard for admins, with the platform if a name occurs twice."""
     found = get_board(work, period, size, page, search)
     names = all_names(work, [place.viewer_id for place in found.places])
-    return replace(found, places=[replace(one, name=names[one.viewer_id]) for one in found.places])
+    return replace(
+        found, places=[replace(place, name=names[place.viewer_id]) for place in found.places]
+    )
 
 
 def list_board(work: Work, period: str, search: str, maximum: int) -> list[Place]:
-    """The same, from the first place on, without pages."""
+    """The leaderboard without pages, from rank 1."""
     _period, stretch = _find_stretch(work, period)
     if search:
         found = periods.find_places(work.tx, work.guild_id, stretch, search, maximum, 0)
@@ -250,12 +252,12 @@ def list_board(work: Work, period: str, search: str, maximum: int) -> list[Place
 
 
 def get_public_board(work: Work, period: str, size: int, page: int) -> Board:
-    """A page without those who are not named in public; the others keep their ranks. The asker
-    always gets their own rank, without a name if they are hidden."""
+    """A page without viewers who hide their name; the others keep their ranks. The asker always
+    gets their own rank, without a name if it is hidden."""
     found = get_board(work, period, size, page)
     places, names = named_only(work, found.places)
     own = found.own and replace(found.own, name=own_name(work, found.own.viewer_id))
-    shown = [replace(one, name=names[one.viewer_id]) for one in places]
+    shown = [replace(place, name=names[place.viewer_id]) for place in places]
     return replace(found, places=shown, own=own)
 
 
@@ -267,7 +269,7 @@ def _read_page(
         own_id = own.viewer_id if own else None
         return periods.read_page(*here, stretch, size, offset, own_id)
     places = standings.list_places(*here, size, offset)
-    ranked = standings.count_ranked(*here, at_most=MAX_PAGES * size)
+    ranked = standings.count_ranked(*here, maximum=MAX_PAGES * size)
     if own is None:
         return Page(places, ranked, None)
     rank, watched = standings.get_place(*here, own.viewer_id)
@@ -312,7 +314,7 @@ class Present:
 
 
 def get_present(work: Work) -> Present:
-    """Who is there now."""
+    """Who is present now."""
     newest = tuple(streams.list_newest_streams(work.tx, work.guild_id))
     live = [stream.platform for stream in newest if stream.is_live]
     counted = streams.count_present(work.tx, work.guild_id, live, work.now) if live else 0
@@ -320,26 +322,26 @@ def get_present(work: Work) -> Present:
 
 
 def get_today(work: Work) -> Totals:
-    """What viewers were credited on this calendar day."""
+    """The watchtime credited today."""
     return periods.earned_by_all(work.tx, work.guild_id, day_around(work.now, time_zone_of(work)))
 
 
-POINTS = 48
-"""Of the chart of a stream."""
+CHART_POINTS = 48
 
 
 def get_viewers_over_time(work: Work) -> tuple[Stream | None, list[tuple[datetime, int]]]:
-    """The stream that runs or began last, and how many viewers were there in its course."""
+    """The current or last stream, and the number of viewers over its course."""
     newest = streams.list_newest_streams(work.tx, work.guild_id)
-    stream = max(newest, key=lambda one: (one.is_live, one.started_at), default=None)
+    by_time = sorted(newest, key=lambda known: (known.is_live, known.started_at))
+    stream = by_time[-1] if by_time else None
     if stream is None:
         return None, []
     ends_at = work.now if stream.is_live else stream.ended_at or stream.seen_at
-    return stream, streams.count_over_time(work.tx, stream, ends_at, POINTS)
+    return stream, streams.count_over_time(work.tx, stream, ends_at, CHART_POINTS)
 
 
 def get_overview(work: Work) -> Overview:
-    """The server at a glance."""
+    """The server's overview."""
     present = get_present(work)
     return Overview(
         settings=load_settings(work, WatchtimeSettings),
@@ -356,7 +358,7 @@ def get_overview(work: Work) -> Overview:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """A page of when and why minutes came. `page` counts from 1."""
+    """A page of a viewer's history. `page` counts from 1."""
 
     viewer: Viewer
     watched: timedelta
@@ -366,16 +368,16 @@ class History:
 
 
 def get_history(work: Work, viewer_id: int, number: int, *, is_admin: bool) -> History:
-    """The newest first; a page that does not exist is the nearest one that does.
+    """Newest first; if the page does not exist, the nearest one.
 
     Raises:
         NoResultFound: the server has no such viewer.
-        Refusal: the account is not the asker's, or no longer, and they are not an admin.
+        Refusal: the account is not, or no longer, the asker's, and they are not an admin.
     """
     own = people.find_own(work)
     theirs = list_persons(work.tx, work.guild_id, [own.viewer_id]) if own else ()
     if not is_admin and viewer_id not in theirs:
-        raise Refusal(_("This history belongs to somebody else."), _("Yours: `/watchhistory`"))
+        raise Refusal(_("This is somebody else's history."), _("See yours with `/watchhistory`."))
     viewer = get_viewer(work.tx, work.guild_id, viewer_id)
     page, pages = nearest_page(number, streams.count_entries(work.tx, viewer), ENTRIES)
     entries = streams.list_entries(work.tx, viewer, ENTRIES, (page - 1) * ENTRIES)
@@ -383,14 +385,13 @@ def get_history(work: Work, viewer_id: int, number: int, *, is_admin: bool) -> H
     return History(viewer, watched, page, pages, entries)
 
 
-DAYS = 30
-"""Of the chart of a viewer."""
+CHART_DAYS = 30
 
 
 def get_days(work: Work, viewer: Viewer) -> list[tuple[date, timedelta]]:
-    """What a viewer was credited on each of the last days, corrections aside; oldest first."""
+    """A viewer's credited watchtime on each of the last days, without corrections; oldest first."""
     zone = time_zone_of(work)
     today = work.now.astimezone(zone).date()
-    days = [today - timedelta(days=number) for number in reversed(range(DAYS))]
+    days = [today - timedelta(days=number) for number in reversed(range(CHART_DAYS))]
     found = streams.watched_by_day(work.tx, viewer, midnight(days[0], zone), zone.key)
     return [(day, found.get(day, timedelta())) for day in days]

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from sandbox.discord.state import FakeDiscord
 
 CDN_PREFIX = "/discord/cdn"
-_SIDE = 16
+_SIDE_PIXELS = 16
 _COLORS = ((88, 101, 242), (87, 242, 135), (254, 231, 92), (235, 69, 158), (237, 66, 69))
 
 
@@ -37,9 +37,9 @@ def routes(discord: FakeDiscord) -> list[web.RouteDef]:
 
 def png(color: tuple[int, int, int]) -> bytes:
     """A square of one colour."""
-    header = struct.pack(">IIBBBBB", _SIDE, _SIDE, 8, 2, 0, 0, 0)
-    row = b"\x00" + bytes(color) * _SIDE
-    parts = ((b"IHDR", header), (b"IDAT", zlib.compress(row * _SIDE)), (b"IEND", b""))
+    header = struct.pack(">IIBBBBB", _SIDE_PIXELS, _SIDE_PIXELS, 8, 2, 0, 0, 0)
+    row = b"\x00" + bytes(color) * _SIDE_PIXELS
+    parts = ((b"IHDR", header), (b"IDAT", zlib.compress(row * _SIDE_PIXELS)), (b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(name, data) for name, data in parts)
 
 

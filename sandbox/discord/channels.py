@@ -114,12 +114,12 @@ def _apply(channel: Channel, fields: Mapping[str, Any]) -> None:
         channel.slowmode = int(fields["rate_limit_per_user"])
     if fields.get("permission_overwrites") is not None:
         listed = [_overwrite(overwrite) for overwrite in fields["permission_overwrites"]]
-        channel.overwrites = {one.target_id: one for one in listed}
+        channel.overwrites = {overwrite.target_id: overwrite for overwrite in listed}
 
 
-def _overwrite(one: Mapping[str, Any]) -> Overwrite:
-    allow, deny = int(one.get("allow") or 0), int(one.get("deny") or 0)
-    return Overwrite(int(one["id"]), int(one["type"]), allow, deny)
+def _overwrite(overwrite: Mapping[str, Any]) -> Overwrite:
+    allow, deny = int(overwrite.get("allow") or 0), int(overwrite.get("deny") or 0)
+    return Overwrite(int(overwrite["id"]), int(overwrite["type"]), allow, deny)
 
 
 def _dispatch(discord: FakeDiscord, event: str, channel: Channel) -> None:

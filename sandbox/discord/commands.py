@@ -44,7 +44,7 @@ def overwrite_all(discord: FakeDiscord, guild_id: int | None, bodies: list[Json]
     _check_bodies(bodies)
     kept = [_stored(discord, guild_id, body) for body in bodies]
     for old in registered(discord, guild_id):
-        if old.id not in {one.id for one in kept}:
+        if old.id not in {command.id for command in kept}:
             del discord.commands[old.id]
     discord.changes.publish("discord.commands")
     return kept

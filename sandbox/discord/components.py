@@ -31,8 +31,8 @@ _MODAL_TOP = (ACTION_ROW, TEXT_DISPLAY, LABEL)
 
 MAX_ROWS = 5
 MAX_BUTTONS = 5
-MAX_V2 = 40
-MAX_V2_TEXT = 4_000
+MAX_V2_COMPONENTS = 40
+MAX_V2_CHARACTERS = 4_000
 
 Path = list[str | int]
 
@@ -59,8 +59,8 @@ def check(components: object, errors: FormErrors, *, v2: bool) -> list[Json]:
         errors.add(["components"], "LIST_TYPE_CONVERT", "Only iterables may be used in a ListType")
         return []
     (_check_v2 if v2 else _check_v1)(components, errors)
-    for path, one in _with_paths(components, ["components"]):
-        _check_one(one, path, errors)
+    for path, component in _with_paths(components, ["components"]):
+        _check_one(component, path, errors)
     _check_unique(components, errors)
     _number(components)
     return components
@@ -76,11 +76,11 @@ def check_modal(data: Json, errors: FormErrors) -> Json:
     components = data.get("components") or []
     if not 1 <= len(components) <= MAX_ROWS:
         errors.bad_length(["data", "components"], 1, MAX_ROWS)
-    for index, one in enumerate(components):
-        if one.get("type") not in _MODAL_TOP:
+    for index, component in enumerate(components):
+        if component.get("type") not in _MODAL_TOP:
             _wrong_type(["data", "components", index], errors, _MODAL_TOP)
-    for path, one in _with_paths(components, ["data", "components"]):
-        _check_one(one, path, errors)
+    for path, component in _with_paths(components, ["data", "components"]):
+        _check_one(component, path, errors)
     _number(components)
     return {
         "custom_id": data.get("custom_id"),
@@ -99,37 +99,37 @@ def _check_v1(components: list[Json], errors: FormErrors) -> None:
 
 def _check_v2(components: list[Json], errors: FormErrors) -> None:
     everything = list(walk(components))
-    if len(everything) > MAX_V2:
-        message = f"The total number of components cannot exceed {MAX_V2}"
+    if len(everything) > MAX_V2_COMPONENTS:
+        message = f"The total number of components cannot exceed {MAX_V2_COMPONENTS}"
         errors.add(["components"], "COMPONENT_MAX_TOTAL_COMPONENTS_EXCEEDED", message)
     text = sum(len(str(c.get("content") or "")) for c in everything if c["type"] == TEXT_DISPLAY)
-    if text > MAX_V2_TEXT:
-        message = f"The displayable text size cannot exceed {MAX_V2_TEXT} characters."
+    if text > MAX_V2_CHARACTERS:
+        message = f"The displayable text size cannot exceed {MAX_V2_CHARACTERS} characters."
         errors.add(["components"], "COMPONENT_DISPLAYABLE_TEXT_SIZE_EXCEEDED", message)
 
 
 def _with_paths(components: list[Json], path: Path) -> Iterator[tuple[Path, Json]]:
-    for index, one in enumerate(components):
+    for index, component in enumerate(components):
         here = [*path, index]
-        yield here, one
-        yield from _with_paths(one.get("components") or [], [*here, "components"])
+        yield here, component
+        yield from _with_paths(component.get("components") or [], [*here, "components"])
         for key in ("accessory", "component"):
-            if one.get(key):
-                yield [*here, key], one[key]
+            if component.get(key):
+                yield [*here, key], component[key]
 
 
-def _check_one(one: Json, path: Path, errors: FormErrors) -> None:
-    kind = one.get("type")
+def _check_one(component: Json, path: Path, errors: FormErrors) -> None:
+    kind = component.get("type")
     if kind == ACTION_ROW:
-        _check_row(one, path, errors)
+        _check_row(component, path, errors)
     elif kind == BUTTON:
-        _check_button(one, path, errors)
+        _check_button(component, path, errors)
     elif kind in SELECTS:
-        _check_select(one, path, errors)
+        _check_select(component, path, errors)
     if kind == TEXT_INPUT or kind in SELECTS:
-        _check_custom_id(one, path, errors)
+        _check_custom_id(component, path, errors)
         maximum = 150 if kind in SELECTS else 100
-        errors.check_length(one.get("placeholder"), maximum, [*path, "placeholder"])
+        errors.check_length(component.get("placeholder"), maximum, [*path, "placeholder"])
 
 
 def _check_row(row: Json, path: Path, errors: FormErrors) -> None:
@@ -175,16 +175,16 @@ def _check_select(select: Json, path: Path, errors: FormErrors) -> None:
             )
 
 
-def _check_custom_id(one: Json, path: Path, errors: FormErrors) -> None:
-    if not one.get("custom_id"):
+def _check_custom_id(component: Json, path: Path, errors: FormErrors) -> None:
+    if not component.get("custom_id"):
         errors.required([*path, "custom_id"])
-    errors.check_length(one.get("custom_id"), 100, [*path, "custom_id"])
+    errors.check_length(component.get("custom_id"), 100, [*path, "custom_id"])
 
 
 def _check_unique(components: list[Json], errors: FormErrors) -> None:
     seen: set[str] = set()
-    for path, one in _with_paths(components, ["components"]):
-        custom_id = one.get("custom_id")
+    for path, component in _with_paths(components, ["components"]):
+        custom_id = component.get("custom_id")
         if custom_id in seen:
             message = "Component custom id cannot be duplicated"
             errors.add([*path, "custom_id"], "COMPONENT_CUSTOM_ID_DUPLICATED", message)
@@ -200,8 +200,8 @@ def _wrong_type(path: Path, errors: FormErrors, allowed: tuple[int, ...]) -> Non
 
 def _number(components: list[Json]) -> None:
     """Number the components without an id, from 1."""
-    taken = {one["id"] for one in walk(components) if one.get("id")}
+    taken = {component["id"] for component in walk(components) if component.get("id")}
     free = (number for number in count(1) if number not in taken)
-    for one in walk(components):
-        if not one.get("id"):
-            one["id"] = next(free)
+    for component in walk(components):
+        if not component.get("id"):
+            component["id"] = next(free)

@@ -148,50 +148,58 @@ class Control:
         user_id = self._find.person(body["person"])
         channel = self._find.channel(body, user_id)
         given = body.get("options") or {}
-        one = user_actions.slash(self._discord, user_id, channel, str(body["command"]), given)
-        return await self._answer(one, body)
+        interaction = user_actions.slash(
+            self._discord, user_id, channel, str(body["command"]), given
+        )
+        return await self._answer(interaction, body)
 
     async def autocomplete(self, body: Json) -> Json:
         """{person, channel, command, options?, focused} -> response {choices}"""
         user_id = self._find.person(body["person"])
         channel, given = self._find.channel(body, user_id), body.get("options") or {}
         typed, focused = str(body["command"]), str(body["focused"])
-        one = user_actions.autocomplete(self._discord, user_id, channel, typed, given, focused)
-        return await self._answer(one, body)
+        interaction = user_actions.autocomplete(
+            self._discord, user_id, channel, typed, given, focused
+        )
+        return await self._answer(interaction, body)
 
     async def click(self, body: Json) -> Json:
         """{person, message_id, custom_id, values?, ack_seconds?} -> {interaction_id, response}"""
         user_id, message = self._find.person(body["person"]), self._find.message(body)
         values = list(body.get("values") or [])
-        one = user_actions.click(self._discord, user_id, message, str(body["custom_id"]), values)
-        return await self._answer(one, body)
+        interaction = user_actions.click(
+            self._discord, user_id, message, str(body["custom_id"]), values
+        )
+        return await self._answer(interaction, body)
 
     async def modal(self, body: Json) -> Json:
         """{person, interaction_id, fields, ack_seconds?} -> {interaction_id, response}"""
         user_id, shown = self._find.person(body["person"]), self._find.interaction(body)
         fields = body.get("fields") or {}
-        one = user_actions.submit_modal(self._discord, user_id, shown, fields)
-        return await self._answer(one, body)
+        interaction = user_actions.submit_modal(self._discord, user_id, shown, fields)
+        return await self._answer(interaction, body)
 
     async def interaction(self, query: Json) -> Json:
         """?interaction_id= -> how far it got: {interaction_id, answer, response, followups}"""
-        one = self._find.interaction(query)
-        channel = self._discord.channel(one.channel_id)
-        followups = [channel.messages[f] for f in one.followup_ids if f in channel.messages]
+        interaction = self._find.interaction(query)
+        channel = self._discord.channel(interaction.channel_id)
+        followups = [channel.messages[f] for f in interaction.followup_ids if f in channel.messages]
         return {
-            "interaction_id": str(one.id),
-            "answer": one.answer,
-            "response": user_actions.answer_view(self._discord, one),
+            "interaction_id": str(interaction.id),
+            "answer": interaction.answer,
+            "response": user_actions.answer_view(self._discord, interaction),
             "followups": [transcript_line(self._discord, message) for message in followups],
         }
 
     async def commands(self, _query: Json) -> list[Json]:
         return snapshot.slash_commands(self._discord)
 
-    async def _answer(self, one: Interaction, body: Json) -> Json:
+    async def _answer(self, interaction: Interaction, body: Json) -> Json:
         ack_seconds = body.get("ack_seconds", user_actions.ACK_GRACE_SECONDS)
-        response = await user_actions.wait_for_answer(self._discord, one, float(ack_seconds))
-        return {"interaction_id": str(one.id), "response": response}
+        response = await user_actions.wait_for_answer(
+            self._discord, interaction, float(ack_seconds)
+        )
+        return {"interaction_id": str(interaction.id), "response": response}
 
     # -- the server and the gateway --------------------------------------------------------------
 

@@ -11,8 +11,8 @@ from sandbox.discord import embeds as embed_rules
 from sandbox.discord.errors import ApiError, FormErrors, Json
 from sandbox.discord.models import COMPONENTS_V2
 
-MAX_CONTENT = 2_000
-MAX_NONCE = 25
+MAX_CONTENT_CHARACTERS = 2_000
+MAX_NONCE_CHARACTERS = 25
 MAX_FILES = 10
 
 
@@ -89,16 +89,16 @@ def refuse_empty(draft: Draft) -> None:
 
 def _content(content: Any, errors: FormErrors) -> str:
     text = "" if content is None else str(content)
-    if len(text) > MAX_CONTENT:
-        errors.too_long(["content"], MAX_CONTENT)
+    if len(text) > MAX_CONTENT_CHARACTERS:
+        errors.too_long(["content"], MAX_CONTENT_CHARACTERS)
     return text
 
 
 def _nonce(nonce: Any, errors: FormErrors) -> str | int | None:
     if nonce is None or isinstance(nonce, int):
         return nonce
-    if len(str(nonce)) > MAX_NONCE:
-        errors.too_long(["nonce"], MAX_NONCE)
+    if len(str(nonce)) > MAX_NONCE_CHARACTERS:
+        errors.too_long(["nonce"], MAX_NONCE_CHARACTERS)
     return str(nonce)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from sandbox.driver import PATIENCE_SECONDS, Driver, Json
+from sandbox.driver import TIMEOUT_SECONDS, Driver, Json
 
 
 class DiscordDriver(Driver):
@@ -165,7 +165,7 @@ class DiscordDriver(Driver):
         self,
         channel: str,
         predicate: Callable[[Json], bool],
-        timeout: float = PATIENCE_SECONDS,
+        timeout: float = TIMEOUT_SECONDS,
         *,
         guild: str | None = None,
         after: str | None = None,
@@ -181,11 +181,11 @@ class DiscordDriver(Driver):
             lambda: f"not in #{channel}: {lines()}",
         )
 
-    def wait_connected(self, timeout: float = PATIENCE_SECONDS) -> None:
+    def wait_connected(self, timeout: float = TIMEOUT_SECONDS) -> None:
         """Wait until the bot has a gateway connection."""
         self.wait_until(lambda: self.state()["bot"]["connected"], timeout, lambda: "no bot")
 
-    def wait_command(self, path: str, timeout: float = PATIENCE_SECONDS) -> Json:
+    def wait_command(self, path: str, timeout: float = TIMEOUT_SECONDS) -> Json:
         """Wait until the bot has registered the slash command `path`."""
         return self.wait_until(
             lambda: next((c for c in self.commands() if c["path"] == path), None),

@@ -9,7 +9,7 @@ from sandbox.discord.errors import FormErrors, Json
 
 MAX_EMBEDS = 10
 MAX_FIELDS = 25
-MAX_TOTAL = 6_000
+MAX_TOTAL_CHARACTERS = 6_000
 _TEXT_LIMITS = {"title": 256, "description": 4_096}
 _MEDIA = ("image", "thumbnail", "video")
 _SCHEMES = ("http", "https", "attachment")
@@ -19,18 +19,18 @@ def check(embeds: object, errors: FormErrors) -> list[Json]:
     """The embeds as Discord stores them; errors go to `errors`."""
     if embeds is None:
         return []
-    if not isinstance(embeds, list) or not all(isinstance(one, dict) for one in embeds):
+    if not isinstance(embeds, list) or not all(isinstance(embed, dict) for embed in embeds):
         errors.add(["embeds"], "LIST_TYPE_CONVERT", "Only iterables may be used in a ListType")
         return []
     if len(embeds) > MAX_EMBEDS:
         errors.too_long(["embeds"], MAX_EMBEDS)
     for index, embed in enumerate(embeds):
         _check_one(embed, ["embeds", index], errors)
-    if sum(_length(embed) for embed in embeds) > MAX_TOTAL:
+    if sum(_length(embed) for embed in embeds) > MAX_TOTAL_CHARACTERS:
         errors.add(
             ["embeds"],
             "MAX_EMBED_SIZE_EXCEEDED",
-            f"Embed size exceeds maximum size of {MAX_TOTAL}",
+            f"Embed size exceeds maximum size of {MAX_TOTAL_CHARACTERS}",
         )
     return [_kept(embed) for embed in embeds]
 

@@ -279,7 +279,7 @@ class Gateway:
                 "members": [payloads.member(self._discord, m) for m in page],
                 "chunk_index": index,
                 "chunk_count": len(pages),
-                "not_found": [str(one) for one in not_found],
+                "not_found": [str(user_id) for user_id in not_found],
             }
             with contextlib.suppress(KeyError):
                 chunk["nonce"] = data["nonce"]
@@ -289,4 +289,4 @@ class Gateway:
 def _ids(value: Any) -> list[int] | None:
     if value is None:
         return None
-    return [int(one) for one in (value if isinstance(value, list) else [value])]
+    return [int(item) for item in (value if isinstance(value, list) else [value])]

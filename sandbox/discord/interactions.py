@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from sandbox.discord.state import FakeDiscord
 
 TOKEN_SECONDS = 15 * 60.0
-ATTACHMENT_LIMIT = 10 * 2**20
+MAX_ATTACHMENT_BYTES = 10 * 2**20
 MAX_CHOICES = 25
 
 
@@ -63,7 +63,7 @@ def start(
     parent_id: int | None = None,
 ) -> Interaction:
     """Create an interaction and dispatch INTERACTION_CREATE."""
-    one = Interaction(
+    interaction = Interaction(
         id=discord.ids.next(),
         token=secrets.token_urlsafe(48),
         kind=kind,
@@ -76,41 +76,41 @@ def start(
         message_id=None if message is None else message.id,
         parent_id=parent_id,
     )
-    discord.interactions[one.id] = one
-    event = _payload(discord, one, channel, message)
+    discord.interactions[interaction.id] = interaction
+    event = _payload(discord, interaction, channel, message)
     discord.gateway.dispatch("INTERACTION_CREATE", event, channel.guild_id)
-    return one
+    return interaction
 
 
 def _payload(
-    discord: FakeDiscord, one: Interaction, channel: Channel, message: Message | None
+    discord: FakeDiscord, interaction: Interaction, channel: Channel, message: Message | None
 ) -> Json:
-    granted = discord.permissions_in(channel, one.user_id)
+    granted = discord.permissions_in(channel, interaction.user_id)
     payload: Json = {
-        "id": str(one.id),
+        "id": str(interaction.id),
         "application_id": str(discord.bot.id),
-        "type": one.kind,
-        "token": one.token,
+        "type": interaction.kind,
+        "token": interaction.token,
         "version": 1,
-        "data": one.data,
+        "data": interaction.data,
         "channel_id": str(channel.id),
         "channel": payloads.interaction_channel(discord, channel, granted),
         "app_permissions": str(discord.permissions_in(channel, discord.bot.id)),
         "locale": "en-US",
         "entitlements": [],
         "entitlement_sku_ids": [],
-        "authorizing_integration_owners": {"0": str(one.guild_id or 0)},
-        "context": 0 if one.guild_id is not None else 1,
-        "attachment_size_limit": ATTACHMENT_LIMIT,
+        "authorizing_integration_owners": {"0": str(interaction.guild_id or 0)},
+        "context": 0 if interaction.guild_id is not None else 1,
+        "attachment_size_limit": MAX_ATTACHMENT_BYTES,
     }
     if message is not None:
         payload["message"] = message_payloads.message(discord, message)
-    if one.guild_id is None:
-        return payload | {"user": payloads.user(discord.user(one.user_id))}
-    member = payloads.member(discord, discord.member(one.guild_id, one.user_id))
+    if interaction.guild_id is None:
+        return payload | {"user": payloads.user(discord.user(interaction.user_id))}
+    member = payloads.member(discord, discord.member(interaction.guild_id, interaction.user_id))
     return payload | {
-        "guild_id": str(one.guild_id),
-        "guild": {"id": str(one.guild_id), "locale": "en-US", "features": []},
+        "guild_id": str(interaction.guild_id),
+        "guild": {"id": str(interaction.guild_id), "locale": "en-US", "features": []},
         "guild_locale": "en-US",
         "member": member | {"permissions": str(granted)},
     }
@@ -121,42 +121,46 @@ def _payload(
 
 def find(discord: FakeDiscord, interaction_id: int, token: str) -> Interaction:
     """For a callback: 10062 if unknown or too late, 40060 if already answered."""
-    one = discord.interactions.get(interaction_id)
-    if one is None or one.token != token:
+    interaction = discord.interactions.get(interaction_id)
+    if interaction is None or interaction.token != token:
         raise unknown("interaction")
-    if one.answer is not None:
+    if interaction.answer is not None:
         raise ApiError(400, 40060, "Interaction has already been acknowledged.")
     deadline = discord.faults.number("discord.interactions.deadline_ms") / 1000
-    if time.monotonic() - one.created > deadline:
+    if time.monotonic() - interaction.created > deadline:
         raise unknown("interaction")
-    return one
+    return interaction
 
 
-def answer(discord: FakeDiscord, one: Interaction, body: Json, files: tuple[Upload, ...]) -> Json:
+def answer(
+    discord: FakeDiscord, interaction: Interaction, body: Json, files: tuple[Upload, ...]
+) -> Json:
     """Carry out a callback; returns the body for `with_response=1`."""
     kind, data = body.get("type"), body.get("data") or {}
-    _check_kind(one, kind)
+    _check_kind(interaction, kind)
     message: Message | None = None
     if kind == Callback.MESSAGE:
-        message = _first_message(discord, one, _read(data, files))
+        message = _first_message(discord, interaction, _read(data, files))
     elif kind == Callback.DEFERRED_MESSAGE:
-        message = _loading_message(discord, one, int(data.get("flags") or 0))
+        message = _loading_message(discord, interaction, int(data.get("flags") or 0))
     elif kind in _ON_MESSAGE:
-        message = _update_source(discord, one, kind, data, files)
+        message = _update_source(discord, interaction, kind, data, files)
     elif kind == Callback.MODAL:
-        one.modal = _modal(data)
+        interaction.modal = _modal(data)
     elif kind == Callback.AUTOCOMPLETE:
-        one.choices = list(data.get("choices") or [])[:MAX_CHOICES]
-    one.answer = int(kind or 0)
+        interaction.choices = list(data.get("choices") or [])[:MAX_CHOICES]
+    interaction.answer = int(kind or 0)
     if kind not in (Callback.DEFERRED_MESSAGE, Callback.DEFERRED_UPDATE):
-        one.settled.set()
-    discord.changes.publish("discord.interaction", interaction_id=str(one.id), answer=one.answer)
-    return _callback_response(discord, one, message)
+        interaction.settled.set()
+    discord.changes.publish(
+        "discord.interaction", interaction_id=str(interaction.id), answer=interaction.answer
+    )
+    return _callback_response(discord, interaction, message)
 
 
-def _check_kind(one: Interaction, kind: Any) -> None:
-    allowed = _ALLOWED[one.kind]
-    if one.kind == InteractionType.MODAL and one.message_id is not None:
+def _check_kind(interaction: Interaction, kind: Any) -> None:
+    allowed = _ALLOWED[interaction.kind]
+    if interaction.kind == InteractionType.MODAL and interaction.message_id is not None:
         allowed = allowed | _ON_MESSAGE
     if kind not in allowed:
         listed = ", ".join(str(k) for k in sorted(allowed))
@@ -177,67 +181,71 @@ def _modal(data: Json) -> Json:
 
 
 def _first_message(
-    discord: FakeDiscord, one: Interaction, draft: Draft, more_flags: int = 0
+    discord: FakeDiscord, interaction: Interaction, draft: Draft, more_flags: int = 0
 ) -> Message:
-    message = _compose(discord, one, draft)
+    message = _compose(discord, interaction, draft)
     message.flags |= more_flags
     message.kind = MessageType.CHAT_INPUT_COMMAND
-    if one.kind != InteractionType.COMMAND:
-        message.kind = MessageType.REPLY if one.message_id is not None else MessageType.DEFAULT
-    if message.kind == MessageType.REPLY and one.message_id is not None:
-        channel = discord.channel(one.channel_id)
-        message.reference = messages.reference_to(channel, one.message_id)
-    one.original_id = message.id
+    if interaction.kind != InteractionType.COMMAND:
+        message.kind = (
+            MessageType.REPLY if interaction.message_id is not None else MessageType.DEFAULT
+        )
+    if message.kind == MessageType.REPLY and interaction.message_id is not None:
+        channel = discord.channel(interaction.channel_id)
+        message.reference = messages.reference_to(channel, interaction.message_id)
+    interaction.original_id = message.id
     messages.add(discord, message)
     return message
 
 
-def _compose(discord: FakeDiscord, one: Interaction, draft: Draft) -> Message:
+def _compose(discord: FakeDiscord, interaction: Interaction, draft: Draft) -> Message:
     """A message of the application; an ephemeral one is seen by one person."""
-    channel = discord.channel(one.channel_id)
+    channel = discord.channel(interaction.channel_id)
     message = messages.compose(discord, channel, discord.bot.id, draft)
     message.webhook_id = discord.bot.id
-    message.interaction_id = one.id
+    message.interaction_id = interaction.id
     if draft.flags & EPHEMERAL:
-        _hide(message, one)
+        _hide(message, interaction)
     return message
 
 
-def _hide(message: Message, one: Interaction) -> None:
+def _hide(message: Message, interaction: Interaction) -> None:
     message.flags |= EPHEMERAL
-    message.ephemeral_for = one.user_id
+    message.ephemeral_for = interaction.user_id
 
 
-def _loading_message(discord: FakeDiscord, one: Interaction, flags: int) -> Message:
+def _loading_message(discord: FakeDiscord, interaction: Interaction, flags: int) -> Message:
     """ "The bot is thinking...", replaced by an edit or the first followup."""
-    return _first_message(discord, one, Draft(flags=flags & EPHEMERAL), LOADING)
+    return _first_message(discord, interaction, Draft(flags=flags & EPHEMERAL), LOADING)
 
 
 def _update_source(
-    discord: FakeDiscord, one: Interaction, kind: Any, data: Json, files: tuple[Upload, ...]
+    discord: FakeDiscord, interaction: Interaction, kind: Any, data: Json, files: tuple[Upload, ...]
 ) -> Message | None:
     """The message whose component was used becomes `@original`; type 7 edits it."""
-    source = discord.channel(one.channel_id).messages.get(one.message_id or 0)
+    source = discord.channel(interaction.channel_id).messages.get(interaction.message_id or 0)
     if source is None:
         raise unknown("Message")
-    one.original_id = source.id
+    interaction.original_id = source.id
     if kind == Callback.UPDATE_MESSAGE:
         messages.edit(discord, source, drafts.read(data, files, flags=source.flags))
     return source
 
 
-def _callback_response(discord: FakeDiscord, one: Interaction, message: Message | None) -> Json:
-    interaction: Json = {"id": str(one.id), "type": one.kind}
+def _callback_response(
+    discord: FakeDiscord, interaction: Interaction, message: Message | None
+) -> Json:
+    about: Json = {"id": str(interaction.id), "type": interaction.kind}
     if message is not None:
-        interaction |= {
+        about |= {
             "response_message_id": str(message.id),
             "response_message_loading": bool(message.flags & LOADING),
             "response_message_ephemeral": bool(message.flags & EPHEMERAL),
         }
-    resource: Json = {"type": one.answer}
-    if message is not None and one.answer in (Callback.MESSAGE, Callback.UPDATE_MESSAGE):
+    resource: Json = {"type": interaction.answer}
+    if message is not None and interaction.answer in (Callback.MESSAGE, Callback.UPDATE_MESSAGE):
         resource["message"] = message_payloads.message(discord, message)
-    return {"interaction": interaction, "resource": resource}
+    return {"interaction": about, "resource": resource}
 
 
 # -- what follows, within 15 minutes -------------------------------------------------------------
@@ -245,47 +253,51 @@ def _callback_response(discord: FakeDiscord, one: Interaction, message: Message 
 
 def by_token(discord: FakeDiscord, token: str) -> Interaction:
     """For followups: 10015 for an unknown token, 50027 for one older than 15 minutes."""
-    one = next((i for i in reversed(discord.interactions.values()) if i.token == token), None)
-    if one is None or one.answer is None:
+    interaction = next(
+        (i for i in reversed(discord.interactions.values()) if i.token == token), None
+    )
+    if interaction is None or interaction.answer is None:
         raise unknown("Webhook")
-    if time.monotonic() - one.created > TOKEN_SECONDS:
+    if time.monotonic() - interaction.created > TOKEN_SECONDS:
         raise ApiError(401, 50027, "Invalid Webhook Token")
-    return one
+    return interaction
 
 
-def original(discord: FakeDiscord, one: Interaction) -> Message:
-    channel = discord.channel(one.channel_id)
-    if one.original_id not in channel.messages:
+def original(discord: FakeDiscord, interaction: Interaction) -> Message:
+    channel = discord.channel(interaction.channel_id)
+    if interaction.original_id not in channel.messages:
         raise unknown("Message")
-    return channel.messages[one.original_id]
+    return channel.messages[interaction.original_id]
 
 
-def follow_up(discord: FakeDiscord, one: Interaction, draft: Draft) -> Message:
+def follow_up(discord: FakeDiscord, interaction: Interaction, draft: Draft) -> Message:
     """A further message; after a deferral the first one replaces the loading message."""
     drafts.refuse_empty(draft)
-    loading = discord.channel(one.channel_id).messages.get(one.original_id or 0)
+    loading = discord.channel(interaction.channel_id).messages.get(interaction.original_id or 0)
     if loading is not None and loading.flags & LOADING:
-        edit(discord, one, loading, draft)
+        edit(discord, interaction, loading, draft)
         return loading
-    message = _compose(discord, one, draft)
-    message.kind = MessageType.REPLY if one.original_id is not None else MessageType.DEFAULT
-    if one.original_id is not None:
-        channel = discord.channel(one.channel_id)
-        message.reference = messages.reference_to(channel, one.original_id)
-    one.followup_ids.append(message.id)
+    message = _compose(discord, interaction, draft)
+    message.kind = MessageType.REPLY if interaction.original_id is not None else MessageType.DEFAULT
+    if interaction.original_id is not None:
+        channel = discord.channel(interaction.channel_id)
+        message.reference = messages.reference_to(channel, interaction.original_id)
+    interaction.followup_ids.append(message.id)
     messages.add(discord, message)
-    _settle(discord, one)
+    _settle(discord, interaction)
     return message
 
 
-def edit(discord: FakeDiscord, one: Interaction, message: Message, draft: Draft) -> None:
+def edit(discord: FakeDiscord, interaction: Interaction, message: Message, draft: Draft) -> None:
     """Edit the original response or a followup; this also answers a loading message."""
     was_loading = bool(message.flags & LOADING)
     message.flags &= ~LOADING
     messages.edit(discord, message, draft, mark=not was_loading)
-    _settle(discord, one)
+    _settle(discord, interaction)
 
 
-def _settle(discord: FakeDiscord, one: Interaction) -> None:
-    one.settled.set()
-    discord.changes.publish("discord.interaction", interaction_id=str(one.id), answer=one.answer)
+def _settle(discord: FakeDiscord, interaction: Interaction) -> None:
+    interaction.settled.set()
+    discord.changes.publish(
+        "discord.interaction", interaction_id=str(interaction.id), answer=interaction.answer
+    )

@@ -98,7 +98,9 @@ def remove_role(
     require_role_power(discord, guild, actor_id, role)
     member = discord.member(guild.id, user_id)
     if role.id in member.roles:
-        set_roles(discord, guild, member, [one for one in member.roles if one != role.id])
+        set_roles(
+            discord, guild, member, [role_id for role_id in member.roles if role_id != role.id]
+        )
 
 
 def require_role_power(discord: FakeDiscord, guild: Guild, actor_id: int, role: Role) -> None:

@@ -13,68 +13,70 @@ if TYPE_CHECKING:
     from sandbox.discord.state import FakeDiscord
 
 
-def message(discord: FakeDiscord, one: Message) -> Json:
+def message(discord: FakeDiscord, message: Message) -> Json:
     """The message as REST shows it to the bot: `me` in reactions is the bot."""
-    payload = _core(discord, one)
-    if one.reactions:
-        payload["reactions"] = [_reaction(discord, r) for r in one.reactions.values()]
-    if one.nonce is not None:
-        payload["nonce"] = one.nonce
-    if one.webhook_id is not None:
-        payload["webhook_id"] = str(one.webhook_id)
-    if one.reference is not None:
-        payload["message_reference"] = one.reference
-        payload["referenced_message"] = _referenced(discord, one.reference)
-    if one.interaction_id is not None:
-        payload |= _interaction_keys(discord, discord.interactions[one.interaction_id])
+    payload = _core(discord, message)
+    if message.reactions:
+        payload["reactions"] = [_reaction(discord, r) for r in message.reactions.values()]
+    if message.nonce is not None:
+        payload["nonce"] = message.nonce
+    if message.webhook_id is not None:
+        payload["webhook_id"] = str(message.webhook_id)
+    if message.reference is not None:
+        payload["message_reference"] = message.reference
+        payload["referenced_message"] = _referenced(discord, message.reference)
+    if message.interaction_id is not None:
+        payload |= _interaction_keys(discord, discord.interactions[message.interaction_id])
     return payload
 
 
-def gateway_message(discord: FakeDiscord, one: Message) -> Json:
+def gateway_message(discord: FakeDiscord, sent: Message) -> Json:
     """For events: with the guild's id and the author's member, except for ephemeral messages
     (https://github.com/discord/discord-api-docs/issues/4557)."""
-    payload = message(discord, one)
-    guild_id = discord.channel(one.channel_id).guild_id
-    if guild_id is None or one.ephemeral_for is not None:
+    payload = message(discord, sent)
+    guild_id = discord.channel(sent.channel_id).guild_id
+    if guild_id is None or sent.ephemeral_for is not None:
         return payload
     members = discord.guild(guild_id).members
     payload["guild_id"] = str(guild_id)
-    if one.author_id in members and one.sent_as is None:
-        payload["member"] = payloads.partial_member(members[one.author_id])
+    if sent.author_id in members and sent.sent_as is None:
+        payload["member"] = payloads.partial_member(members[sent.author_id])
     for mention in payload["mentions"]:
         if int(mention["id"]) in members:
             mention["member"] = payloads.partial_member(members[int(mention["id"])])
     return payload
 
 
-def _core(discord: FakeDiscord, one: Message) -> Json:
+def _core(discord: FakeDiscord, message: Message) -> Json:
     return {
-        "id": str(one.id),
-        "type": one.kind,
-        "channel_id": str(one.channel_id),
-        "author": one.sent_as or payloads.user(discord.user(one.author_id)),
-        "content": one.content,
-        "timestamp": iso(one.at),
-        "edited_timestamp": iso(one.edited_at),
-        "tts": one.tts,
-        "mention_everyone": one.mentions.everyone,
-        "mentions": [payloads.user(discord.user(u)) for u in one.mentions.users],
-        "mention_roles": [str(r) for r in one.mentions.roles],
-        "attachments": [payloads.attachment(discord, one.channel_id, a) for a in one.attachments],
-        "embeds": one.embeds,
-        "components": one.components,
-        "pinned": one.pinned_at is not None,
-        "flags": one.flags,
+        "id": str(message.id),
+        "type": message.kind,
+        "channel_id": str(message.channel_id),
+        "author": message.sent_as or payloads.user(discord.user(message.author_id)),
+        "content": message.content,
+        "timestamp": iso(message.at),
+        "edited_timestamp": iso(message.edited_at),
+        "tts": message.tts,
+        "mention_everyone": message.mentions.everyone,
+        "mentions": [payloads.user(discord.user(u)) for u in message.mentions.users],
+        "mention_roles": [str(r) for r in message.mentions.roles],
+        "attachments": [
+            payloads.attachment(discord, message.channel_id, a) for a in message.attachments
+        ],
+        "embeds": message.embeds,
+        "components": message.components,
+        "pinned": message.pinned_at is not None,
+        "flags": message.flags,
     }
 
 
-def _reaction(discord: FakeDiscord, one: Reaction) -> Json:
+def _reaction(discord: FakeDiscord, reaction: Reaction) -> Json:
     return {
-        "emoji": one.emoji,
-        "count": len(one.user_ids),
-        "count_details": {"burst": 0, "normal": len(one.user_ids)},
+        "emoji": reaction.emoji,
+        "count": len(reaction.user_ids),
+        "count_details": {"burst": 0, "normal": len(reaction.user_ids)},
         "burst_colors": [],
-        "me": discord.bot.id in one.user_ids,
+        "me": discord.bot.id in reaction.user_ids,
         "me_burst": False,
         "burst_me": False,
         "burst_count": 0,
@@ -89,33 +91,33 @@ def _referenced(discord: FakeDiscord, reference: Json) -> Json | None:
     return None if original is None else _core(discord, original)
 
 
-def _interaction_keys(discord: FakeDiscord, one: Interaction) -> Json:
+def _interaction_keys(discord: FakeDiscord, interaction: Interaction) -> Json:
     keys: Json = {
         "application_id": str(discord.bot.id),
-        "interaction_metadata": interaction_metadata(discord, one),
+        "interaction_metadata": interaction_metadata(discord, interaction),
     }
-    if one.kind == InteractionType.COMMAND:
+    if interaction.kind == InteractionType.COMMAND:
         keys["interaction"] = {
-            "id": str(one.id),
-            "type": one.kind,
-            "name": one.command_name,
-            "user": payloads.user(discord.user(one.user_id)),
+            "id": str(interaction.id),
+            "type": interaction.kind,
+            "name": interaction.command_name,
+            "user": payloads.user(discord.user(interaction.user_id)),
         }
     return keys
 
 
-def interaction_metadata(discord: FakeDiscord, one: Interaction) -> Json:
+def interaction_metadata(discord: FakeDiscord, interaction: Interaction) -> Json:
     metadata: Json = {
-        "id": str(one.id),
-        "type": one.kind,
-        "user": payloads.user(discord.user(one.user_id)),
-        "authorizing_integration_owners": {"0": str(one.guild_id or 0)},
+        "id": str(interaction.id),
+        "type": interaction.kind,
+        "user": payloads.user(discord.user(interaction.user_id)),
+        "authorizing_integration_owners": {"0": str(interaction.guild_id or 0)},
     }
-    if one.kind == InteractionType.COMMAND:
-        metadata["name"] = one.command_name
-    elif one.kind == InteractionType.COMPONENT:
-        metadata["interacted_message_id"] = str(one.message_id)
-    elif one.parent_id is not None:
-        parent = discord.interactions[one.parent_id]
+    if interaction.kind == InteractionType.COMMAND:
+        metadata["name"] = interaction.command_name
+    elif interaction.kind == InteractionType.COMPONENT:
+        metadata["interacted_message_id"] = str(interaction.message_id)
+    elif interaction.parent_id is not None:
+        parent = discord.interactions[interaction.parent_id]
         metadata["triggering_interaction_metadata"] = interaction_metadata(discord, parent)
     return metadata

@@ -117,7 +117,9 @@ def delete(discord: FakeDiscord, message: Message) -> None:
 
 def bulk_delete(discord: FakeDiscord, channel: Channel, message_ids: Iterable[int]) -> None:
     """Delete those that exist, with one event; 50034 for messages older than two weeks."""
-    found = [channel.messages[one] for one in message_ids if one in channel.messages]
+    found = [
+        channel.messages[message_id] for message_id in message_ids if message_id in channel.messages
+    ]
     if any(utc_now() - message.at > timedelta(days=14) for message in found):
         text = "You can only bulk delete messages that are under 14 days old."
         raise ApiError(400, 50034, text)
@@ -212,7 +214,9 @@ def _fill(discord: FakeDiscord, channel: Channel, message: Message, draft: Draft
         message.components = draft.components
     if draft.attachments is not None:
         kept = {int(attachment["id"]) for attachment in draft.attachments}
-        message.attachments = [one for one in message.attachments if one.id in kept]
+        message.attachments = [
+            attachment for attachment in message.attachments if attachment.id in kept
+        ]
     _attach(discord, message, draft)
 
 
@@ -255,14 +259,14 @@ def _effective_mentions(
 
 def _mentioned_ids(pattern: re.Pattern[str], content: str) -> list[int]:
     """Each id once, in the order of the text."""
-    return list(dict.fromkeys(int(one) for one in pattern.findall(content)))
+    return list(dict.fromkeys(int(found_id) for found_id in pattern.findall(content)))
 
 
 def _permitted(ids: list[int], all_allowed: bool, listed: list[int | str] | None) -> list[int]:
     if all_allowed:
         return ids
-    listed_ids = {int(one) for one in listed or []}
-    return [one for one in ids if one in listed_ids]
+    listed_ids = {int(listed_id) for listed_id in listed or []}
+    return [id_ for id_ in ids if id_ in listed_ids]
 
 
 def _attach(discord: FakeDiscord, message: Message, draft: Draft) -> None:
@@ -273,24 +277,26 @@ def _attach(discord: FakeDiscord, message: Message, draft: Draft) -> None:
     }
     urls: dict[str, str] = {}
     for upload in draft.files:
-        one = _stored(discord, upload, described.get(upload.number))
-        path = f"attachments/{message.channel_id}/{one.id}/{one.filename}"
-        urls[_ATTACHMENT_SCHEME + one.filename] = f"{discord.cdn_url}/{path}"
-        message.attachments.append(one)
+        attachment = _stored(discord, upload, described.get(upload.number))
+        path = f"attachments/{message.channel_id}/{attachment.id}/{attachment.filename}"
+        urls[_ATTACHMENT_SCHEME + attachment.filename] = f"{discord.cdn_url}/{path}"
+        message.attachments.append(attachment)
     shown = _attachment_links(message.embeds)
     message.embeds = _with_links(message.embeds, urls)
     message.components = _with_links(message.components, urls)
     message.attachments = [
-        one for one in message.attachments if _ATTACHMENT_SCHEME + one.filename not in shown
+        attachment
+        for attachment in message.attachments
+        if _ATTACHMENT_SCHEME + attachment.filename not in shown
     ]
 
 
 def _stored(discord: FakeDiscord, upload: Upload, description: str | None) -> Attachment:
-    one = Attachment(
+    attachment = Attachment(
         discord.ids.next(), upload.filename, upload.content_type, upload.data, description
     )
-    discord.attachments[one.id] = one
-    return one
+    discord.attachments[attachment.id] = attachment
+    return attachment
 
 
 def _attachment_links(value: Any) -> set[str]:

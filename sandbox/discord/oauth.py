@@ -160,7 +160,9 @@ class DiscordOAuth:
         # Discord ends all tokens of this person for the app.
         if (revoked := self._tokens.get(form.get("token", ""))) is not None:
             self._tokens = {
-                token: one for token, one in self._tokens.items() if one.user_id != revoked.user_id
+                token: granted
+                for token, granted in self._tokens.items()
+                if granted.user_id != revoked.user_id
             }
         return web.json_response({})
 

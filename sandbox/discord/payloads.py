@@ -49,90 +49,92 @@ def own_user(bot: User) -> Json:
     return user(bot) | {"verified": True, "mfa_enabled": True, "email": None, "locale": "en-US"}
 
 
-def role(one: Role) -> Json:
-    colors = {"primary_color": one.color, "secondary_color": None, "tertiary_color": None}
+def role(role: Role) -> Json:
+    colors = {"primary_color": role.color, "secondary_color": None, "tertiary_color": None}
     payload: Json = {
-        "id": str(one.id),
-        "name": one.name,
+        "id": str(role.id),
+        "name": role.name,
         "description": None,
-        "color": one.color,
+        "color": role.color,
         "colors": colors,
-        "hoist": one.hoist,
+        "hoist": role.hoist,
         "icon": None,
         "unicode_emoji": None,
-        "position": one.position,
-        "permissions": str(one.permissions),
-        "managed": one.managed,
-        "mentionable": one.mentionable,
+        "position": role.position,
+        "permissions": str(role.permissions),
+        "managed": role.managed,
+        "mentionable": role.mentionable,
         "flags": 0,
     }
-    if one.bot_id is not None:
-        payload["tags"] = {"bot_id": str(one.bot_id)}
+    if role.bot_id is not None:
+        payload["tags"] = {"bot_id": str(role.bot_id)}
     return payload
 
 
-def partial_member(one: Member) -> Json:
+def partial_member(member: Member) -> Json:
     """A member without its user, as in messages and mentions."""
     return {
-        "roles": [str(role_id) for role_id in one.roles],
-        "nick": one.nick,
+        "roles": [str(role_id) for role_id in member.roles],
+        "nick": member.nick,
         "avatar": None,
         "banner": None,
-        "joined_at": iso(one.joined_at),
+        "joined_at": iso(member.joined_at),
         "premium_since": None,
         "deaf": False,
         "mute": False,
         "pending": False,
-        "communication_disabled_until": iso(one.timeout_until),
+        "communication_disabled_until": iso(member.timeout_until),
         "flags": 0,
     }
 
 
-def member(discord: FakeDiscord, one: Member) -> Json:
-    return partial_member(one) | {"user": user(discord.user(one.user_id))}
+def member(discord: FakeDiscord, member: Member) -> Json:
+    return partial_member(member) | {"user": user(discord.user(member.user_id))}
 
 
-def overwrite(one: Overwrite) -> Json:
+def overwrite(overwrite: Overwrite) -> Json:
     return {
-        "id": str(one.target_id),
-        "type": one.kind,
-        "allow": str(one.allow),
-        "deny": str(one.deny),
+        "id": str(overwrite.target_id),
+        "type": overwrite.kind,
+        "allow": str(overwrite.allow),
+        "deny": str(overwrite.deny),
     }
 
 
-def channel(discord: FakeDiscord, one: Channel) -> Json:
+def channel(discord: FakeDiscord, channel: Channel) -> Json:
     base: Json = {
-        "id": str(one.id),
-        "type": one.kind,
+        "id": str(channel.id),
+        "type": channel.kind,
         "flags": 0,
-        "last_message_id": None if one.last_message_id is None else str(one.last_message_id),
+        "last_message_id": None
+        if channel.last_message_id is None
+        else str(channel.last_message_id),
     }
-    if one.kind == DM_CHANNEL and one.recipient_id is not None:
-        return base | {"recipients": [user(discord.user(one.recipient_id))]}
+    if channel.kind == DM_CHANNEL and channel.recipient_id is not None:
+        return base | {"recipients": [user(discord.user(channel.recipient_id))]}
     return base | {
-        "guild_id": str(one.guild_id),
-        "name": one.name,
-        "position": one.position,
-        "topic": one.topic,
-        "nsfw": one.nsfw,
-        "parent_id": None if one.parent_id is None else str(one.parent_id),
-        "rate_limit_per_user": one.slowmode,
-        "last_pin_timestamp": iso(one.last_pin_at),
-        "permission_overwrites": [overwrite(o) for o in one.overwrites.values()],
+        "guild_id": str(channel.guild_id),
+        "name": channel.name,
+        "position": channel.position,
+        "topic": channel.topic,
+        "nsfw": channel.nsfw,
+        "parent_id": None if channel.parent_id is None else str(channel.parent_id),
+        "rate_limit_per_user": channel.slowmode,
+        "last_pin_timestamp": iso(channel.last_pin_at),
+        "permission_overwrites": [overwrite(o) for o in channel.overwrites.values()],
     }
 
 
-def interaction_channel(discord: FakeDiscord, one: Channel, granted: int) -> Json:
+def interaction_channel(discord: FakeDiscord, shown: Channel, granted: int) -> Json:
     """The partial channel of an interaction, with the user's permissions."""
-    return channel(discord, one) | {"permissions": str(granted)}
+    return channel(discord, shown) | {"permissions": str(granted)}
 
 
-def emoji(one: Emoji) -> Json:
+def emoji(emoji: Emoji) -> Json:
     return {
-        "id": str(one.id),
-        "name": one.name,
-        "animated": one.animated,
+        "id": str(emoji.id),
+        "name": emoji.name,
+        "animated": emoji.animated,
         "roles": [],
         "require_colons": True,
         "managed": False,
@@ -140,11 +142,11 @@ def emoji(one: Emoji) -> Json:
     }
 
 
-def guild(discord: FakeDiscord, one: Guild) -> Json:
+def guild(discord: FakeDiscord, guild: Guild) -> Json:
     """The guild without its channels and members, as in REST."""
     return {
-        "id": str(one.id),
-        "name": one.name,
+        "id": str(guild.id),
+        "name": guild.name,
         "icon": None,
         "icon_hash": None,
         "description": None,
@@ -152,7 +154,7 @@ def guild(discord: FakeDiscord, one: Guild) -> Json:
         "splash": None,
         "discovery_splash": None,
         "banner": None,
-        "owner_id": str(one.owner_id),
+        "owner_id": str(guild.owner_id),
         "application_id": None,
         "region": "deprecated",
         "afk_channel_id": None,
@@ -184,55 +186,59 @@ def guild(discord: FakeDiscord, one: Guild) -> Json:
         "latest_onboarding_question_id": None,
         "incidents_data": None,
         "inventory_settings": None,
-        "roles": [role(r) for r in one.roles.values()],
-        "emojis": [emoji(e) for e in one.emojis.values()],
+        "roles": [role(r) for r in guild.roles.values()],
+        "emojis": [emoji(e) for e in guild.emojis.values()],
         "stickers": [],
         "stage_instances": [],
         "guild_scheduled_events": [],
     }
 
 
-def guild_create(discord: FakeDiscord, one: Guild, *, all_members: bool) -> Json:
+def guild_create(discord: FakeDiscord, created: Guild, *, all_members: bool) -> Json:
     """GUILD_CREATE. Without the presence intent Discord lists only the bot; others come in
     chunks."""
-    bot = one.members[discord.bot.id]
-    shown = list(one.members.values()) if all_members else [bot]
-    return guild(discord, one) | {
+    bot = created.members[discord.bot.id]
+    shown = list(created.members.values()) if all_members else [bot]
+    return guild(discord, created) | {
         "joined_at": iso(bot.joined_at),
         "large": False,
         "unavailable": False,
-        "member_count": len(one.members),
+        "member_count": len(created.members),
         "voice_states": [],
         "members": [member(discord, m) for m in shown],
-        "channels": [channel(discord, c) for c in one.channels.values()],
+        "channels": [channel(discord, c) for c in created.channels.values()],
         "threads": [],
         "presences": [],
         "soundboard_sounds": [],
         "embedded_activities": [],
-        "version": one.id,
+        "version": created.id,
     }
 
 
-def attachment(discord: FakeDiscord, channel_id: int, one: Attachment) -> Json:
-    url = f"{discord.cdn_url}/attachments/{channel_id}/{one.id}/{one.filename}"
+def attachment(discord: FakeDiscord, channel_id: int, attachment: Attachment) -> Json:
+    url = f"{discord.cdn_url}/attachments/{channel_id}/{attachment.id}/{attachment.filename}"
     payload: Json = {
-        "id": str(one.id),
-        "filename": one.filename,
-        "size": len(one.data),
+        "id": str(attachment.id),
+        "filename": attachment.filename,
+        "size": len(attachment.data),
         "url": url,
         "proxy_url": url,
-        "content_type": one.content_type,
+        "content_type": attachment.content_type,
         "flags": 0,
     }
-    return payload if one.description is None else payload | {"description": one.description}
+    return (
+        payload
+        if attachment.description is None
+        else payload | {"description": attachment.description}
+    )
 
 
-def command(discord: FakeDiscord, one: Command) -> Json:
+def command(discord: FakeDiscord, command: Command) -> Json:
     payload: Json = {
-        "id": str(one.id),
+        "id": str(command.id),
         "application_id": str(discord.bot.id),
-        "version": str(one.version),
-        "type": one.kind,
+        "version": str(command.version),
+        "type": command.kind,
         "default_member_permissions": None,
         "dm_permission": True,
         "contexts": None,
@@ -240,25 +246,25 @@ def command(discord: FakeDiscord, one: Command) -> Json:
         "nsfw": False,
         "description": "",
     }
-    payload |= one.spec
-    if one.guild_id is not None:
-        payload["guild_id"] = str(one.guild_id)
+    payload |= command.spec
+    if command.guild_id is not None:
+        payload["guild_id"] = str(command.guild_id)
     return payload
 
 
-def webhook(discord: FakeDiscord, one: Webhook) -> Json:
-    where = discord.channel(one.channel_id)
+def webhook(discord: FakeDiscord, webhook: Webhook) -> Json:
+    where = discord.channel(webhook.channel_id)
     return {
-        "id": str(one.id),
+        "id": str(webhook.id),
         "type": 1,
         "guild_id": str(where.guild_id),
-        "channel_id": str(one.channel_id),
+        "channel_id": str(webhook.channel_id),
         "user": user(discord.bot),
-        "name": one.name,
+        "name": webhook.name,
         "avatar": None,
-        "token": one.token,
+        "token": webhook.token,
         "application_id": None,
-        "url": f"{discord.api_url}/webhooks/{one.id}/{one.token}",
+        "url": f"{discord.api_url}/webhooks/{webhook.id}/{webhook.token}",
     }
 
 

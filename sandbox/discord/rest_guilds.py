@@ -87,7 +87,7 @@ def _member(call: Call) -> Member:
 
 def _replace_roles(call: Call, guild: Guild, member: Member) -> None:
     """The bot needs power over the roles that change only."""
-    wanted = {snowflake(one, "roles") for one in call.body["roles"] or []}
+    wanted = {snowflake(role, "roles") for role in call.body["roles"] or []}
     for role_id in wanted ^ set(member.roles):
         if role_id not in guild.roles:
             raise unknown("Role")

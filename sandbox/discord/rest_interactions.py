@@ -18,8 +18,8 @@ ORIGINAL = "@original"
 
 
 def callback(call: Call) -> Reply:
-    one = interactions.find(call.discord, call.id("interaction_id"), call.params["token"])
-    response = interactions.answer(call.discord, one, call.body, call.files)
+    interaction = interactions.find(call.discord, call.id("interaction_id"), call.params["token"])
+    response = interactions.answer(call.discord, interaction, call.body, call.files)
     return response if call.query.get("with_response") in ("1", "true") else None
 
 
@@ -28,9 +28,9 @@ def callback(call: Call) -> Reply:
 
 def execute(call: Call) -> Reply:
     draft = drafts.read(call.body, call.files)
-    one = _interaction(call)
-    if one is not None:
-        message = interactions.follow_up(call.discord, one, draft)
+    interaction = _interaction(call)
+    if interaction is not None:
+        message = interactions.follow_up(call.discord, interaction, draft)
         return message_payloads.message(call.discord, message)
     message = _send_by_webhook(call, _webhook(call), draft)
     if call.query.get("wait") in ("1", "true"):
@@ -45,11 +45,11 @@ def get_message(call: Call) -> Reply:
 def edit_message(call: Call) -> Reply:
     message = _message(call)
     draft = drafts.read(call.body, call.files, flags=message.flags)
-    one = _interaction(call)
-    if one is None:
+    interaction = _interaction(call)
+    if interaction is None:
         messages.edit(call.discord, message, draft)
     else:
-        interactions.edit(call.discord, one, message, draft)
+        interactions.edit(call.discord, interaction, message, draft)
     return message_payloads.message(call.discord, message)
 
 
@@ -65,19 +65,19 @@ def _interaction(call: Call) -> Interaction | None:
 
 def _message(call: Call) -> Message:
     """A message of this token's interaction or webhook."""
-    one = _interaction(call)
-    if one is None:
+    interaction = _interaction(call)
+    if interaction is None:
         hook = _webhook(call)
         message = call.discord.message(call.discord.channel(hook.channel_id), call.id("message_id"))
         if message.webhook_id != hook.id:
             raise unknown("Message")
         return message
     if call.params["message_id"] == ORIGINAL:
-        return interactions.original(call.discord, one)
+        return interactions.original(call.discord, interaction)
     message_id = call.id("message_id")
-    if message_id not in (one.original_id, *one.followup_ids):
+    if message_id not in (interaction.original_id, *interaction.followup_ids):
         raise unknown("Message")
-    return call.discord.message(call.discord.channel(one.channel_id), message_id)
+    return call.discord.message(call.discord.channel(interaction.channel_id), message_id)
 
 
 # -- webhooks ------------------------------------------------------------------------------------

@@ -61,7 +61,7 @@ def delete(call: Call) -> None:
 def bulk_delete(call: Call) -> None:
     channel = call.channel()
     call.require(channel, Permission.MANAGE_MESSAGES)
-    ids = [snowflake(one, "messages") for one in call.body.get("messages") or []]
+    ids = [snowflake(message_id, "messages") for message_id in call.body.get("messages") or []]
     if not 2 <= len(ids) <= 100:
         text = "Must be between 2 and 100 in length."
         raise invalid_form(["messages"], "BASE_TYPE_BAD_LENGTH", text)

@@ -34,10 +34,10 @@ def move(discord: FakeDiscord, guild: Guild, role: Role, position: int) -> None:
     others = [r for r in guild.roles.values() if r.id not in (role.id, guild.id)]
     others.sort(key=lambda r: (r.position, -r.id))
     others.insert(max(0, position - 1), role)
-    for place, one in enumerate(others, start=1):
-        if one.position != place or one is role:
-            one.position = place
-            _dispatch(discord, "GUILD_ROLE_UPDATE", guild, one)
+    for place, other in enumerate(others, start=1):
+        if other.position != place or other is role:
+            other.position = place
+            _dispatch(discord, "GUILD_ROLE_UPDATE", guild, other)
 
 
 def delete(discord: FakeDiscord, guild: Guild, role: Role) -> None:

@@ -33,9 +33,9 @@ def routes(discord: DiscordService) -> list[web.RouteDef]:
         *rest_interactions.ENDPOINTS,
     )
     of_the_bot = {
-        one.path: one.handler_for(discord)
-        for one in endpoints
-        if one.method == "GET" and one.path.startswith("/users/@me")
+        endpoint.path: endpoint.handler_for(discord)
+        for endpoint in endpoints
+        if endpoint.method == "GET" and endpoint.path.startswith("/users/@me")
     }
     return [
         *DiscordOAuth(discord).routes(of_the_bot),

@@ -139,14 +139,14 @@ def _member(guild: Guild, person: Person) -> Member:
 def _channels(guild: Guild) -> dict[int, Channel]:
     channels = {}
     for place, name in enumerate(CHANNEL_NAMES):
-        one = Channel(
+        channel = Channel(
             channel_id(guild.id, name),
             name,
             guild_id=guild.id,
             position=place,
             topic=_TOPICS[name],
         )
-        channels[one.id] = one
+        channels[channel.id] = channel
     _close_to_everyone(guild, channels[channel_id(guild.id, "mods")])
     return channels
 

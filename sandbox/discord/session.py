@@ -169,8 +169,10 @@ def _zlib() -> Pack:
 
 def _zstd() -> Pack:
     if (package := _module("zstandard")) is not None:
-        one = package.ZstdCompressor().compressobj()
-        return lambda data: bytes(one.compress(data) + one.flush(package.COMPRESSOBJ_FLUSH_BLOCK))
+        compressor = package.ZstdCompressor().compressobj()
+        return lambda data: bytes(
+            compressor.compress(data) + compressor.flush(package.COMPRESSOBJ_FLUSH_BLOCK)
+        )
     if (standard := _module("compression.zstd")) is not None:
         other = standard.ZstdCompressor()
         return lambda data: bytes(other.compress(data, mode=other.FLUSH_BLOCK))

@@ -94,7 +94,7 @@ def _guild(discord: FakeDiscord, guild: Guild) -> Json:
         "channels": [channel_view(discord, channel) for channel in in_order],
         "members": [_member(discord, guild, m) for m in guild.members.values()],
         "roles": [payloads.role(role) for role in guild.roles.values()],
-        "emojis": [payloads.emoji(one) for one in guild.emojis.values()],
+        "emojis": [payloads.emoji(emoji) for emoji in guild.emojis.values()],
     }
 
 

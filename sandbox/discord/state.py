@@ -183,14 +183,14 @@ class FakeDiscord:
         granted = self.permissions_in(channel, user_id)
         if not granted & permissions.Permission.VIEW_CHANNEL:
             raise missing_access()
-        if any(not granted & one for one in needed):
+        if any(not granted & permission for permission in needed):
             raise missing_permissions()
 
     def require_in_guild(self, guild: Guild, user_id: int, *needed: permissions.Permission) -> None:
         if user_id not in guild.members:
             raise missing_access()
         granted = permissions.in_guild(guild, guild.members[user_id])
-        if any(not granted & one for one in needed):
+        if any(not granted & permission for permission in needed):
             raise missing_permissions()
 
     # -- events -----------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from sandbox.discord.models import LOADING, Channel, Guild, Webhook
 if TYPE_CHECKING:
     from sandbox.discord.state import FakeDiscord
 
-EVERY_SECONDS = 1.0
+SAVE_INTERVAL_SECONDS = 1.0
 
 
 @dataclass
@@ -55,7 +55,7 @@ async def _write_after_changes(discord: FakeDiscord, path: Path) -> None:
         async for change in listener:
             if change["area"].startswith("discord.") and change["area"] != "discord.typing":
                 save(discord, path)
-                await asyncio.sleep(EVERY_SECONDS)
+                await asyncio.sleep(SAVE_INTERVAL_SECONDS)
     finally:
         listener.close()
 
@@ -92,6 +92,8 @@ def restore(discord: FakeDiscord, path: Path) -> None:
         return
     discord.guilds |= kept.guilds
     discord.direct, discord.webhooks = kept.direct, kept.webhooks
-    messages = [one for channel in discord.all_channels() for one in channel.messages.values()]
-    discord.attachments = {file.id: file for one in messages for file in one.attachments}
+    messages = [
+        message for channel in discord.all_channels() for message in channel.messages.values()
+    ]
+    discord.attachments = {file.id: file for message in messages for file in message.attachments}
     discord.ids.start_after(max((message.id for message in messages), default=0))

@@ -125,45 +125,49 @@ def _was_sent(discord: FakeDiscord, shown: Interaction) -> bool:
         for interaction in discord.interactions.values()
         if interaction.parent_id == shown.id
     )
-    return any(one.answer is not None for one in sent)
+    return any(row.answer is not None for row in sent)
 
 
 def _modal_data(modal: Json, fields: Mapping[str, Any], resolver: options.Resolver) -> Json:
     inputs = [c for c in components.walk(modal["components"]) if c.get("custom_id")]
-    if unknown := set(fields) - {one["custom_id"] for one in inputs}:
+    if unknown := set(fields) - {text_input["custom_id"] for text_input in inputs}:
         raise ControlError(f"the modal has no field {', '.join(sorted(unknown))}", status=404)
     filled = [_filled(component, fields, resolver) for component in modal["components"]]
     data: Json = {"custom_id": modal["custom_id"], "components": filled}
     return data | {"resolved": resolver.resolved} if resolver.resolved else data
 
 
-def _filled(one: Json, fields: Mapping[str, Any], resolver: options.Resolver) -> Json:
+def _filled(text_input: Json, fields: Mapping[str, Any], resolver: options.Resolver) -> Json:
     """A submitted component: rows and labels keep their shape, inputs get their value."""
-    kind = one["type"]
-    shell: Json = {"type": kind, "id": one.get("id")}
+    kind = text_input["type"]
+    shell: Json = {"type": kind, "id": text_input.get("id")}
     if kind == components.ACTION_ROW:
-        inner = [_filled(child, fields, resolver) for child in one["components"]]
+        inner = [_filled(child, fields, resolver) for child in text_input["components"]]
         return shell | {"components": inner}
     if kind == components.LABEL:
-        return shell | {"component": _filled(one["component"], fields, resolver)}
+        return shell | {"component": _filled(text_input["component"], fields, resolver)}
     if kind in components.SELECTS:
-        given = list(fields.get(one["custom_id"]) or [])
-        minimum = 0 if one.get("required") is False and not given else one.get("min_values", 1)
-        data = options.select_data(one | {"min_values": minimum}, given, resolver)
-        return shell | {"custom_id": one["custom_id"], "values": data["values"]}
+        given = list(fields.get(text_input["custom_id"]) or [])
+        minimum = (
+            0
+            if text_input.get("required") is False and not given
+            else text_input.get("min_values", 1)
+        )
+        data = options.select_data(text_input | {"min_values": minimum}, given, resolver)
+        return shell | {"custom_id": text_input["custom_id"], "values": data["values"]}
     if kind == components.TEXT_INPUT:
-        return shell | {"custom_id": one["custom_id"], "value": _text(one, fields)}
+        return shell | {"custom_id": text_input["custom_id"], "value": _text(text_input, fields)}
     return shell
 
 
-def _text(one: Json, fields: Mapping[str, Any]) -> str:
-    value = str(fields.get(one["custom_id"], one.get("value") or ""))
-    label = one.get("label") or one["custom_id"]
+def _text(component: Json, fields: Mapping[str, Any]) -> str:
+    value = str(fields.get(component["custom_id"], component.get("value") or ""))
+    label = component.get("label") or component["custom_id"]
     if not value:
-        if one.get("required", True):
+        if component.get("required", True):
             raise ControlError(f"{label!r} is required")
         return value
-    minimum, maximum = one.get("min_length") or 0, one.get("max_length") or 4_000
+    minimum, maximum = component.get("min_length") or 0, component.get("max_length") or 4_000
     if not minimum <= len(value) <= maximum:
         raise ControlError(f"{label!r} must be between {minimum} and {maximum} characters long")
     return value
@@ -178,39 +182,41 @@ def _require_view(discord: FakeDiscord, channel: Channel, user_id: int) -> None:
 
 
 async def wait_for_answer(
-    discord: FakeDiscord, one: Interaction, ack_seconds: float = ACK_GRACE_SECONDS
+    discord: FakeDiscord, interaction: Interaction, ack_seconds: float = ACK_GRACE_SECONDS
 ) -> Json | None:
     """The message (with `ephemeral`) or `{"modal": ...}` that the person sees; None if the bot did
     not answer in time. Waits for Discord's deadline, then half a minute for a deferred answer, but
     `ack_seconds` after a bare acknowledgement, which needs no further answer."""
     loop = asyncio.get_running_loop()
-    since, answer = loop.time(), one.answer
-    while not one.settled.is_set() and loop.time() - since < _patience(discord, one, ack_seconds):
+    since, answer = loop.time(), interaction.answer
+    while not interaction.settled.is_set() and loop.time() - since < _answer_timeout(
+        discord, interaction, ack_seconds
+    ):
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(one.settled.wait(), 0.05)
-        if one.answer != answer:
-            since, answer = loop.time(), one.answer
-    return answer_view(discord, one)
+            await asyncio.wait_for(interaction.settled.wait(), 0.05)
+        if interaction.answer != answer:
+            since, answer = loop.time(), interaction.answer
+    return answer_view(discord, interaction)
 
 
-def _patience(discord: FakeDiscord, one: Interaction, ack_seconds: float) -> float:
-    if one.answer is None:
+def _answer_timeout(discord: FakeDiscord, interaction: Interaction, ack_seconds: float) -> float:
+    if interaction.answer is None:
         return discord.faults.number("discord.interactions.deadline_ms") / 1000
-    acknowledged = one.answer == interactions.Callback.DEFERRED_UPDATE
+    acknowledged = interaction.answer == interactions.Callback.DEFERRED_UPDATE
     return ack_seconds if acknowledged else ANSWER_SECONDS
 
 
-def answer_view(discord: FakeDiscord, one: Interaction) -> Json | None:
-    if one.answer is None:
+def answer_view(discord: FakeDiscord, interaction: Interaction) -> Json | None:
+    if interaction.answer is None:
         return None
-    if one.modal is not None:
-        return {"modal": one.modal, "ephemeral": True}
-    if one.choices is not None:
-        return {"choices": one.choices, "ephemeral": True}
-    channel = discord.channel(one.channel_id)
-    shown_id = one.original_id
-    if one.answer == interactions.Callback.DEFERRED_UPDATE and one.followup_ids:
-        shown_id = one.followup_ids[-1]
+    if interaction.modal is not None:
+        return {"modal": interaction.modal, "ephemeral": True}
+    if interaction.choices is not None:
+        return {"choices": interaction.choices, "ephemeral": True}
+    channel = discord.channel(interaction.channel_id)
+    shown_id = interaction.original_id
+    if interaction.answer == interactions.Callback.DEFERRED_UPDATE and interaction.followup_ids:
+        shown_id = interaction.followup_ids[-1]
     message = channel.messages.get(shown_id or 0)
     if message is None:
         return None

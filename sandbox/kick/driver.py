@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from urllib.parse import urljoin
 
-from sandbox.driver import PATIENCE_SECONDS, Driver, DriverError, Json
+from sandbox.driver import TIMEOUT_SECONDS, Driver, DriverError, Json
 
 Line = Json
 
@@ -185,7 +185,7 @@ class KickDriver(Driver):
         """{id, transport, since, feeds} of each."""
         return list(self.state()["feed"]["listeners"])
 
-    def wait_for_listener(self, *feeds: str, timeout: float = PATIENCE_SECONDS) -> Json:
+    def wait_for_listener(self, *feeds: str, timeout: float = TIMEOUT_SECONDS) -> Json:
         """The first listener subscribed to all these feeds."""
         return self.wait_until(
             lambda: next((x for x in self.feed_listeners() if set(feeds) <= set(x["feeds"])), None),
@@ -203,13 +203,13 @@ class KickDriver(Driver):
         """Deliveries so far; filters are ``type`` and ``message_id``."""
         return list(self._get("deliveries", **filters))
 
-    def settle(self, timeout: float = PATIENCE_SECONDS) -> None:
+    def settle(self, timeout: float = TIMEOUT_SECONDS) -> None:
         """Wait until no delivery is pending; else TimeoutError."""
         if not self._post("idle", timeout=timeout)["idle"]:
             raise TimeoutError(f"deliveries are still under way after {timeout} s")
 
     def wait_for(
-        self, predicate: Callable[[list[Line]], bool], timeout: float = PATIENCE_SECONDS
+        self, predicate: Callable[[list[Line]], bool], timeout: float = TIMEOUT_SECONDS
     ) -> list[Line]:
         """The transcript as soon as it satisfies the predicate; else TimeoutError with its last
         lines."""
@@ -224,7 +224,7 @@ class KickDriver(Driver):
         )
         return lines
 
-    def wait_for_line(self, text: str, timeout: float = PATIENCE_SECONDS) -> Line:
+    def wait_for_line(self, text: str, timeout: float = TIMEOUT_SECONDS) -> Line:
         """The first chat line that contains the text."""
         lines = self.wait_for(lambda all_: any(text in each["text"] for each in all_), timeout)
         return next(line for line in lines if text in line["text"])

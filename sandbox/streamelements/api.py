@@ -163,5 +163,5 @@ def _ranked(points: dict[str, int]) -> list[str]:
 def _listing(request: web.Request, points: dict[str, int]) -> web.Response:
     limit, offset = (int(request.query.get(n, d)) for n, d in (("limit", "25"), ("offset", "0")))
     ranked = _ranked(points)
-    users = [{"username": one, "points": points[one]} for one in ranked[offset : offset + limit]]
+    users = [{"username": row, "points": points[row]} for row in ranked[offset : offset + limit]]
     return web.json_response({"_total": len(ranked), "users": users})

@@ -97,23 +97,23 @@ class Astro:
         """Send to all subscribers; returns how many."""
         wanted = (topic, channel.id)
         sockets = [socket for socket in self._sockets if wanted in socket.rooms]
-        for one in sockets:
+        for socket in sockets:
             message = _message("message", data, topic=topic, room=channel.id)
-            await one.connection.send_json(message)
+            await socket.connection.send_json(message)
         return len(sockets)
 
     async def move(self) -> int:
         """Ask every socket to connect again with a token that restores its subscriptions."""
-        for one in (sockets := list(self._sockets)):
+        for socket in (sockets := list(self._sockets)):
             token = secrets.token_hex(8)
-            self._moved[token] = set(one.rooms)
-            await one.connection.send_json(_message("reconnect", {"reconnect_token": token}))
+            self._moved[token] = set(socket.rooms)
+            await socket.connection.send_json(_message("reconnect", {"reconnect_token": token}))
         return len(sockets)
 
     async def drop(self) -> int:
         """Close every socket."""
-        for one in (sockets := list(self._sockets)):
-            await one.connection.close()
+        for socket in (sockets := list(self._sockets)):
+            await socket.connection.close()
         return len(sockets)
 
 

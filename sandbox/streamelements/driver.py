@@ -1,6 +1,6 @@
 """A blocking client of `/control/streamelements/...`."""
 
-from sandbox.driver import PATIENCE_SECONDS, Driver, Json
+from sandbox.driver import TIMEOUT_SECONDS, Driver, Json
 
 
 class StreamElementsDriver(Driver):
@@ -30,7 +30,7 @@ class StreamElementsDriver(Driver):
     def drop_sockets(self) -> int:
         return int(self._post("drop_sockets")["count"])
 
-    def wait_for_socket(self, timeout: float = PATIENCE_SECONDS) -> None:
+    def wait_for_socket(self, timeout: float = TIMEOUT_SECONDS) -> None:
         """Until a socket has a subscription."""
         self.wait_until(
             lambda: self.state()["sockets"] or None, timeout, lambda: "nobody subscribed"

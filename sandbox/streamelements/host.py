@@ -32,7 +32,7 @@ host.say("onWidgetLoad", {detail});
 async def show(request: web.Request) -> web.Response:
     """The widget, loaded."""
     declared = json.loads((WIDGET / "fields.json").read_text())
-    given = {name: one.get("value") for name, one in declared.items()}
+    given = {name: field.get("value") for name, field in declared.items()}
     fields = given | {name: request.query[name] for name in given if name in request.query}
     detail = {
         "fieldData": fields,
@@ -44,7 +44,7 @@ async def show(request: web.Request) -> web.Response:
 
     def filled(name: str) -> str:
         text = (WIDGET / name).read_text()
-        return re.sub(r"{{(\w+)}}", lambda one: str(fields.get(one[1], one[0])), text)
+        return re.sub(r"{{(\w+)}}", lambda pair: str(fields.get(pair[1], pair[0])), text)
 
     html = _PAGE.format(
         css=filled("widget.css"),

@@ -44,7 +44,7 @@ class FakeStreamElements:
 
     def snapshot(self) -> dict[str, Any]:
         """Everything, for the control API."""
-        channels = {handle: one.payload() for handle, one in self.channels.items()}
+        channels = {handle: channel.payload() for handle, channel in self.channels.items()}
         return {"channels": channels, "calls": list(self.calls), "sockets": self.astro.count}
 
     def change(self, channel: Channel, login: str, delta: int) -> int:

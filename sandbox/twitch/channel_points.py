@@ -120,9 +120,11 @@ class ChannelPoints:
         ]
         if not ids or len(found) < len(set(ids)):
             raise ApiError(404, "The redemptions were not found or are not UNFULFILLED")
-        for one in found:
-            self.twitch.decide(channel, one, str(status))
-        return web.json_response({"data": [self._json(channel, one) for one in found]})
+        for redemption in found:
+            self.twitch.decide(channel, redemption, str(status))
+        return web.json_response(
+            {"data": [self._json(channel, redemption) for redemption in found]}
+        )
 
     def _json(self, channel: Channel, made: Redemption) -> Json:
         reward = made.reward
@@ -148,7 +150,7 @@ def _change(channel: Channel, reward: Reward, body: Json) -> None:
     title, cost = new.get("title", reward.title), new.get("cost", reward.cost)
     if not isinstance(title, str) or not 1 <= len(title) <= 45:
         raise ApiError(400, "The title must contain 1 to 45 characters")
-    if any(one.title == title and one is not reward for one in channel.rewards.values()):
+    if any(other.title == title and other is not reward for other in channel.rewards.values()):
         raise ApiError(400, "CREATE_CUSTOM_REWARD_DUPLICATE_REWARD")
     if not isinstance(cost, int) or cost < 1:
         raise ApiError(400, "The cost must be at least 1")

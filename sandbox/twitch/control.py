@@ -112,7 +112,7 @@ class _Control:
         """{person?, giftees: [handle...], count?, tier?, channel?} -> {giftees}; anonymous without
         ``person``"""
         giver = self._account(body) if body.get("person") else None
-        receivers = [self.twitch.account_of(one) for one in body.get("giftees", ())]
+        receivers = [self.twitch.account_of(giftee) for giftee in body.get("giftees", ())]
         have = len(self.twitch.accounts)
         for number in range(int(body.get("count", 0))):
             name = f"twitch_viewer_{have + number}"
@@ -171,7 +171,9 @@ class _Control:
         channel, fields = self._channel(body), dict(body)
         for name in ("channel", "title"):
             fields.pop(name, None)
-        found = next((one for one in channel.rewards.values() if one.title == body["title"]), None)
+        found = next(
+            (reward for reward in channel.rewards.values() if reward.title == body["title"]), None
+        )
         reward = found or Reward(str(uuid.uuid4()), str(body["title"]), 100, client_id="")
         for name, value in fields.items():
             if not hasattr(reward, name):
@@ -219,8 +221,8 @@ class _Control:
             for subscription in eventsub.subscriptions.values()
             if subscription.type == body["type"]
         ]
-        for one in gone:
-            eventsub.subscriptions.pop(one)
+        for subscription in gone:
+            eventsub.subscriptions.pop(subscription)
         return {"count": len(gone)}
 
     async def end_subscription(self, body: Json) -> Json:
@@ -231,8 +233,8 @@ class _Control:
             for subscription in eventsub.subscriptions.values()
             if subscription.type == body["type"]
         ]
-        for one in found:
-            eventsub.end(one, str(body["status"]))
+        for subscription in found:
+            eventsub.end(subscription, str(body["status"]))
         return {"count": len(found)}
 
     async def move_sockets(self, _body: Json) -> Json:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from urllib.parse import urljoin
 
-from sandbox.driver import PATIENCE_SECONDS, Driver, DriverError, Json
+from sandbox.driver import TIMEOUT_SECONDS, Driver, DriverError, Json
 
 
 class TwitchDriver(Driver):
@@ -58,13 +58,13 @@ class TwitchDriver(Driver):
         """As the API shows them."""
         return list(self.state()["eventsub"]["subscriptions"])
 
-    def settle(self, timeout: float = PATIENCE_SECONDS) -> None:
+    def settle(self, timeout: float = TIMEOUT_SECONDS) -> None:
         """Wait until nothing is under way; else TimeoutError."""
         if not self._post("idle", timeout=timeout)["idle"]:
             raise TimeoutError(f"events are still under way after {timeout} s")
 
     def wait_for(
-        self, check: Callable[[list[Json]], bool], timeout: float = PATIENCE_SECONDS
+        self, check: Callable[[list[Json]], bool], timeout: float = TIMEOUT_SECONDS
     ) -> list[Json]:
         """The subscriptions as soon as they satisfy the check; else TimeoutError."""
         (found,) = self.wait_until(
@@ -74,11 +74,15 @@ class TwitchDriver(Driver):
         )
         return found
 
-    def wait_for_line(self, text: str, timeout: float = PATIENCE_SECONDS) -> Json:
+    def wait_for_line(self, text: str, timeout: float = TIMEOUT_SECONDS) -> Json:
         """The first chat line that contains the text."""
         found = self.wait_until(
-            lambda: next((one for one in self.transcript() if text in one["text"]), None),
+            lambda: next(
+                (message for message in self.transcript() if text in message["text"]), None
+            ),
             timeout,
-            lambda: f"{text!r} was not said: {[one['text'] for one in self.transcript()[-5:]]}",
+            lambda: (
+                f"{text!r} was not said: {[message['text'] for message in self.transcript()[-5:]]}"
+            ),
         )
         return dict(found)

@@ -21,7 +21,7 @@ from sandbox.faults import Faults
 from sandbox.twitch.models import EVENT_TYPES, REVOKED, Subscription
 
 PATH = "/twitch/ws"
-MAX_A_SESSION = 300
+MAX_PER_SESSION = 300
 GRACE_SECONDS = 30.0
 
 Json = dict[str, Any]
@@ -89,11 +89,13 @@ class EventSub:
         if made.callback:
             self._spawn(self._challenge(made))
 
-    def end(self, one: Subscription, status: str) -> None:
+    def end(self, subscription: Subscription, status: str) -> None:
         """Revoke a subscription, with a notification."""
-        self.subscriptions.pop(one.id, None)
-        one.status = status
-        self._send(one, str(uuid.uuid4()), "revocation", {"subscription": one.json()})
+        self.subscriptions.pop(subscription.id, None)
+        subscription.status = status
+        self._send(
+            subscription, str(uuid.uuid4()), "revocation", {"subscription": subscription.json()}
+        )
 
     def publish(self, kind: str, channel_id: int, event: Json, at: str = "") -> int:
         """Send an event to everybody who is subscribed to it, dated ``at`` instead of now; returns
@@ -105,33 +107,33 @@ class EventSub:
             and subscription.status == "enabled"
             and _is_for(subscription, channel_id)
         ]
-        for one in found:
-            self.notify(one, event, at)
+        for subscription in found:
+            self.notify(subscription, event, at)
         self._changes.publish("twitch.event", type=kind)
         return len(found)
 
-    def notify(self, one: Subscription, event: Json, at: str = "") -> None:
+    def notify(self, subscription: Subscription, event: Json, at: str = "") -> None:
         """Send an event to one subscription."""
         if self._faults.take("twitch.event.drop"):
             return
-        payload = {"subscription": one.json(), "event": event}
+        payload = {"subscription": subscription.json(), "event": event}
         first = str(uuid.uuid4())
-        self._send(one, first, "notification", payload, at)
+        self._send(subscription, first, "notification", payload, at)
         if self._faults.take("twitch.event.duplicate"):
-            self._send(one, first, "notification", payload, at)
+            self._send(subscription, first, "notification", payload, at)
         if self._faults.take("twitch.event.duplicate_new_id"):
-            self._send(one, str(uuid.uuid4()), "notification", payload, at)
+            self._send(subscription, str(uuid.uuid4()), "notification", payload, at)
 
     def _send(
-        self, one: Subscription, message_id: str, kind: str, payload: Json, at: str = ""
+        self, subscription: Subscription, message_id: str, kind: str, payload: Json, at: str = ""
     ) -> None:
         """In order for each subscription's receiver."""
-        lane = one.callback or one.session_id
+        lane = subscription.callback or subscription.session_id
         if lane not in self._queues:
             self._queues[lane] = asyncio.Queue()
             self._spawn(self._run(self._queues[lane]))
         self._pending += 1
-        self._queues[lane].put_nowait((one, message_id, kind, payload, at))
+        self._queues[lane].put_nowait((subscription, message_id, kind, payload, at))
 
     def _spawn(self, work: Any) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -151,39 +153,46 @@ class EventSub:
 
     # -- webhooks ---------------------------------------------------------------------------
 
-    async def _challenge(self, one: Subscription) -> None:
+    async def _challenge(self, subscription: Subscription) -> None:
         challenge = secrets.token_urlsafe(20)
-        body = {"challenge": challenge, "subscription": one.json()}
+        body = {"challenge": challenge, "subscription": subscription.json()}
         kind = "webhook_callback_verification"
-        status, text, content_type = await self._post(one, str(uuid.uuid4()), kind, body)
+        status, text, content_type = await self._post(subscription, str(uuid.uuid4()), kind, body)
         is_good = status is not None and 200 <= status < 300 and text == challenge
         is_good = is_good and content_type.startswith("text/plain")
-        one.status = "enabled" if is_good else "webhook_callback_verification_failed"
-        self._changes.publish("twitch.subscription", type=one.type, status=one.status)
+        subscription.status = "enabled" if is_good else "webhook_callback_verification_failed"
+        self._changes.publish(
+            "twitch.subscription", type=subscription.type, status=subscription.status
+        )
 
     async def _post_event(
-        self, one: Subscription, message_id: str, kind: str, payload: Json, at: str
+        self, subscription: Subscription, message_id: str, kind: str, payload: Json, at: str
     ) -> None:
         for attempt in range(1 + self._faults.number("twitch.webhook.retries")):
             if attempt:
                 await asyncio.sleep(self._faults.number("twitch.webhook.retry_delay_ms") / 1000)
-            status, _text, _type = await self._post(one, message_id, kind, payload, at)
+            status, _text, _type = await self._post(subscription, message_id, kind, payload, at)
             if status is not None and 200 <= status < 300:
-                one.failures = 0
+                subscription.failures = 0
                 return
-        one.failures += 1
+        subscription.failures += 1
         maximum = self._faults.number("twitch.webhook.give_up_after")
-        if one.failures >= maximum and self.subscriptions.pop(one.id, None) is not None:
-            one.status = "notification_failures_exceeded"
-            await self._post(one, str(uuid.uuid4()), "revocation", {"subscription": one.json()})
+        if (
+            subscription.failures >= maximum
+            and self.subscriptions.pop(subscription.id, None) is not None
+        ):
+            subscription.status = "notification_failures_exceeded"
+            await self._post(
+                subscription, str(uuid.uuid4()), "revocation", {"subscription": subscription.json()}
+            )
 
     async def _post(
-        self, one: Subscription, message_id: str, kind: str, payload: Json, at: str = ""
+        self, subscription: Subscription, message_id: str, kind: str, payload: Json, at: str = ""
     ) -> tuple[int | None, str, str]:
         raw = json.dumps(payload, separators=(",", ":"), ensure_ascii=False).encode()
         timestamp = at or instant(self._faults.number("twitch.webhook.clock_skew_s"))
         signed = message_id.encode() + timestamp.encode() + raw
-        digest = hmac.new(one.secret.encode(), signed, hashlib.sha256).hexdigest()
+        digest = hmac.new(subscription.secret.encode(), signed, hashlib.sha256).hexdigest()
         if kind == "notification" and self._faults.take("twitch.webhook.bad_signature"):
             digest = "0" * 64
         headers = {
@@ -193,15 +202,20 @@ class EventSub:
             "Twitch-Eventsub-Message-Type": kind,
             "Twitch-Eventsub-Message-Signature": f"sha256={digest}",
             "Twitch-Eventsub-Message-Timestamp": timestamp,
-            "Twitch-Eventsub-Subscription-Type": one.type,
-            "Twitch-Eventsub-Subscription-Version": one.version,
+            "Twitch-Eventsub-Subscription-Type": subscription.type,
+            "Twitch-Eventsub-Subscription-Version": subscription.version,
         }
         assert self._http is not None, "the sandbox is running"
-        record: Json = {"message_id": message_id, "type": one.type, "kind": kind, "status": None}
+        record: Json = {
+            "message_id": message_id,
+            "type": subscription.type,
+            "kind": kind,
+            "status": None,
+        }
         answer: tuple[int | None, str, str] = (None, "", "")
         try:
             async with self._http.post(
-                one.callback,
+                subscription.callback,
                 data=raw,
                 headers=headers,
                 allow_redirects=False,
@@ -291,11 +305,14 @@ class EventSub:
         return session.id not in self.sessions
 
     async def _push(
-        self, one: Subscription, message_id: str, kind: str, payload: Json, at: str
+        self, subscription: Subscription, message_id: str, kind: str, payload: Json, at: str
     ) -> None:
-        session = self.sessions.get(one.session_id)
+        session = self.sessions.get(subscription.session_id)
         if session is not None:
-            extra = {"subscription_type": one.type, "subscription_version": one.version}
+            extra = {
+                "subscription_type": subscription.type,
+                "subscription_version": subscription.version,
+            }
             extra |= {"message_timestamp": at} if at else {}
             await self._tell(session, kind, payload, message_id, extra)
 
@@ -371,7 +388,7 @@ def _session(session: Session, status: str, url: str | None = None) -> Json:
     }
 
 
-def _is_for(one: Subscription, channel_id: int) -> bool:
-    if one.type == REVOKED:
+def _is_for(subscription: Subscription, channel_id: int) -> bool:
+    if subscription.type == REVOKED:
         return True
-    return one.condition.get(EVENT_TYPES[one.type].of) == str(channel_id)
+    return subscription.condition.get(EVENT_TYPES[subscription.type].of) == str(channel_id)

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from sandbox.twitch.answers import ApiError, body_of, page_of, parameters_of
 from sandbox.twitch.channel_points import ChannelPoints
-from sandbox.twitch.eventsub import MAX_A_SESSION, instant
+from sandbox.twitch.eventsub import MAX_PER_SESSION, instant
 from sandbox.twitch.models import (
     CLIENT_ID,
     EVENT_TYPES,
@@ -135,12 +135,14 @@ class _Helix:
         if len(ids) + len(logins) > 100 or "" in logins:
             raise ApiError(400, "Bad Identifiers")
         wanted = [account for account in self.twitch.accounts.values() if account.login in logins]
-        wanted += [one for one in self.twitch.accounts.values() if str(one.user_id) in ids]
+        wanted += [
+            account for account in self.twitch.accounts.values() if str(account.user_id) in ids
+        ]
         if not ids and not logins:
             if token.user_id is None:
                 raise ApiError(400, "Must provide an ID, Login or OAuth Token")
             wanted = [self.twitch.accounts[token.user_id]]
-        return web.json_response({"data": [_user(one) for one in wanted]})
+        return web.json_response({"data": [_user(login) for login in wanted]})
 
     async def streams(self, request: web.Request, _token: Token) -> web.Response:
         ids = request.query.getall("user_id", [])
@@ -181,7 +183,7 @@ class _Helix:
             for user_id, (tier, gift) in channel.subscribers.items()
             if not wanted or str(user_id) in wanted
         ]
-        points = sum({"1000": 1, "2000": 2, "3000": 6}[str(one["tier"])] for one in found)
+        points = sum({"1000": 1, "2000": 2, "3000": 6}[str(user["tier"])] for user in found)
         extra = {"total": len(channel.subscribers), "points": points}
         return page_of(request, found, 100, extra)
 
@@ -194,8 +196,10 @@ class _Helix:
         wanted = request.query.getall("user_id", [])
         if len(wanted) > 100:
             raise ApiError(400, "too many ids")
-        shown = [one for one in sorted(user_ids) if not wanted or str(one) in wanted]
-        return page_of(request, [self.twitch.accounts[one].fields("user") for one in shown], 100)
+        shown = [user_id for user_id in sorted(user_ids) if not wanted or str(user_id) in wanted]
+        return page_of(
+            request, [self.twitch.accounts[user_id].fields("user") for user_id in shown], 100
+        )
 
     # -- VIPs -------------------------------------------------------------------------------
 
@@ -259,8 +263,8 @@ class _Helix:
             raise ApiError(403, "The sender is not permitted to send messages")
         if self.twitch.faults.take("twitch.chat.is_sent_false"):
             dropped = {"code": "channel_settings", "message": "Your message was not shown."}
-            one = {"message_id": "", "is_sent": False, "drop_reason": dropped}
-            return web.json_response({"data": [one]})
+            answer = {"message_id": "", "is_sent": False, "drop_reason": dropped}
+            return web.json_response({"data": [answer]})
         reply_to = body.get("reply_parent_message_id")
         if reply_to and all(line.message_id != reply_to for line in self.twitch.lines):
             raise ApiError(400, "The parent message was not found")  # guess
@@ -287,10 +291,10 @@ class _Helix:
             raise ApiError(400, "The request may use only one filter")
         found = self._visible(token)
         if filters == ["status"]:
-            found = [one for one in found if one.status == request.query["status"]]
+            found = [stream for stream in found if stream.status == request.query["status"]]
         if filters == ["type"]:
-            found = [one for one in found if one.type == request.query["type"]]
-        return page_of(request, [one.json() for one in found], 100, _costs(found))
+            found = [stream for stream in found if stream.type == request.query["type"]]
+        return page_of(request, [stream.json() for stream in found], 100, _costs(found))
 
     async def add_eventsub(self, request: web.Request, token: Token) -> web.Response:
         body = await body_of(request)
@@ -323,7 +327,10 @@ class _Helix:
             for subscription in self.twitch.eventsub.subscriptions.values()
             if (subscription.type, subscription.condition) == (kind, condition)
         ]
-        if any((one.callback, one.session_id) == (made.callback, made.session_id) for one in alike):
+        if any(
+            (reward.callback, reward.session_id) == (made.callback, made.session_id)
+            for reward in alike
+        ):
             raise ApiError(409, "subscription already exists")
         if len(alike) >= 3:
             raise ApiError(429, "too many subscriptions with the same type and condition")
@@ -343,7 +350,7 @@ class _Helix:
             for subscription in self.twitch.eventsub.subscriptions.values()
             if subscription.session_id == session_id
         ]
-        if len(theirs) >= MAX_A_SESSION:
+        if len(theirs) >= MAX_PER_SESSION:
             raise ApiError(429, "number of websocket subscriptions limit exceeded")
         session.user_id = token.user_id
         made.session_id, made.user_id = session_id, token.user_id
@@ -374,7 +381,7 @@ class _Helix:
 
     async def delete_eventsub(self, request: web.Request, token: Token) -> web.Response:
         wanted = request.query.get("id", "")
-        if wanted not in {one.id for one in self._visible(token)}:
+        if wanted not in {subscription.id for subscription in self._visible(token)}:
             raise ApiError(404, "The subscription was not found")
         self.twitch.eventsub.subscriptions.pop(wanted)
         return web.Response(status=204)

@@ -57,10 +57,10 @@ class FakeTwitch:
             for account in self.accounts.values()
             if account.handle in streamers
         }
-        for one in people:
-            if one.role == "moderator":
+        for person in people:
+            if person.role == "moderator":
                 for channel in self.channels.values():
-                    channel.moderators.add(one.twitch_user_id)
+                    channel.moderators.add(person.twitch_user_id)
         self.lines: deque[Line] = deque(maxlen=LINES_KEPT)
         self.tokens = Tokens(faults)
         self.eventsub = EventSub(base_url, changes, faults)
@@ -369,7 +369,7 @@ class FakeTwitch:
                 for channel in self.channels.values()
             ],
             "chat": [asdict(line) for line in list(self.lines)[-200:]],
-            "user_tokens": sum(one.user_id is not None for one in self.tokens.access.values()),
+            "user_tokens": sum(token.user_id is not None for token in self.tokens.access.values()),
             "eventsub": self.eventsub.snapshot(),
         }
 

@@ -70,10 +70,10 @@ class Tokens:
 
     def expire(self) -> None:
         """All user access tokens end now."""
-        self.access = {key: one for key, one in self.access.items() if one.user_id is None}
+        self.access = {key: token for key, token in self.access.items() if token.user_id is None}
 
     def remove_app(self, user_id: int) -> None:
         """A user disconnects the app: everything that they granted ends."""
         self.granted.pop(user_id, None)
-        self.access = {key: one for key, one in self.access.items() if one.user_id != user_id}
-        self.refresh = {key: one for key, one in self.refresh.items() if one[0] != user_id}
+        self.access = {key: token for key, token in self.access.items() if token.user_id != user_id}
+        self.refresh = {key: token for key, token in self.refresh.items() if token[0] != user_id}

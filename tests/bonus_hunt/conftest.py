@@ -1,4 +1,4 @@
-"""A guild that hunts."""
+"""A guild with a bonus hunt."""
 
 import pytest
 from sqlalchemy import Connection

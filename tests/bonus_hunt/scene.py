@@ -1,4 +1,4 @@
-"""A guild that hunts for bonuses, and ways to look at what happened."""
+"""A guild with a bonus hunt, and ways to inspect what happened."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -36,14 +36,14 @@ GAMES = (("Mental", "1"), ("Book of Dead", "0.40"), ("Pirots", "2"))
 
 @dataclass
 class HuntGuild:
-    """A guild inside one transaction. Each action happens a second after the one before."""
+    """A guild inside one transaction. Each action happens one second after the previous one."""
 
     tx: Connection
     id: int
     at: datetime = field(default=NOON)
 
     def do(self, action: Callable[Concatenate[Work, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """A moderator does this."""
+        """Run an action as a moderator."""
         self.at += timedelta(seconds=1)
         cache_of(self.tx).clear()  # as in a transaction of its own
         return run_in_guild(self.tx, self.id, MODERATOR, self.at, action, *args, **kwargs)
@@ -56,7 +56,7 @@ class HuntGuild:
             self.do(actions.add_typed, game, bet)
 
     def opening(self, cost: str = "100", *payouts: str) -> None:
-        """A hunt of three bonuses that is opened, the first of them with these results."""
+        """A hunt with three bonuses in the opening phase; the first ones have these results."""
         self.start(cost)
         self.collect()
         self.do(actions.open_hunt)
@@ -69,7 +69,7 @@ class HuntGuild:
         guilds.set_channel(self.tx, channel)
 
     def viewer(self, name: str, user_id: int = 7, discord_id: int | None = None) -> int:
-        """Somebody from chat, linked if there is a Discord id."""
+        """A viewer from chat, linked if a Discord id is given."""
         viewer_id = people.set_viewer(self.tx, self.id, "kick", user_id, name, NOON)
         if discord_id is not None:
             people.add_link(self.tx, self.id, discord_id, "kick", viewer_id, NOON)
@@ -80,7 +80,9 @@ class HuntGuild:
         when = when or {"seconds": (self.at - NOON).total_seconds() + 0.5}
         message = chat_message(self.id, text, name=name, user_id=user_id, **when)
         cache_of(self.tx).clear()
-        (command,) = (one for one in FEATURE.chat_commands if message.command in one.names)
+        (command,) = (
+            command for command in FEATURE.chat_commands if message.command in command.names
+        )
         command.run(self.tx, [message])
 
     @property
@@ -103,16 +105,16 @@ class HuntGuild:
         return posted(self.tx, self.id, *kinds)
 
     def said(self) -> list[str]:
-        """What was said in the stream's chat."""
-        shown = (one for one in self.posted() if one.service == "kick")
-        return [FEATURE.lines[one.kind](one.payload) for one in shown]
+        """The bot's lines in the stream's chat."""
+        shown = (message for message in self.posted() if message.service == "kick")
+        return [FEATURE.lines[message.kind](message.payload) for message in shown]
 
     def shown(self) -> dict[str, Any]:
-        """What the hunt's message shows now."""
+        """The current content of the hunt's message."""
         return self.posted("bonus_hunt.message")[-1].payload
 
     def published(self) -> list[tuple[str, dict[str, Any]]]:
-        """What is told about guesses, oldest first."""
+        """Chat lines about guesses, oldest first."""
         found = self.tx.execute(
             select(deliveries.c.kind, deliveries.c.body)
             .where(deliveries.c.source == OWN_SOURCE, deliveries.c.kind.startswith("Guess"))
@@ -127,7 +129,7 @@ class HuntGuild:
         return [row.action.removeprefix("bonus_hunt.") for row in found]
 
     def everything(self) -> dict[str, Any]:
-        """All that an undo has to bring back; guessing stays closed once a payout is known."""
+        """All state that undo must restore; guessing stays closed once a payout is known."""
         hunts = self.do(lambda work: work.scalars(select(Hunt).order_by(Hunt.number)).all())
         bonuses = self.do(
             lambda work: work.scalars(select(Bonus).order_by(Bonus.hunt, Bonus.position)).all()

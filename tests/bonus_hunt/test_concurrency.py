@@ -18,7 +18,7 @@ Act = Callable[[HuntGuild], object]
 
 @pytest.fixture
 def gate(database: Database, guild_id: int) -> Iterator[Database]:
-    """A hunt of three bonuses that is opened."""
+    """A hunt with three bonuses in the opening phase."""
     with cleaned(database):
         with database.begin() as tx:
             HuntGuild(tx, guild_id).opening()
@@ -26,7 +26,7 @@ def gate(database: Database, guild_id: int) -> Iterator[Database]:
 
 
 def all_at_once(gate: Database, guild_id: int, acts: list[Act]) -> list[object]:
-    """Run each act in its own transaction and thread; a Refusal is a result like others."""
+    """Run each act in its own transaction and thread; a Refusal counts as a result."""
     ready = Barrier(len(acts))
 
     def run(act: Act) -> object:
@@ -52,11 +52,11 @@ def test_two_results_for_one_bonus_lose_none(gate: Database, guild_id: int) -> N
         for payout in ("5", "6")
     ]
     found = all_at_once(gate, guild_id, acts)
-    (kept,) = (one for one in found if isinstance(one, Bonus))
-    (refused,) = (one for one in found if isinstance(one, Refusal))
+    (kept,) = (result for result in found if isinstance(result, Bonus))
+    (refused,) = (result for result in found if isinstance(result, Refusal))
     assert kept.payout is not None
     lost = {5: "6", 6: "5"}[int(kept.payout)]
-    assert f"result already: {kept.payout:.0f}" in refused.what
+    assert f"already has a result: {kept.payout:.0f}" in refused.what
     assert f"`/hunt edit payout {lost} 1`" in refused.remedy
     assert lines(gate, guild_id)[0] == f"#1 Mental 1 {kept.payout:.2f}"
 
@@ -64,9 +64,9 @@ def test_two_results_for_one_bonus_lose_none(gate: Database, guild_id: int) -> N
 def test_results_without_a_number_go_to_different_bonuses(gate: Database, guild_id: int) -> None:
     act: Act = lambda guild: guild.do(actions.record_result, "5")  # noqa: E731
     found = all_at_once(gate, guild_id, [act] * 4)
-    assert sorted(one.position for one in found if isinstance(one, Bonus)) == [1, 2, 3]
-    assert [one.what for one in found if isinstance(one, Refusal)] == [
-        "Every bonus is opened or skipped."
+    assert sorted(result.position for result in found if isinstance(result, Bonus)) == [1, 2, 3]
+    assert [result.what for result in found if isinstance(result, Refusal)] == [
+        "All bonuses are opened or skipped."
     ]
 
 
@@ -86,17 +86,17 @@ def test_of_many_clicks_on_undo_and_finish_one_counts(gate: Database, guild_id: 
         version = guild.shown()["version"]
     undo: Act = lambda guild: guild.do(steps.undo, 1, version)  # noqa: E731
     found = all_at_once(gate, guild_id, [undo] * 4)
-    assert sum(isinstance(one, Refusal) for one in found) == 3
+    assert sum(isinstance(result, Refusal) for result in found) == 3
     assert [line.split()[-1] for line in lines(gate, guild_id)] == ["5.00", "?", "?"]
     finish: Act = lambda guild: guild.do(actions.finish)  # noqa: E731
     found = all_at_once(gate, guild_id, [finish] * 4)
-    assert sum(isinstance(one, Refusal) for one in found) == 3
+    assert sum(isinstance(result, Refusal) for result in found) == 3
 
 
 def test_one_of_many_hunts_starts(gate: Database, other_guild_id: int) -> None:
     start: Act = lambda guild: guild.start()  # noqa: E731
     found = all_at_once(gate, other_guild_id, [start] * 4)
-    assert [one.number for one in found if isinstance(one, Hunt)] == [1]
+    assert [result.number for result in found if isinstance(result, Hunt)] == [1]
 
 
 def test_guesses_of_all_viewers_are_kept(gate: Database, guild_id: int) -> None:

@@ -34,14 +34,14 @@ LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
 @pytest.fixture(scope="module")
 def world(database: Database) -> Iterator[DiscordDriver]:
-    """The bot with this feature alone, connected to the sandbox's Discord."""
+    """The bot with only this feature, connected to the sandbox's Discord."""
     with bot_in_discord(database, FEATURE, until="hunt show") as (driver, _bot):
         yield driver
 
 
 @pytest.fixture
 def guild(database: Database, world: DiscordDriver) -> Iterator[HuntGuild]:
-    """No hunt in Nora's guild yet. What the test itself does is committed at once."""
+    """No hunts in Nora's guild. The test's actions are committed immediately."""
     stop_posts(database)
     with database.begin() as tx:
         guild_store.set_guild(tx, NORAS_CORNER_ID, "Nora's Corner")
@@ -54,7 +54,7 @@ def guild(database: Database, world: DiscordDriver) -> Iterator[HuntGuild]:
 
 
 class HuntAsker(Asker):
-    """Takes no message of a hunt for the answer; that alone has fields."""
+    """Ignores the hunt's own message, the only one with fields, when waiting for an answer."""
 
     def answer(
         self, command: str, person: str = "nora", guild: str | None = None, **options: Any
@@ -82,33 +82,33 @@ def test_a_whole_hunt_by_commands(guild: HuntGuild, ask: Asker) -> None:
     name = '"Friday *night*"' if ask.typing else "Friday *night*"
     started = ask("start", name=name, start_cost="50", currency="usd")
     assert started["title"] == "🧺 Friday \\*night\\* has started"
-    assert "no bonus to open" in ask("open")["title"]
+    assert "no bonuses to open" in ask("open")["title"]
     game = '"gates of olympus"' if ask.typing else "gates of olympus"
     assert ask("add", game=game, bet="0,40")["title"] == "➕ #1 Gates of Olympus"
     ask("add", game="Mental", bet="1")
     ask("add", game="Pirots", bet="2")
     ask("add", game="Cubes", bet="2")
-    assert ask("remove", number=4)["title"] == "➖ #4 Cubes is removed"
+    assert ask("remove", number=4)["title"] == "➖ #4 Cubes removed"
     assert ask("guesses", what="open")["title"] == "🔮 Guessing is open"
     assert ask("guesses", what="close")["title"] == "🔮 Guessing is closed"
-    assert ask("open")["title"] == "🎰 Friday \\*night\\* is opened"
+    assert ask("open")["title"] == "🎰 Friday \\*night\\* is open"
     assert ask("result", payout="12")["description"] == "Bet 0.40 → paid 12 (30.00×)"
     assert ask("result", payout="30.50", number=3)["title"] == "✅ #3 Pirots"
     refused = ask("result", payout="99", number=3)
-    assert "has a result already: 30.50" in refused["title"]
+    assert "already has a result: 30.50" in refused["title"]
     assert "`/hunt edit payout 99 3`" in refused["description"]
     assert ask("skip")["title"] == "⏭️ #2 Mental"
-    assert ask("undo")["description"] == "a bonus was skipped (#2)"
-    assert ask("edit", what="payout", value="13", number=1)["title"].endswith("is corrected")
+    assert ask("undo")["description"] == "bonus skipped (#2)"
+    assert ask("edit", what="payout", value="13", number=1)["title"].endswith("updated")
     finished = ask("finish")["description"]
     assert finished.startswith("Start cost 50 USD, returned 43.50 USD: **−6.50**")
     assert "1 bonus was not opened" in finished
-    assert ask("reopen")["title"] == "🎰 Friday \\*night\\* goes on"
+    assert ask("reopen")["title"] == "🎰 Friday \\*night\\* resumed"
     assert "#1 is still in progress" in ask("reopen", number=1)["title"]
     ask("finish")
     assert "Friday \\*night\\*" in ask("history")["description"]
     assert "1 hunt · 50 → 43.50 USD · **−6.50**" in ask("stats")["description"]
-    assert ask("show")["title"] == "📌 Friday \\*night\\* is posted"
+    assert ask("show")["title"] == "📌 Friday \\*night\\* posted"
 
 
 def test_what_is_typed_in_discord_is_cleaned(guild: HuntGuild, world: DiscordDriver) -> None:
@@ -132,7 +132,7 @@ def test_what_is_typed_in_discord_is_cleaned(guild: HuntGuild, world: DiscordDri
         ("Sugar Rush 1000 0,40€", "➕ #1 Sugar Rush 1000"),
         ("gonzo’s quest 1.000k", "can mean two amounts"),
         ("“Gates of Olympus” 2", "➕ #1 Gates of Olympus"),
-        ("Mental 2 Mad Cats", "not seen anybody called “Mad Cats”"),
+        ("Mental 2 Mad Cats", "anyone called “Mad Cats”"),
         ("Gates of Olympus", "Missing `bet`."),
     ],
 )
@@ -150,15 +150,15 @@ def test_other_typed_texts_of_a_hunt_need_no_quotes(guild: HuntGuild, world: Dis
     ask("edit game Gates of Olympus 1")
     ask("edit name «Not Friday 14»")
     assert (guild.view.hunt.name, guild.lines()) == ("Not Friday 14", ["#1 Gates of Olympus 1 ?"])
-    assert "belongs to the hunt" in ask("edit name Friday 15")["title"]
+    assert "a value of the hunt" in ask("edit name Friday 15")["title"]
     refused = ask("remove -1")
-    assert refused["title"] == "⚠️ “\\-1” does not fit `number`."
+    assert refused["title"] == "⚠️ Invalid value for `number`: “\\-1”."
 
 
 def test_group_name_alone_shows_the_hunt(guild: HuntGuild, world: DiscordDriver) -> None:
     typed = world.message("nora", "general", "!hunt")
     answer = world.wait_for("general", lambda m: m["author"] == "bot", after=typed)
-    assert "no bonus hunt yet" in answer["embeds"][0]["title"]
+    assert "No bonus hunts yet" in answer["embeds"][0]["title"]
 
 
 @pytest.mark.parametrize("command", ["show", "finish", "undo", "history", "open"])
@@ -216,11 +216,11 @@ def ids(message: Json) -> dict[str, str]:
 def test_a_whole_hunt_by_buttons_in_one_message(guild: HuntGuild, world: DiscordDriver) -> None:
     asked = Asker(world, "hunt", typing=False)
     asked("start", name="Buttons", start_cost="50", currency="EUR")
-    shown = message_with(world, "Buttons", "Bonuses are being collected")
+    shown = message_with(world, "Buttons", "Collecting bonuses")
     latest = [shown]
 
     def press(label: str, until: str, person: str = "tomas", **typed: str) -> Json:
-        """Press a button, fill in its form, and wait until the message says something else."""
+        """Press a button, fill in its form, and wait until the message changes."""
         current = latest[-1]
         done = world.click(person, current["message_id"], ids(current)[label], ack_seconds=0)
         if typed:
@@ -235,14 +235,14 @@ def test_a_whole_hunt_by_buttons_in_one_message(guild: HuntGuild, world: Discord
     assert "Manage Messages" in str(refused["response"])
     press("Add bonus", "Mental", game="Mental", bet="1", by="")
     press("Add bonus", "Pirots", game="pirots", bet="2,00", by="")
-    press("Open guessing", "Guess how much comes back")
+    press("Open guessing", "Guess the total payout")
     press("Open", "Next: #1")
     opened = press("Result of #1", "**75**", payout="75")
     assert ids(opened).keys() == {"Result of #2", "Skip #2", "Add bonus", "Undo"}
     undone = press("Undo", "Next: #1")
     assert not {"Close guessing", "Open guessing"} & ids(undone).keys(), "the payout is known"
     press("Skip #1", "Next: #2")
-    press("Result of #2", "Every bonus is opened", payout="80")
+    press("Result of #2", "All bonuses", payout="80")
     finished = press("Finish", "Finished.")
     assert finished["components"] == []
     assert guild.view.figures.profit == Decimal(30)
@@ -283,7 +283,7 @@ def reply(interaction: AsyncMock) -> str:
 
 @pytest.fixture
 def here(database: Database, guild_id: int) -> Iterator[Callable[[], HuntGuild]]:
-    """A hunt of three bonuses that is opened, committed; the guild as it is now."""
+    """A committed hunt with three bonuses in the opening phase."""
     with cleaned(database):
         with database.begin() as tx:
             HuntGuild(tx, guild_id).opening()
@@ -294,20 +294,20 @@ def here(database: Database, guild_id: int) -> Iterator[Callable[[], HuntGuild]]
 async def test_forms_need_no_memory_of_the_button(
     database: Database, guild_id: int, here: Callable[[], HuntGuild]
 ) -> None:
-    """After a restart discord.py does not know the form any more; the custom id is enough."""
+    """After a restart discord.py no longer knows the form; the custom id is enough."""
     form = sent(database, guild_id, "bonus_hunt:result:1:1", payout=" 12,50 ")
     await receive_form(form, FEATURE.buttons)
     assert here().lines()[0] == "#1 Mental 1 12.50"
     late = sent(database, guild_id, "bonus_hunt:result:1:1", payout="15")
     await receive_form(late, FEATURE.buttons)
-    assert "Mental (#1) has a result already: 12.50." in reply(late)
+    assert "Mental (#1) already has a result: 12.50." in reply(late)
     assert "`/hunt edit payout 15 1`" in reply(late)
     wrong = sent(database, guild_id, "bonus_hunt:result:1:2", payout="much")
     await receive_form(wrong, FEATURE.buttons)
     assert "don't understand this amount" in reply(wrong)
     over = sent(database, guild_id, "bonus_hunt:add:7:0", game="Cubes", bet="1")
     await receive_form(over, FEATURE.buttons)
-    assert "#1 runs now" in reply(over)
+    assert "#1 is in progress now" in reply(over)
     assert len(here().lines()) == 3
 
 
@@ -349,7 +349,7 @@ async def test_old_buttons_are_refused_kindly(
     first.followup.send.assert_not_awaited()
     second = press(database, guild_id)
     await HuntButton("skip", 1, 1).callback(second)
-    assert "was opened or skipped already" in reply(second)
+    assert "was already opened or skipped" in reply(second)
     late = press(database, guild_id)
     await HuntButton("undo", 1, version).callback(late)
     assert "changed in the meantime" in reply(late)

@@ -25,16 +25,16 @@ def test_a_forgotten_viewer_is_gone_from_hunt_and_message(tx: Connection, guild_
     assert guild.view.hunt.viewer_name == NAME
     assert NAME in str(guild.shown())
 
-    told = privacy.collect(tx, KEPT, ask(tx, guild_id))
-    assert [guess["amount"] for guess in told["bonus_hunt_guesses"]] == [Decimal(60)]
-    assert [bonus["slot"] for bonus in told["bonus_hunt_bonuses"]] == ["Mental"]
-    assert [hunt["name"] for hunt in told["bonus_hunts"]] == ["Friday"]
+    collected = privacy.collect(tx, KEPT, ask(tx, guild_id))
+    assert [guess["amount"] for guess in collected["bonus_hunt_guesses"]] == [Decimal(60)]
+    assert [bonus["slot"] for bonus in collected["bonus_hunt_bonuses"]] == ["Mental"]
+    assert [hunt["name"] for hunt in collected["bonus_hunts"]] == ["Friday"]
 
     edits = len(guild.posted("bonus_hunt.message"))
     forget(tx, guild_id)
     assert guild.guesses() == {"LeoLion": "90"}
     assert len(guild.posted("bonus_hunt.message")) > edits
-    assert NAME not in str([one.payload for one in guild.posted()])
+    assert NAME not in str([message.payload for message in guild.posted()])
     view = guild.view
     assert (view.figures.returned, view.hunt.winning_guess) == (Decimal(70), Decimal(60))
     assert [view.hunt.viewer_name, view.bonuses[0].viewer_name] == [f"forgotten-{viewer_id}"] * 2

@@ -64,7 +64,7 @@ def hunt_of(name: str = "Friday", *bonuses: Bonus, cost: str = "100") -> View:
         started_at=NOON,
         channel_id=ChannelId(5),
     )
-    return View(hunt, bonuses, figures(hunt.start_cost, [one.line for one in bonuses]))
+    return View(hunt, bonuses, figures(hunt.start_cost, [bonus.line for bonus in bonuses]))
 
 
 def bonus(position: int, slot: str = "Mental", payout: str | None = None) -> Bonus:
@@ -99,8 +99,8 @@ def test_message_shows_figures_and_bonuses() -> None:
 @pytest.mark.parametrize(
     ("changes", "part"),
     [
-        ({"state": "collecting"}, "Bonuses are being collected."),
-        ({"next": 0, "left": 0}, "Every bonus is opened."),
+        ({"state": "collecting"}, "Collecting bonuses."),
+        ({"next": 0, "left": 0}, "All bonuses opened."),
         ({"state": "finished"}, "Finished."),
         ({"guesses_open": True, "command": "tip"}, "`!tip <amount>` in the stream's chat"),
         ({"guesses": 12}, "12 guesses"),

@@ -34,16 +34,16 @@ def test_a_hunt_is_run_from_the_dashboard(site: Site) -> None:
     assert "Friday has started." in send("start", name="Friday", cost="1.234,50", currency="eur")
     assert "1,234.50 EUR" in words(admin.get(PAGE))
     added = send("add", game="gates of olimpus", bet="0.40", by="madcats")
-    assert "Gates of Olympus is #1." in added
+    assert "Added Gates of Olympus as #1." in added
     assert "Gates of Olympus Pragmatic Play" in added
     assert "MadCats" in added
     send("add", game="Mental", bet="1")
     send("add", game="Cubes", bet="2")
     assert "Mental is skipped" not in send("2/remove")
-    assert "Undone: a bonus was removed." in send("undo")
+    assert "Undone: bonus removed." in send("undo")
     assert "Guessing is open." in send("guesses/open")
     opened = send("open")
-    assert "The bonuses are opened now." in opened
+    assert "All set: enter the first payout." in opened
     assert "#1 Gates of Olympus, bet 0.40" in opened
     assert 'autofocus="autofocus"' in admin.get(PAGE).text
     paid = send("result", position="1", payout="300")
@@ -51,15 +51,15 @@ def test_a_hunt_is_run_from_the_dashboard(site: Site) -> None:
     assert "750.00×" in paid
     assert "311.50×" in paid  # (1234.50 - 300) / 3
     again = send("result", position="1", payout="12")
-    assert "has a result already: 300" in again
+    assert "already has a result: 300" in again
     assert 'value="12"' in admin.post(f"{PAGE}/result", page=PAGE, position="1", payout="12").text
-    assert "Mental is skipped." in send("2/skip")
+    assert "Mental skipped." in send("2/skip")
     assert "Corrected." in send("edit", what="bet", value="4", position="3")
     assert admin.post(f"{PAGE}/edit", page=PAGE, what="x", value="4").status_code == 400
     send("result", position="3", payout="1000")
-    assert "The hunt is finished." in send("finish")
+    assert "Hunt finished." in send("finish")
     assert "+65.50 EUR" in words(admin.get(PAGE))
-    assert "The hunt goes on." in send("reopen")
+    assert "Hunt resumed." in send("reopen")
     send("finish")
     history = words(admin.get(f"{PAGE}/history"))
     assert "Friday" in history
@@ -108,7 +108,7 @@ def test_guesses_are_listed_and_the_winner_is_marked(site: Site) -> None:
         actions.record_result(work, "60")
         actions.finish(work)
     assert "MadCats closest 77.50" in words(site.visitor("nora").get(PAGE))
-    assert "MadCats guessed best: 77.50 EUR." in words(site.visitor().get(f"{PUBLIC}/1"))
+    assert "Best guess: MadCats with 77.50 EUR." in words(site.visitor().get(f"{PUBLIC}/1"))
     assert "Friday is finished." in words(site.visitor("nora").get(f"/g/{GUILD}/activity"))
 
 

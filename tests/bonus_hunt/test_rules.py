@@ -34,7 +34,7 @@ SIXTY = """
 
 def sixty() -> list[tuple[str, str]]:
     """(bet, payout) of the hunt above."""
-    found = [tuple(one.split()) for one in SIXTY.split(";")]
+    found = [tuple(pair.split()) for pair in SIXTY.split(";")]
     assert len(found) == 60
     return [(bet, payout) for bet, payout in found]
 
@@ -45,7 +45,7 @@ def shown(number: Decimal | None) -> str:
 
 
 def hunt_of_sixty(opened: int) -> list[Line]:
-    """The first so many are opened or skipped."""
+    """The first `opened` bonuses are opened or skipped."""
     return [
         Line(
             position=n,

@@ -24,6 +24,7 @@ from core.kit.database.personal import declared
 from core.kit.database.records import Record
 from core.kit.guild_settings import GuildSetting
 from core.kit.runtime.settings import Settings
+from core.kit.text.words import package_title
 from core.settings.rules import what_fits
 
 ROOT = Path(__file__).parents[2]
@@ -85,7 +86,7 @@ def as_set(declared: GuildSetting[Any]) -> str:
     return "none" if declared.of in ("channel", "role") else str(declared.default)
 
 
-def told(argument: str) -> list[dict[str, Any]]:
+def output_of(argument: str) -> list[dict[str, Any]]:
     """What `python bot.py <argument>` prints."""
     printed = io.StringIO()
     with redirect_stdout(printed):
@@ -125,10 +126,7 @@ def settings_page() -> str:
         "once, and nothing starts.",
     ]
     for title, fields in sections():
-        rows = (
-            (f"`{n.upper()}`", _code(default_of(f)), allowed(f), sentences_of(f)) for n, f in fields
-        )
-        parts += [f"### {title}", table(("Variable", "Default", "Allowed", "What it does"), rows)]
+        parts += [f"### {title}", "\n".join(_variable(name, field) for name, field in fields)]
     parts += [
         "## Of a server",
         "Every Discord server has its own, kept in the database. An admin (whoever has the "
@@ -140,21 +138,22 @@ def settings_page() -> str:
         "Channels and roles are written as mentions (`#general`, `@Regular`), and `none` takes "
         "them away. Where a variable is named, it sets the value for `DISCORD_GUILD_ID` until an "
         "admin sets one, and again after a reset.",
-        table(
-            ("Setting", "Default", "Takes", "What it does", "Variable"),
-            (
-                (
-                    f"`{setting.key}`",
-                    _code(as_set(setting)),
-                    what_fits(setting),
-                    setting.help,
-                    _code((setting.environment or "").upper()),
-                )
-                for setting in guild_settings()
-            ),
-        ),
     ]
-    return "\n\n".join(parts) + "\n"
+    for feature, found in groupby(guild_settings(), key=lambda setting: setting.key.split(".")[0]):
+        parts += [f"### {package_title(feature)}", "\n".join(map(_guild_setting, found))]
+    return page(parts)
+
+
+def _variable(name: str, field: FieldInfo) -> str:
+    default = default_of(field)
+    facts = (f"default `{default}`" if default else "", allowed(field))
+    return entry(f"`{name.upper()}`", facts, sentences_of(field))
+
+
+def _guild_setting(setting: GuildSetting[Any]) -> str:
+    variable = setting.environment and f"variable `{setting.environment.upper()}`"
+    default = f"default `{as_set(setting)}`" if as_set(setting) else ""
+    return entry(f"`{setting.key}`", (default, what_fits(setting), variable or ""), setting.help)
 
 
 def commands_page() -> str:
@@ -166,31 +165,30 @@ def commands_page() -> str:
         "exclamation mark. Slash commands that are for one person are answered so that only that "
         "person sees it.",
     ]
-    by_who = sorted(told("--commands"), key=lambda one: (one["who"] != "everyone", one["who"]))
-    for who, found in groupby(by_who, key=lambda one: one["who"]):
+    by_who = sorted(
+        output_of("--commands"), key=lambda command: (command["who"] != "everyone", command["who"])
+    )
+    for who, found in groupby(by_who, key=lambda command: command["who"]):
         parts += [
             f"## In Discord, for {who}" if who == "everyone" else f"## In Discord, with {who}",
-            table(
-                ("Slash", "Typed", "What it does"),
-                ((f"`{one['slash']}`", f"`{one['usage']}`", one["help"]) for one in found),
+            "\n".join(
+                entry(f"`{command['slash']}`", (f"`{command['usage']}`",), command["help"])
+                for command in found
             ),
         ]
     parts += [
         "## In the stream's chat",
-        table(
-            ("Typed", "Also", "What it does"),
-            (
-                (
-                    f"`{one['usage']}`",
-                    ", ".join(f"`!{name}`" for name in one["names"][1:]),
-                    one["help"],
-                )
-                for one in told("--chat-commands")
-            ),
+        "\n".join(
+            entry(
+                f"`{command['usage']}`",
+                (" ".join(f"also `!{name}`" for name in command["names"][1:]),),
+                command["help"],
+            )
+            for command in output_of("--chat-commands")
         ),
         "`python bot.py --commands` and `python bot.py --chat-commands` print the same as JSON.",
     ]
-    return "\n\n".join(parts) + "\n"
+    return page(parts)
 
 
 TABLE_OF_DATA = re.compile(r"(<!-- personal data: [^\n]* -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -201,8 +199,7 @@ def privacy_policy() -> str:
     load_features()
     classes = (mapper.class_ for mapper in Record.registry.mappers)
     docs = {class_.__tablename__: inspect.getdoc(class_) for class_ in classes}
-    heads = ("Stored", "What leads to you", "After `/forgetme`")
-    rows = table(heads, (_row(one, docs.get(one.name)) for one in personal_tables()))
+    rows = "\n".join(_row(table, docs.get(table.name)) for table in personal_tables())
     policy = (ROOT / "PRIVACY_POLICY.md").read_text()
     return TABLE_OF_DATA.sub(lambda old: f"{old[1]}\n{rows}\n\n{old[2]}", policy)
 
@@ -211,41 +208,53 @@ def personal_tables() -> list[Table]:
     return [table for _name, table in sorted(METADATA.tables.items()) if declared(table)]
 
 
-def _row(table: Table, doc: str | None) -> tuple[str, str, str]:
+def _row(table: Table, doc: str | None) -> str:
     data = declared(table)
-    goes = [name for name, one in data.items() if not one.stays]
+    goes = [name for name, column in data.items() if not column.stays]
     kept: dict[str, list[str]] = {}
-    for name, one in data.items():
-        if one.stays:
-            kept.setdefault(one.stays, []).append(_words(name))
-    after = [f"Kept: {', '.join(names)} ({why})." for why, names in kept.items()]
-    if any(one.deletes_row for one in data.values()):
-        after.insert(0, "Deleted.")
+    for name, column in data.items():
+        if column.stays:
+            kept.setdefault(column.stays, []).append(_words(name))
+    after = [
+        f"{', '.join(names)} {'stays' if len(names) == 1 else 'stay'} ({why})"
+        for why, names in kept.items()
+    ]
+    if any(column.deletes_row for column in data.values()):
+        after.insert(0, "deleted")
     elif goes:
-        after.insert(0, "Deleted, or replaced by a made-up name.")
+        after.insert(0, "deleted, or replaced by a made-up name")
     what = f"{re.split(r'[.:;](?: |$)', doc)[0]} (`{table.name}`)" if doc else f"`{table.name}`"
-    return " ".join(what.split()), ", ".join(map(_words, data)), " ".join(after)
+    leads = ", ".join(map(_words, data))
+    return entry(what, (), f"{leads}. After `/forgetme`: {'; '.join(after)}.")
 
 
 def _words(column: str) -> str:
     return column.replace("_", " ").replace(" id", " ID")
 
 
-def table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
-    """A Markdown table."""
-    lines = [heads, ("---",) * len(heads), *rows]
-    return "\n".join(
-        "| " + " | ".join(c.replace("|", r"\|") for c in line) + " |" for line in lines
-    )
+def page(parts: Iterable[str]) -> str:
+    """Markdown: blocks with an empty line between them, paragraphs wrapped."""
+    return "\n\n".join(part if part[0] in "#<-" else wrapped(part) for part in parts) + "\n"
+
+
+def entry(name: str, facts: Iterable[str], text: str) -> str:
+    """One item of a list: `- name (facts): text`, wrapped."""
+    between = "; ".join(filter(None, facts))
+    item = f"- {name}{between and f' ({between})'}: {text}"
+    return wrapped(re.sub(r"(`[^`]*`)|<", lambda found: found[1] or r"\<", item), "  ")
+
+
+def wrapped(text: str, indent: str = "") -> str:
+    """In short lines, which do not end within code."""
+    kept = re.sub(r"`[^`]*`", lambda code: code[0].replace(" ", "\0"), text)
+    return textwrap.fill(
+        kept, 140, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    ).replace("\0", " ")
 
 
 def sentences_of(field: FieldInfo) -> str:
     """The description of a setting, which is a docstring of several lines."""
     return " ".join((field.description or "").split())
-
-
-def _code(text: str) -> str:
-    return f"`{text}`" if text else ""
 
 
 DOCUMENTS: Mapping[str, Callable[[], str]] = {

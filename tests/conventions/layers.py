@@ -1,4 +1,4 @@
-"""Who may import whom, as import-linter contracts (docs/architecture.md says why).
+"""The layers, as import-linter contracts (docs/architecture.md says why).
 
 The contracts are made from `core.features.LAYERS` and from the names of the files, so that a new
 feature needs one word in LAYERS and nothing here.

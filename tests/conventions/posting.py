@@ -104,7 +104,7 @@ def _handing_on(
     variable: str,
     wording: str,
 ) -> Poster:
-    parameters = [one.arg for one in (*function.args.args, *function.args.kwonlyargs)]
+    parameters = [argument.arg for argument in (*function.args.args, *function.args.kwonlyargs)]
     assert variable in parameters, f"{module}.{function.name}: where does {variable} come from?"
     place = parameters.index(variable) - (parameters[0] == "self")
     home = module if function.name.startswith("_") else ""

@@ -108,7 +108,7 @@ def described(database: Database) -> dict[str, list[str]]:
         table: [
             repr(look.get_pk_constraint(table)),
             *(said for name, said in beyond if name == table),
-            *(line for part in parts for line in sorted(repr(one) for one in part(table))),
+            *(line for part in parts for line in sorted(repr(item) for item in part(table))),
         ]
         for table in sorted(look.get_table_names())
     }

@@ -13,7 +13,13 @@ import pytest
 
 from core.features import LAYERS
 from core.kit.runtime.settings import Settings
-from tests.conventions.documents import DOCUMENTS, default_of, guild_settings, sentences_of, told
+from tests.conventions.documents import (
+    DOCUMENTS,
+    default_of,
+    guild_settings,
+    output_of,
+    sentences_of,
+)
 
 ROOT = Path(__file__).parents[2]
 
@@ -79,45 +85,50 @@ def test_example_shows_the_defaults(tmp_path: Path) -> None:
     assert Settings(_env_file=shown) == Settings(_env_file=None)
 
 
+def unwrapped(path: str) -> str:
+    """A generated page without its line ends, and with what Markdown shows for a masked `<`."""
+    return " ".join((ROOT / path).read_text().split()).replace(r"\<", "<")
+
+
 def test_every_setting_is_in_the_example_and_the_docs() -> None:
     example = " ".join((ROOT / ".env.example").read_text().replace("\n#", " ").split())
-    page = (ROOT / "docs" / "settings.md").read_text()
+    page = unwrapped("docs/settings.md")
     for name, field in Settings.model_fields.items():
         description = sentences_of(field)
         assert description.endswith("."), name
         assert description in example, name
-        assert f"| `{name.upper()}` |" in page
-        assert description.replace("|", r"\|") in page
+        assert f"- `{name.upper()}`" in page
+        assert description in page
 
 
 def test_every_guild_setting_is_documented() -> None:
-    page = (ROOT / "docs" / "settings.md").read_text()
+    page = unwrapped("docs/settings.md")
     for setting in guild_settings():
         assert setting.help.endswith("."), setting.key
-        assert f"| `{setting.key}` |" in page
+        assert f"- `{setting.key}` (" in page
         assert setting.help in page
         assert setting.environment is None or setting.environment in Settings.model_fields
 
 
 def test_every_command_is_documented() -> None:
-    page = (ROOT / "docs" / "commands.md").read_text()
-    for command in told("--commands"):
+    page = unwrapped("docs/commands.md")
+    for command in output_of("--commands"):
         assert command["help"].endswith("."), command["name"]
-        assert f"| `{command['slash']}` |" in page
-    for command in told("--chat-commands"):
+        assert f"- `{command['slash']}` (" in page
+    for command in output_of("--chat-commands"):
         assert command["help"].endswith("."), command["names"]
         assert command["usage"].startswith(f"!{command['names'][0]}")
         assert all(f"`!{name}" in page for name in command["names"])
 
 
-GUIDES = "README.md", "docs/deploy.md", "docs/how_do_i.md"
+GUIDES = "README.md", "docs/deploy.md", "docs/how_do_i.md", "docs/twitch.md", "docs/vip.md"
 FOLDERS = {"data", "login", "me"}
 """What else begins with a slash in them."""
 
 
 @pytest.mark.parametrize("guide", GUIDES)
 def test_guides_name_existing_commands_and_settings(guide: str) -> None:
-    known = {command["slash"][1:] for command in told("--commands")}
+    known = {command["slash"][1:] for command in output_of("--commands")}
     groups = {slash.split()[0] for slash in known if " " in slash}
     keys = {setting.key for setting in guild_settings()}
     mentions = re.findall(r"`/([a-z_]+)((?: [^`]*)?)`", (ROOT / guide).read_text())
@@ -134,7 +145,7 @@ def test_guides_name_existing_commands_and_settings(guide: str) -> None:
 
 
 def test_guide_lists_command_permissions_as_declared() -> None:
-    who = {command["slash"].split()[0]: command["who"] for command in told("--commands")}
+    who = {command["slash"].split()[0]: command["who"] for command in output_of("--commands")}
     page = (ROOT / "docs" / "deploy.md").read_text()
     for declared, heading in (("everyone", "Everyone"), ("Manage Server", "Manage Server")):
         line = re.search(rf"^- \*\*{heading}\*\*.*", page, re.MULTILINE)
@@ -146,7 +157,7 @@ def test_guide_lists_command_permissions_as_declared() -> None:
 def test_printed_commands_match_the_documentation_source() -> None:
     command = [sys.executable, "bot.py", "--commands"]
     printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    assert json.loads(printed.stdout) == told("--commands")
+    assert json.loads(printed.stdout) == output_of("--commands")
 
 
 # -- written by hand ----------------------------------------------------------------------------
@@ -167,6 +178,32 @@ def test_architecture_has_the_layers_of_the_code() -> None:
     rows = re.findall(r"^\| (\d+) \| ([^|]+) \|", page, re.MULTILINE)
     shown = {int(layer): set(re.findall(r"`(\w+)`", names)) for layer, names in rows}
     assert shown == {layer: set(names) for layer, names in enumerate(LAYERS)}
+
+
+MAX_LINE_CHARACTERS = 160
+
+
+def long_lines(text: str) -> list[int]:
+    """The numbers of lines that are too long, although they could be broken at a space."""
+    return [
+        number
+        for number, line in enumerate(text.splitlines(), 1)
+        if len(line) > MAX_LINE_CHARACTERS >= max(map(len, line.split()))
+    ]
+
+
+def test_no_line_of_a_page_is_too_long() -> None:
+    """Tables too: where a cell needs more words, a list shows them better."""
+    found = {page_id(page): long_lines(page.read_text()) for page in PAGES}
+    assert {name: numbers for name, numbers in found.items() if numbers} == {}
+
+
+def test_long_lines_are_detected() -> None:
+    address = "https://example.com/" + "a" * MAX_LINE_CHARACTERS
+    assert long_lines(f"{'a ' * 80}\n{'a ' * 81}\n| {'a ' * 80} |\n{address}\n[a]({address})") == [
+        2,
+        3,
+    ]
 
 
 LINK = re.compile(r"\]\(<?([^)\s>]+)>?(?: \"[^\"]*\")?\)")

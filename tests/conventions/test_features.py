@@ -25,7 +25,7 @@ from core.kit.discord.leaderboard import LeaderboardMenu
 from core.kit.discord.paginator import PageButton
 from core.kit.feature import Feature
 from core.outbox.discord_transport import Rendered
-from tests.conventions.documents import told
+from tests.conventions.documents import output_of
 from tests.conventions.posting import posted_kinds
 from tests.conventions.tree import ROOT, STARTERS, modules, tree_of
 
@@ -55,7 +55,7 @@ def test_renderers_return_rendered(kind: str) -> None:
 
 
 def test_discord_command_names_are_unique() -> None:
-    found = told("--commands")
+    found = output_of("--commands")
     assert doubles(command["name"] for command in found) == []
     assert doubles(command["slash"] for command in found) == []
 
@@ -80,8 +80,8 @@ def test_setting_task_kind_and_source_names_are_unique() -> None:
 
 
 def test_every_paginator_has_a_command_and_matching_buttons() -> None:
-    known = {command["name"] for command in told("--commands")}
-    for paginator in (one for feature in FEATURES for one in feature.paginators):
+    known = {command["name"] for command in output_of("--commands")}
+    for paginator in (paginator for feature in FEATURES for paginator in feature.paginators):
         assert paginator.command in known
         longest = f"page:{paginator.name}:{'9' * 50}:999999:{2**64}"
         assert len(longest) <= 100
@@ -292,7 +292,7 @@ def test_import_side_effects_are_detected(
     (folder / "eager.py").write_text(line + "\n")
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.chdir(folder)
-    assert any(seen in one for one in what_happens_on_import(str(folder), "eager"))
+    assert any(seen in name for name in what_happens_on_import(str(folder), "eager"))
 
 
 # -- what is deployed ---------------------------------------------------------------------------

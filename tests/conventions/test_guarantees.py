@@ -18,8 +18,8 @@ from core.outbox.actions import ANSWER_EXPIRES, BULK_EXPIRES
 from core.outbox.chat import SECONDS_BETWEEN_LINES, SHARE_FOR_ANSWERS
 from core.outbox.sender import UNSURE_SECONDS
 from core.people.chats import EXPIRES
-from core.twitch.chat.transport import COMES_BACK
-from core.vips.rules import SWEEP_EVERY
+from core.twitch.chat.transport import MAX_ECHO_DELAY
+from core.vips.rules import SWEEP_INTERVAL
 from tests.conventions.posting import posted_kinds
 from tests.conventions.test_documentation import ROOT
 
@@ -47,7 +47,7 @@ NUMBERS = (
     f"after {MAX_ATTEMPTS} failures in {2 ** (MAX_ATTEMPTS - 1) / 60:.0f} minutes",
     f"| {(SETTINGS.live_poll_seconds + SETTINGS.watch_interval_seconds) // 60} minutes | time",
     f"| Wager | exactly once | {SETTINGS.wager_check_seconds // 60} minutes |",
-    f"{SWEEP_EVERY.seconds // 60} minutes if the event was lost",
+    f"{SWEEP_INTERVAL.seconds // 60} minutes if the event was lost",
     f"{SETTINGS.role_update_interval_seconds // 60} minutes if a notification was lost",
     f"| {SECONDS_BETWEEN_LINES:.0f} second for each line | what is too late",
     f"| {SECONDS_BETWEEN_LINES / SHARE_FOR_ANSWERS:.0f} seconds for each line | an answer",
@@ -55,7 +55,7 @@ NUMBERS = (
     f"an answer after {ANSWER_EXPIRES.seconds // 60} minutes",
     f"a confirmation after {BULK_EXPIRES.seconds // 60} minute",
     f"on Kick after {UNSURE_SECONDS:.0f} seconds",
-    f"on Twitch after {COMES_BACK.seconds} seconds",
+    f"on Twitch after {MAX_ECHO_DELAY.seconds} seconds",
 )
 """Phrases with a number of the code."""
 
@@ -113,7 +113,9 @@ def test_named_tests_exist() -> None:
 
 def test_every_kind_of_message_is_named_where_it_belongs() -> None:
     kinds = bullets("Which kind of message is what")
-    declared = [kind for one in FEATURES for kind in {*one.embeds, *one.lines, *one.settles}]
+    declared = [
+        kind for feature in FEATURES for kind in {*feature.embeds, *feature.lines, *feature.settles}
+    ]
     named = [kind for kinds_of_row in kinds.values() for kind in kinds_of_row]
     assert sorted(named) == sorted(set(declared)), "name each kind once in docs/guarantees.md"
     assert kinds.keys() == POSTED.keys() <= {name for name, _how in effects()}
@@ -127,11 +129,11 @@ def test_every_kind_of_message_is_named_where_it_belongs() -> None:
 
 def test_every_natural_key_is_named() -> None:
     keys = {
-        str(one.name): {column.name for column in one.columns}
+        str(item.name): {column.name for column in item.columns}
         for table in METADATA.tables.values()
-        for one in (*table.constraints, *table.indexes)
-        if isinstance(one, PrimaryKeyConstraint | UniqueConstraint)
-        or (isinstance(one, Index) and one.unique)
+        for item in (*table.constraints, *table.indexes)
+        if isinstance(item, PrimaryKeyConstraint | UniqueConstraint)
+        or (isinstance(item, Index) and item.unique)
     }
     named = set(re.findall(r"`(\w+_once)`", section("What the database refuses to store twice")))
     assert named <= keys.keys()

@@ -1,5 +1,5 @@
-"""Whoever asks is told everything and can be forgotten: every column and every key of our JSON
-declares whether it leads to a person, see `core/kit/database/personal.py`."""
+"""`/mydata` and `/forgetme` are complete: every column and every key of our JSON declares whether
+it identifies a person, see `core/kit/database/personal.py`."""
 
 import dataclasses
 from collections.abc import Iterator
@@ -199,10 +199,10 @@ def test_tables_are_covered_by_their_own_feature() -> None:
 
 
 def events(kind: type[Event] = Event) -> Iterator[type[Event]]:
-    for one in kind.__subclasses__():
-        if one.__module__.startswith("core."):
-            yield one
-        yield from events(one)
+    for subclass in kind.__subclasses__():
+        if subclass.__module__.startswith("core."):
+            yield subclass
+        yield from events(subclass)
 
 
 EVENTS = {event.__name__: event for event in events()}  # a dataclass with slots is there twice

@@ -74,11 +74,11 @@ def called(function: Any, owner: type | None) -> Iterator[Any]:
 
 def all_called(function: Any, owner: type | None, seen: set[Any]) -> Iterator[Any]:
     """The same, with what those call."""
-    for one in called(inspect.unwrap(function), owner):
-        if one not in seen:
-            seen.add(one)
-            yield one
-            yield from all_called(one, owner, seen)
+    for callee in called(inspect.unwrap(function), owner):
+        if callee not in seen:
+            seen.add(callee)
+            yield callee
+            yield from all_called(callee, owner, seen)
 
 
 def takes_work(function: Any) -> bool:
@@ -89,19 +89,21 @@ def takes_work(function: Any) -> bool:
 @cache
 def is_moderation(function: Any) -> bool:
     """An action that ends up in the audit log."""
-    return takes_work(function) and any(one is audit for one in all_called(function, None, set()))
+    return takes_work(function) and any(
+        callee is audit for callee in all_called(function, None, set())
+    )
 
 
 def actions_of(function: Any, owner: type | None, seen: set[Any]) -> Iterator[Any]:
     """The outermost audited actions that a surface runs."""
-    for one in called(inspect.unwrap(function), owner):
-        if one in seen or one is audit:
+    for callee in called(inspect.unwrap(function), owner):
+        if callee in seen or callee is audit:
             continue
-        seen.add(one)
-        if is_moderation(one):
-            yield one
-        elif not takes_work(one) and not one.__module__.startswith("core.kit"):
-            yield from actions_of(one, owner, seen)
+        seen.add(callee)
+        if is_moderation(callee):
+            yield callee
+        elif not takes_work(callee) and not callee.__module__.startswith("core.kit"):
+            yield from actions_of(callee, owner, seen)
 
 
 # -- all surfaces ----------------------------------------------------------------------------------
@@ -197,7 +199,7 @@ DECLARED = {
 def test_actions_for_admins_check_who_asks(name: str, tx: Connection, guild_id: int) -> None:
     """Whatever the surface has forgotten."""
     with Work(tx, guild_id, now=utc_now(), actor=5) as work, pytest.raises(Forbidden):
-        work.limit_to(lambda _tx: frozenset(one.name for one in FEATURES))
+        work.limit_to(lambda _tx: frozenset(feature.name for feature in FEATURES))
         DECLARED[name](work)
 
 

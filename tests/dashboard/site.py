@@ -113,7 +113,7 @@ class Site:
 
     def streamer(self, person: str = "nora") -> Visitor:
         """A browser in which a streamer has signed in with Twitch, after their channel was
-        connected with this server."""
+        connected to this server."""
         found = Visitor(self.app.test_client())
         assert found.sign_in_with_twitch(person).status_code == 302
         return found
@@ -141,7 +141,7 @@ class Site:
 
     def grant(self, role: str, *groups: str, guild_id: int = GUILD) -> None:
         """Let members with a role use groups of commands."""
-        role_id = next(one["id"] for one in self.roles(guild_id) if one["name"] == role)
+        role_id = next(found["id"] for found in self.roles(guild_id) if found["name"] == role)
         with self.services.work_in(guild_id) as work:
             for group in groups:
                 guilds.grant(work, group, int(role_id))
@@ -167,7 +167,7 @@ class Site:
                 continue
             given: dict[str, Any] = {name: parts.get(name, "x") for name in rule.arguments}
             is_numbered = "number" in rule.arguments
-            names = [one.name for one in PUBLIC if one.numbered or not is_numbered]
+            names = [path.name for path in PUBLIC if path.numbered or not is_numbered]
             for name in names if rule.endpoint == "dashboard.public" else [""]:
                 with self.app.test_request_context():
                     address = url_for(rule.endpoint, **(given | {"name": name} if name else given))

@@ -13,19 +13,19 @@ from tests.dashboard.site import GUILD, OTHER_GUILD, Site, Visitor
 OPEN = {
     "kick.receive": "webhooks, which are signed",
     "kick_accounts.show": "a personal link, which is signed",
-    "kick_accounts.depart": "a personal link, which is signed",
+    "kick_accounts.redirect_to_provider": "a personal link, which is signed",
     "kick_accounts.arrive": "back from Kick, with a state",
     "twitch.twitch": "webhooks, which are signed",
     "twitch.eventsub": "webhooks, which are signed",
     "twitch_accounts.streamer.show": "a personal link, which is signed",
-    "twitch_accounts.streamer.depart": "a personal link, which is signed",
+    "twitch_accounts.streamer.redirect_to_provider": "a personal link, which is signed",
     "twitch_accounts.streamer.arrive": "back from Twitch, with a state",
     "twitch_accounts.bot.show": "a personal link, which is signed",
-    "twitch_accounts.bot.depart": "a personal link, which is signed",
+    "twitch_accounts.bot.redirect_to_provider": "a personal link, which is signed",
     **{
         f"people_linking.{platform}.{view}": "a personal link, which is signed"
         for platform in ("kick", "twitch")
-        for view in ("show", "depart", "decline")
+        for view in ("show", "redirect_to_provider", "decline")
     },
     "heist_widget.show": "a widget key",
     "heist_widget.report": "a widget key",
@@ -172,9 +172,9 @@ def test_streamers_get_only_the_twitch_pages_of_their_own_server(
 
 def followed(visitor: Visitor, *guild_ids: int) -> list[bool]:
     """Whether this browser may follow the changes of these servers."""
-    wanted = [f"unknown,/g/{one}/live" for one in guild_ids]
+    wanted = [f"unknown,/g/{guild_id}/live" for guild_id in guild_ids]
     heard = visitor.get("/overlay/live", query_string={"t": wanted, "once": ""}).text
-    return [f"/g/{one}/live\n\nevent: changed" in heard for one in guild_ids]
+    return [f"/g/{guild_id}/live\n\nevent: changed" in heard for guild_id in guild_ids]
 
 
 def test_stream_follows_only_the_servers_that_somebody_may_see(site: Site) -> None:
@@ -196,9 +196,10 @@ def test_moderators_get_the_pages_of_their_groups(site: Site, rules: list[Rule])
     groups = set(GROUPS.values())
     for_admins = ADMINS_ONLY | {"dashboard.view_as", "dashboard.setup"}
     ours = {
-        group: [one for one in guild_rules(rules) if group_of(one) == group] for group in groups
+        group: [guild_rule for guild_rule in guild_rules(rules) if group_of(guild_rule) == group]
+        for group in groups
     }
-    for_any_group = [one for one in guild_rules(rules) if not group_of(one)]
+    for_any_group = [guild_rule for guild_rule in guild_rules(rules) if not group_of(guild_rule)]
     try:
         for group in sorted(groups):
             site.grant("Regular", group)

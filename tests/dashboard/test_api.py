@@ -22,14 +22,14 @@ from core.kit.web.api import Endpoint, Scope
 from tests.dashboard.site import GUILD, IDS, OTHER_GUILD, Site, csrf_token
 
 ENDPOINTS = [
-    one
+    endpoint
     for api in (*(feature.api for feature in load_features() if feature.api), served.OWN)
-    for one in api.endpoints
-    if not one.secret
+    for endpoint in api.endpoints
+    if not endpoint.secret
 ]
 """For tokens and sessions."""
 
-NAMES = [f"{one.method} {one.path}" for one in ENDPOINTS]
+NAMES = [f"{endpoint.method} {endpoint.path}" for endpoint in ENDPOINTS]
 every_endpoint = pytest.mark.parametrize("endpoint", ENDPOINTS, ids=NAMES)
 GROUP_OF_NOBODY = "games"
 
@@ -141,7 +141,7 @@ def test_a_server_never_sees_what_another_one_did(site: Site) -> None:
 
 def test_a_session_changes_something_with_the_csrf_header_only(site: Site) -> None:
     """By way of the same check as every endpoint; no endpoint of its own is needed to try it."""
-    endpoint = next((one for one in ENDPOINTS if one.scope == "write"), None)
+    endpoint = next((each for each in ENDPOINTS if each.scope == "write"), None)
     if endpoint is None:
         return
     program = Program(site, person="nora")
@@ -184,7 +184,7 @@ def test_wrong_fields_are_named(site: Site) -> None:
     assert {error["field"] for error in found.json["errors"]} == {"limit", "actor", "typo"}
 
 
-WRITING = next(one for one in ENDPOINTS if one.method == "POST" and one.asks)
+WRITING = next(each for each in ENDPOINTS if each.method == "POST" and each.asks)
 
 
 @pytest.mark.parametrize(
@@ -223,13 +223,13 @@ def test_lists_come_in_parts(site: Site) -> None:
     assert found == [["4", "3"], ["2", "1"], ["0"]]
 
 
-def test_too_many_requests_are_told_when_to_come_back(
+def test_too_many_requests_get_the_time_to_wait(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(served, "CALLS", RateLimitItemPerMinute(2))
     program, log = Program(site, make_token(site)), ENDPOINTS[NAMES.index("GET /audit-log")]
     found = [program.ask(log) for _time in range(3)]
-    assert [one.status_code for one in found] == [200, 200, 429]
+    assert [answer.status_code for answer in found] == [200, 200, 429]
     assert 1 <= int(found[-1].headers["Retry-After"]) <= 60
 
 
@@ -261,8 +261,8 @@ def test_the_documentation_names_every_endpoint(site: Site) -> None:
     page = Program(site).client.get("/api/docs", headers={"Accept": "text/html"})
     assert page.status_code == 200
     assert "<script>" not in page.text
-    for one in ENDPOINTS:
-        assert f"{one.method} /api{one.path}" in page.text
+    for endpoint in ENDPOINTS:
+        assert f"{endpoint.method} /api{endpoint.path}" in page.text
 
 
 def test_the_timers_endpoint_is_documented_with_its_own_secret(site: Site) -> None:

@@ -21,8 +21,8 @@ def test_examples_work(site: Site, number: int) -> None:
         token = create_token(work, "docs", "write")
     # What is changed by an example has to be there first.
     asked = [2, number] if number > 2 else [number]
-    for one in asked:
-        words = shlex.split(EXAMPLES[one].replace("$TOKEN", token).replace("$URL", ""))
+    for example in asked:
+        words = shlex.split(EXAMPLES[example].replace("$TOKEN", token).replace("$URL", ""))
         path = next(word for word in words if word.startswith("/api"))
         body = json.loads(words[words.index("-d") + 1]) if "-d" in words else None
         method = words[words.index("-X") + 1] if "-X" in words else "POST" if body else "GET"

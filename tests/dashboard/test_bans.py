@@ -8,7 +8,7 @@ from pydantic import SecretStr
 
 from core.kit.discord.rest import is_banned
 from core.raffle.draw import actions
-from core.raffle.draw.bans import note_bans
+from core.raffle.draw.bans import exclude_banned
 from sandbox.discord.permissions import Permission
 from sandbox.discord.seed import BOT_MAY
 from tests.dashboard.site import GUILD, IDS, Site
@@ -50,7 +50,7 @@ def test_banned_members_are_passed_over_at_the_draw(site: Site, sees_log: bool) 
         site.discord.member(name, ban=True)
     with site.services.database.begin() as tx:
         do(tx, GUILD, DUE, actions.store_round, CONFIG, number, beacon(draw))
-    note_bans(services, GUILD, number)
+    exclude_banned(services, GUILD, number)
     with site.services.database.begin() as tx:
         assert do(tx, GUILD, DUE, actions.draw_winners, CONFIG, number)
         *passed_over, winner = picks_of(tx, GUILD, number)

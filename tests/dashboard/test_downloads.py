@@ -73,7 +73,7 @@ def test_every_answer_of_the_api_with_a_name_has_a_platform() -> None:
     ]
     named = [part for part in _with_parts(answers) if {"name", "viewer_id"} <= part.keys()]
     assert named, "VIPs are"
-    assert all("platform" in one for one in named)
+    assert all("platform" in name for name in named)
 
 
 def _with_parts(models: Sequence[type[BaseModel]]) -> list[Mapping[str, Any]]:
@@ -81,4 +81,4 @@ def _with_parts(models: Sequence[type[BaseModel]]) -> list[Mapping[str, Any]]:
     _names, found = models_json_schema(
         [(fromkey, "serialization") for fromkey in dict.fromkeys(models)]
     )
-    return [one.get("properties", {}) for one in found["$defs"].values()]
+    return [definition.get("properties", {}) for definition in found["$defs"].values()]

@@ -71,7 +71,7 @@ def test_declined_consent_leads_back_to_the_login(site: Site) -> None:
 def test_logging_out_ends_one_login_or_all(site: Site) -> None:
     first, second, third = (site.visitor("nora") for _time in range(3))
     first.post("/logout", page="/servers")
-    assert [one.get(HOME).status_code for one in (first, second, third)] == [303, 200, 200]
+    assert [browser.get(HOME).status_code for browser in (first, second, third)] == [303, 200, 200]
     second.post("/logout", page="/servers", everywhere="1")
     assert third.get(HOME).status_code == 303
 
@@ -87,7 +87,7 @@ def test_logins_end_when_they_are_not_used(site: Site) -> None:
 
 def test_logins_end_after_a_month_of_use(site: Site) -> None:
     visitor = site.visitor("nora")
-    for _day in range(sessions.LONGEST_DAYS):
+    for _day in range(sessions.MAX_DAYS):
         site.clock.forward(days=1)
         assert visitor.get(HOME).status_code == 200
     site.clock.forward(seconds=1)
@@ -129,8 +129,8 @@ def test_pages_are_read_only_while_discord_does_not_answer(
     monkeypatch.setattr("core.kit.discord.rest.time.monotonic", lambda: real() + passed[0])
     asked: list[str] = []
     monkeypatch.setattr("core.kit.discord.rest.requests.Session.get", partial(_away, asked))
-    assert "You can look, but change nothing" in words(visitor.get(QUEUE))
-    assert "You can look, but change nothing" in words(visitor.get(QUEUE))
+    assert "You can look around" in words(visitor.get(QUEUE))
+    assert "You can look around" in words(visitor.get(QUEUE))
     assert len(asked) == 1  # no visitor waits for Discord again and again
     declined = visitor.post(f"{QUEUE}/clear", page=QUEUE)
     assert (declined.status_code, "nothing can be changed" in words(declined)) == (422, True)
@@ -146,7 +146,7 @@ def _away(asked: list[str], address: str, **_options: object) -> None:
 def test_admins_can_look_as_a_moderator(site: Site) -> None:
     site.grant("Regular", "slot_calls")
     admin = site.visitor("nora")
-    assert "See it as" in words(admin.get(HOME))
+    assert "View as" in words(admin.get(HOME))
     role = _option(admin.get(HOME).text, "Regular")
     admin.post(f"{HOME}view-as", page=HOME, role=role)
     viewed = words(admin.get(HOME))
@@ -181,7 +181,7 @@ def test_viewers_are_shown_to_their_own_page(site: Site) -> None:
 def test_nobody_sends_forms_without_end(site: Site) -> None:
     visitor = site.visitor("nora")
     sent = [visitor.post(f"{QUEUE}/clear", page=QUEUE) for _click in range(61)]
-    assert {one.status_code for one in sent[:60]} == {303}
+    assert {request.status_code for request in sent[:60]} == {303}
     assert (sent[60].status_code, "doing that too often." in words(sent[60])) == (429, True)
     assert 0 < int(sent[60].headers["Retry-After"]) <= 60
 
@@ -217,7 +217,7 @@ def test_each_login_is_counted_once(site: Site, platform: str) -> None:
     refused = site.visitor().get(f"/login/{platform}")
     assert refused.status_code == 429
     assert 0 < int(refused.headers["Retry-After"]) <= 60
-    assert "Too many logins" in words(refused)
+    assert "Too many login attempts" in words(refused)
 
 
 def test_login_leaves_other_tokens_of_the_person_valid(site: Site) -> None:

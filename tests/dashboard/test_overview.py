@@ -39,7 +39,7 @@ def test_numbers_lead_to_their_pages(site: Site) -> None:
 
 def test_checklist_names_permissions_that_the_bot_lacks(site: Site) -> None:
     nora = site.visitor("nora")
-    assert "I have every permission that I need" in words(nora.get(SETUP))
+    assert "All permissions granted" in words(nora.get(SETUP))
     before = next(role for role in site.roles() if role["name"] == "Regulars")["permissions"]
     site.discord.role("Regulars", permissions=0)
     try:

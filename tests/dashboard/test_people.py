@@ -3,7 +3,7 @@
 import pytest
 
 from core.events import Person
-from core.people.actions import meet_person
+from core.people.actions import get_or_create_person
 from core.people.exclusions.actions import is_excluded
 from core.people.linking.actions import link_account
 from core.people.linklog.actions import log_link
@@ -22,7 +22,7 @@ def ids(site: Site) -> dict[str, int]:
     for guild_id, name in ((GUILD, "MadCats"), (GUILD, "Mad_Max"), (OTHER_GUILD, "MadVera")):
         with site.services.work_in(guild_id) as work:
             person = Person(user_id=len(found) + 1, name=name)
-            found[name] = meet_person(work.tx, guild_id, "kick", person, work.now)
+            found[name] = get_or_create_person(work.tx, guild_id, "kick", person, work.now)
             watchtime.adjust(work, name, 90, "test", name)
     return found
 
@@ -65,7 +65,7 @@ def test_person_is_excluded_and_included_again(
         assert is_excluded(work, ids["MadCats"], "raffle")
         assert not is_excluded(work, ids["MadCats"], "watchtime")
     again = admin.post(f"{page}/exclude", page=page, **form)
-    assert (again.status_code, "is excluded already" in words(again)) == (422, True)
+    assert (again.status_code, "is already excluded" in words(again)) == (422, True)
     assert admin.post(f"{page}/include", page=page, scope="raffle").status_code == 303
     with site.services.work_in(GUILD) as work:
         assert not is_excluded(work, ids["MadCats"], "raffle")
@@ -136,12 +136,12 @@ def test_link_log_is_filtered_and_downloaded(
     link(site, ids["MadCats"], "mia")
     with site.services.work_in(GUILD, IDS["leo"]) as work:
         log_link(work, "failed", IDS["leo"], "kick", "Mad_Max", "account_taken")
-    assert "linked with another member" in words(admin.get(log))
+    assert "linked to another member" in words(admin.get(log))
     found = words(admin.get(log, query_string={"kind": "linked", "text": "@madc"}))
     assert "MadCats" in found
     assert "Mad_Max" not in found
     assert "Mad_Max" in words(admin.get(log, query_string={"text": str(IDS["leo"])}))
-    assert "Nothing fits" in words(admin.get(log, query_string={"since": "2030-01-01"}))
+    assert "Nothing matches" in words(admin.get(log, query_string={"since": "2030-01-01"}))
     rows = admin.get(f"{log}/entries.csv").text.splitlines()
     assert len(rows) == 3
 

@@ -122,7 +122,7 @@ def test_one_too_many_is_refused_without_waiting_for_a_place(
     assert browser.get("/p/1/a").text == "page 1", "a kept page counts for nobody"
     browser.get("/p/1/b")
     assert asked[0] == "192.0.2.7"
-    assert [bool(one.get("regulars.refused")) for one in app.asked] == [False, True]
+    assert [bool(request.get("regulars.refused")) for request in app.asked] == [False, True]
 
 
 def test_visitor_who_is_logged_in_leaves_nothing_for_the_next(site: Site) -> None:

@@ -46,7 +46,7 @@ def without_role(site: Site) -> None:
 
 def without_permission(site: Site) -> None:
     with site.services.work_in(GUILD) as work:
-        role = next(one["id"] for one in site.roles() if one["name"] == "Regular")
+        role = next(role["id"] for role in site.roles() if role["name"] == "Regular")
         guilds.revoke(work, "raffle", int(role))
 
 

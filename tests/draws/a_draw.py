@@ -1,4 +1,4 @@
-"""A whole draw out of nothing but the rules, to test with."""
+"""A complete draw for tests, built only from the rules."""
 
 import hashlib
 from dataclasses import dataclass, replace
@@ -17,7 +17,7 @@ SIGNATURE = (
     "b713718a38ae728dfd477991af2822e08d2f305e47718cef9f7848ce4050e7be"
     "41076862b98fad56e91a6b85b89cd97b"
 )
-"""Of quicknet's round 657413, as its documentation shows it."""
+"""Quicknet's round 657413, from its documentation."""
 
 BEACON = Round(CHAIN, 657413, hashlib.sha256(bytes.fromhex(SIGNATURE)).hexdigest(), SIGNATURE)
 TERMS = Terms(

@@ -19,7 +19,7 @@ REQUESTS = {f"kick:{number}": weight for number, weight in ((11, 1), (12, 2), (1
 
 
 class SlotPick:
-    """What a feature keeps of a draw, and what it does in each step."""
+    """The data a feature stores for a draw, and its steps."""
 
     def __init__(self) -> None:
         self.seed, self.salt = secrets.new_secret(), secrets.new_secret()

@@ -79,7 +79,7 @@ def test_list_reads_back_in_its_order() -> None:
 
 
 def test_verifier_agrees_and_finds_every_change() -> None:
-    at = QUICKNET.made_at(BEACON.number) - rolls.NOTICE
+    at = QUICKNET.made_at(BEACON.number) - rolls.ROUND_DELAY
     terms = replace(TERMS, frozen_at=at, opened_at=at - timedelta(seconds=62))
     good = proof(terms)
     bundle, posted = verify(written(good))
@@ -92,13 +92,13 @@ def test_verifier_agrees_and_finds_every_change() -> None:
         with pytest.raises(ValueError, match=why):
             verify(written(bad))
 
-    loser = next(n for n, one in enumerate(good["results"]) if not one["won"])
+    loser = next(n for n, result in enumerate(good["results"]) if not result["won"])
     refused(lambda b: b["results"][loser].update(won=True, payout=130), "by the rule")
     refused(lambda b: b["results"][loser].update(payout=1), "by the rule")
     refused(lambda b: b["results"][0].update(account="kick:99"), "replaced by another")
     refused(lambda b: b["results"].pop(), "missing")
     refused(lambda b: b.update(seed="00" * 32), "seed")
-    refused(lambda b: b.update(rule="another"), "another rule")
+    refused(lambda b: b.update(rule="another"), "different rule")
     refused(lambda b: b["beacon"].update(signature="ab" * 48), "beacon's number")
     row = good["snapshot"][8]
     longer = row.replace(f" {row.split(' ')[1]} ", " 7 ")
@@ -109,12 +109,12 @@ def test_verifier_agrees_and_finds_every_change() -> None:
 
 
 def test_round_that_the_rule_does_not_demand_is_found() -> None:
-    with pytest.raises(ValueError, match="the rule demands round"):
+    with pytest.raises(ValueError, match="the rule requires round"):
         verify(written(proof(replace(TERMS, frozen_at=FROZEN - timedelta(minutes=5)))))
 
 
 def test_program_says_what_it_did_not_check(tmp_path: Path) -> None:
-    at = QUICKNET.made_at(BEACON.number) - rolls.NOTICE
+    at = QUICKNET.made_at(BEACON.number) - rolls.ROUND_DELAY
     file = tmp_path / "heist-12.json"
     good = proof(replace(TERMS, frozen_at=at, opened_at=at - timedelta(seconds=62)))
     file.write_bytes(written(good))
@@ -124,7 +124,7 @@ def test_program_says_what_it_did_not_check(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, FILE, file, "--seen", "other"], capture_output=True, text=True
     )
-    assert (done.returncode, "told something else" in done.stdout) == (1, True)
+    assert (done.returncode, "differs from what was posted" in done.stdout) == (1, True)
 
 
 def test_a_million_rolls_have_the_odds_that_were_promised() -> None:
@@ -165,4 +165,4 @@ def test_chances_of_nothing_and_of_everything(chance: int) -> None:
     bet = LOW._replace(chance=chance)
     results = [rolls.roll(SEED, bytes(64), place, bet) for place in range(1, 500)]
     assert {result.won for result in results} == {chance > 0}
-    assert all(LOW.lowest <= one.multiplier <= LOW.highest for one in results if one.won)
+    assert all(LOW.lowest <= result.multiplier <= LOW.highest for result in results if result.won)

@@ -1,4 +1,4 @@
-"""The arithmetic of the draw, against models that are slow and obvious."""
+"""The draw's arithmetic, compared with slow but obvious models."""
 
 import hashlib
 import hmac
@@ -60,8 +60,8 @@ def test_draw_matches_drawing_paper_tickets(tickets: list[int], seed: bytes, num
 
 
 def test_known_draw_has_its_known_result() -> None:
-    """The one that docs/fairness.md shows: were the rule to change, old draws could not be checked
-    any more."""
+    """The example of docs/fairness.md. If the rule changed, old draws could no longer be
+    verified."""
     assert hash_of(FIVE.snapshot) == (
         "0826b9b748be8aae0e2baec8bd6623005fa18affe4173af2b36e21a79248e278"
     )
@@ -101,7 +101,7 @@ def test_order_of_tickets_does_not_matter(tickets: dict[str, int], shuffler: ran
 
 
 def test_names_are_not_in_the_snapshot() -> None:
-    """An entrant is an account id; nothing that can be changed takes part."""
+    """An entrant is an account id; nothing that can change affects the draw."""
     assert pseudonym_of(SALT, "kick:11") in FIVE.snapshot
     assert "kick" not in FIVE.snapshot.split("total")[1]
 
@@ -174,7 +174,7 @@ def limit(freedom: int) -> float:
 
 
 def draws(tickets: list[int], times: int, place: int = 0) -> Counter[str]:
-    """Who is drawn at this place, in so many draws that differ in the beacon's number."""
+    """The person drawn at this place, in many draws that differ in the beacon's number."""
     entrants = Entrants([f"{n:040x}" for n in range(len(tickets))], tickets)
     digest = hash_of(make_snapshot("", *entrants))
     numbers = (turn.to_bytes(32).hex() for turn in range(times))
@@ -231,8 +231,8 @@ def test_second_winner_is_drawn_from_the_remaining_tickets() -> None:
 
 
 def test_biased_draw_is_detected_by_the_statistics() -> None:
-    """The tests above would pass if they could not fail: a number taken modulo 2**16 is not even
-    over 50,000 tickets."""
+    """Shows that the tests above can fail: a number modulo 2**16 is not uniform over 50,000
+    tickets."""
     total, times = 50_000, 20_000
     unfair = Counter(
         str(int.from_bytes(hashlib.sha256(n.to_bytes(4)).digest()[:2]) % total // 1_000)

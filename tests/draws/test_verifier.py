@@ -1,4 +1,4 @@
-"""The stand-alone verifier: takes what is right, and not a single bit that is changed."""
+"""The stand-alone verifier accepts valid bundles and rejects any changed bit."""
 
 import ast
 import hashlib
@@ -29,8 +29,8 @@ FOREIGN = Draw(FIVE.tickets, replace(TERMS, chain=OTHER_CHAIN), replace(BEACON, 
 
 def twisted(raw: bytes, **changes: Any) -> bytes:
     """The bundle with some of its parts replaced, written as a bundle is written."""
-    told = {**json.loads(raw), **changes}
-    return (json.dumps(told, sort_keys=True, separators=(",", ":")) + "\n").encode()
+    altered = {**json.loads(raw), **changes}
+    return (json.dumps(altered, sort_keys=True, separators=(",", ":")) + "\n").encode()
 
 
 @pytest.mark.parametrize(
@@ -67,8 +67,8 @@ def test_verifier_repeats_any_draw(
 def test_old_proof_is_still_verified() -> None:
     """Of a list without claimants, as the bot wrote it then."""
     raw = (FILE.parents[1] / "tests" / "draws" / "proof_of_version_2.json").read_bytes()
-    told, posted = verify(raw)
-    assert (told["format"], len(posted)) == ("regulars draw 2", 5)
+    verified, posted = verify(raw)
+    assert (verified["format"], len(posted)) == ("regulars draw 2", 5)
 
 
 @pytest.mark.parametrize("draw", [FIVE, CLAIMED], ids=["2", "3"])
@@ -132,7 +132,7 @@ def test_wrong_winner_is_detected() -> None:
     assert "by the rule, winner 2" in refused(FIVE.bundle([FIVE.won(1, first), FIVE.won(2, third)]))
     assert "too few" in refused(FIVE.bundle([FIVE.won(1, first)]))
     three = [FIVE.won(k, who) for k, who in enumerate((first, second, third), 1)]
-    assert "more were drawn" in refused(FIVE.bundle(three))
+    assert "too many winners" in refused(FIVE.bundle(three))
 
 
 def test_line_cannot_be_reassigned_to_another_account() -> None:
@@ -180,7 +180,7 @@ def test_round_published_before_the_freeze_is_rejected() -> None:
     second = timedelta(seconds=1)
     assert "not 300 seconds" in refused(frozen(TERMS.frozen_at + second))
     verify(frozen(TERMS.frozen_at - second))
-    assert "the rule demands round 657412" in refused(frozen(TERMS.frozen_at - 3 * second))
+    assert "the rule requires round 657412" in refused(frozen(TERMS.frozen_at - 3 * second))
 
 
 def test_planned_freeze_uses_the_announced_round() -> None:
@@ -190,9 +190,9 @@ def test_planned_freeze_uses_the_announced_round() -> None:
     assert any("the announced one" in line for line in said)
     verify(frozen(planned.freeze_at + timedelta(seconds=60), announced=planned))
     early = planned.freeze_at - timedelta(seconds=1)
-    assert "the rule demands round 657392" in refused(frozen(early, announced=planned))
+    assert "the rule requires round 657392" in refused(frozen(early, announced=planned))
     other = replace(planned, round=657414)
-    assert "the rule demands round 657414" in refused(frozen(TERMS.frozen_at, announced=other))
+    assert "the rule requires round 657414" in refused(frozen(TERMS.frozen_at, announced=other))
     foreign = replace(other, chain="other:" + planned.chain)
     verify(frozen(TERMS.frozen_at, announced=foreign))
     verify(frozen(TERMS.frozen_at, announced=None))
@@ -217,7 +217,7 @@ def test_changed_seed_list_or_round_is_detected() -> None:
 
 
 def test_unsorted_list_is_rejected() -> None:
-    """Another order would be another draw, so there is only one."""
+    """A different order would be a different draw, so only one order is valid."""
     head, tail = FIVE.snapshot.split("\n")[:10], FIVE.snapshot.split("\n")[10:-1]
     raw = bundle("\n".join([*head, *reversed(tail)]) + "\n", SEED, BEACON, [])
     assert "order" in refused(raw)
@@ -259,14 +259,14 @@ def test_verifier_explains_each_step_and_unchecked_parts(tmp_path: Path) -> None
     [
         (WITHOUT, 2, "WITHOUT THE PUBLIC BEACON"),
         (GIVEN_UP, 1, "NOT AS PROMISED: a round was promised, but not used."),
-        (FOREIGN, 2, "ANOTHER BEACON"),
+        (FOREIGN, 2, "NOT THE PUBLIC ONE"),
     ],
     ids=["without", "given up", "other"],
 )
 def test_draw_without_public_beacon_is_not_verified(
     draw: Draw, code: int, words: str, tmp_path: Path
 ) -> None:
-    """Whoever has a beacon of their own, or none, could know the result."""
+    """With their own beacon, or none, the owner could know the result."""
     file = tmp_path / "bundle.json"
     file.write_bytes(draw.bundle())
     ended, said = run(str(file), "--online", "--seen", hash_of(draw.snapshot), TERMS.commitment)
@@ -321,12 +321,12 @@ def test_beacon_can_be_asked_online(tmp_path: Path) -> None:
     )
     assert online(file, INFO, BEACON.signature[::-1], *seen) == (
         1,
-        "NOT AS PROMISED: the public beacon has another number.",
+        "NOT AS PROMISED: the public beacon has a different number.",
     )
     for name, value in (("genesis_time", 1), ("period", 1), ("public_key", "00"), ("hash", "00")):
         assert online(file, {**INFO, name: value}, BEACON.signature, *seen) == (
             1,
-            "NOT AS PROMISED: the beacon's own facts are others.",
+            "NOT AS PROMISED: the beacon describes itself differently.",
         )
 
 

@@ -1,4 +1,5 @@
-"""No message says that the public beacon decides where it does not: `core.draws.words` words it."""
+"""No message claims the public beacon where it does not decide; `core.draws.words` has the
+texts."""
 
 import re
 from collections.abc import Iterator
@@ -61,7 +62,7 @@ def test_no_message_claims_the_public_beacon_where_it_is_another() -> None:
 
 
 def test_public_beacon_is_claimed_in_one_place() -> None:
-    """Other texts may only deny it, or tell what a setting means."""
+    """Other texts may only deny it or explain a setting."""
     allowed = {
         "core/draws/words.py", "core/raffle/draw/templates/raffle/draw.html",
         "core/slot_calls/templates/slot_calls/public.html",
@@ -76,7 +77,7 @@ def test_public_beacon_is_claimed_in_one_place() -> None:
         for line in path.read_text().splitlines()
         if said.search(line) and '"""' not in line and not denied.search(line)
     ]
-    assert [one for one in wrong if "recommended" not in one and "not use the" not in one] == []
+    assert [line for line in wrong if "recommended" not in line and "not use the" not in line] == []
 
 
 @pytest.mark.parametrize(

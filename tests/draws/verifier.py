@@ -1,4 +1,4 @@
-"""The stand-alone verifier, as a module: it lies in `docs`, where viewers find it."""
+"""The stand-alone verifier as a module; the file is in `docs`, where viewers find it."""
 
 import importlib.util
 from collections.abc import Callable

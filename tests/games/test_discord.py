@@ -51,7 +51,7 @@ def test_game_is_added_found_and_removed(ask: Asker) -> None:
 
 
 def test_ban_and_unban(ask: Asker) -> None:
-    assert ask("banned")["title"] == "🚫 No game is banned"
+    assert ask("banned")["title"] == "🚫 No banned games"
     assert ask("ban", title="gates of olimpus")["title"] == "🚫 Gates of Olympus"
     assert "Gates of Olympus" in ask("banned")["description"]
     assert "cannot request" in ask("find", name="gates of olympus")["description"]

@@ -37,9 +37,9 @@ def test_game_is_added_banned_and_removed(admin: Visitor) -> None:
     assert "My Game own" in shown
     assert "My Game banned." in sent(admin, "ban", title="My Game")
     assert "My Game" in words(admin.get(f"{PAGE}?banned=1"))
-    assert "can be requested again" in sent(admin, "unban", title="My Game")
+    assert "allowed again" in sent(admin, "unban", title="My Game")
     assert "My Game removed." in sent(admin, "remove", title="My Game")
-    assert "needs a title" in sent(admin, "save", title=" ")
+    assert "Enter a title" in sent(admin, "save", title=" ")
 
 
 def test_import_is_shown_before_it_happens(admin: Visitor) -> None:
@@ -57,7 +57,7 @@ def test_import_is_shown_before_it_happens(admin: Visitor) -> None:
 @pytest.mark.parametrize(
     ("fields", "why"),
     [
-        ({"text": ""}, "The file has no games."),
+        ({"text": ""}, "No games found in the file."),
         ({"file": (BytesIO(b"\xff\xfebad"), "a.csv")}, "This file cannot be read as a list."),
         ({"file": (BytesIO(b"x" * (MAX_BYTES + 1)), "a.csv")}, "The file is too large."),
     ],
@@ -78,7 +78,7 @@ def test_exported_file_is_understood_again(admin: Visitor) -> None:
     file = admin.get(f"{PAGE}/games.csv")
     assert file.text.count("\n") >= len(GAMES)
     preview = sent(admin, "preview", text=file.text)
-    assert f"In the file {len(GAMES) + 1}" in preview
+    assert f"Lines in the file {len(GAMES) + 1}" in preview
 
 
 def test_columns_of_a_list_can_be_chosen(admin: Visitor) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from core.games.rules import (
     MAX_ALIASES,
     MAX_GAMES,
-    MAX_TITLE,
+    MAX_TITLE_LENGTH,
     Game,
     Index,
     Match,
@@ -107,7 +107,7 @@ def test_a_name_among_other_words_is_recognised(typed: str, meant: str | None) -
     assert found.key == fold_title(meant or typed)
 
 
-BANNED = Index(GAMES, [Game(one, banned=True) for one in ("Gates of Olympus", "Mental", "Ted")])
+BANNED = Index(GAMES, [Game(title, banned=True) for title in ("Gates of Olympus", "Mental", "Ted")])
 BETS = (
     *(
         "5€",
@@ -129,7 +129,7 @@ BETS = (
 
 def test_a_known_title_is_never_caught_by_the_ban_of_another() -> None:
     for title in ("Mental 2", "Gates of Olympus 1000", "Sugar Rush 1000", "Fruit Party 2"):
-        others = Index(GAMES, [replace(one, banned=True) for one in GAMES if one.title != title])
+        others = Index(GAMES, [replace(game, banned=True) for game in GAMES if game.title != title])
         for typed in (title, title.upper(), f"{title} 2€", title.replace(" ", "")):
             found = others.find(typed)
             assert (found.title, found.banned) == (title, False), typed
@@ -149,7 +149,9 @@ def test_an_amount_glued_to_a_game_does_not_lift_its_ban(bet: str) -> None:
     assert BANNED.find(f"gates of olimpus {bet}").banned
 
 
-@given(st.sampled_from([one for one in GAMES if "$" not in one.title]), st.sampled_from(BETS[:14]))
+@given(
+    st.sampled_from([game for game in GAMES if "$" not in game.title]), st.sampled_from(BETS[:14])
+)
 def test_every_game_is_found_before_a_bet(game: Game, bet: str) -> None:
     assert STARTER.find(f"{game.title} {bet}") == STARTER.find(game.title)
 
@@ -157,16 +159,16 @@ def test_every_game_is_found_before_a_bet(game: Game, bet: str) -> None:
 @pytest.mark.parametrize(
     ("typed", "title"),
     [
-        *((one, "Gates of Olympus") for one in ("Gates 0f Olympus", "Gates of 0lympus")),
-        *((one, "Gates of Olympus") for one in ("Gatøs of Olympus", "G@t€s 0f Olympu$")),
-        *((one, "Gates of Olympus") for one in ("🅶ates of Ꭴlympus", "ꓖꓮꓔꓰꓢ ꓳꓝ ꓳꓡꓬꓟꓑꓴꓢ")),
-        *((one, "Wanted Dead or a Wild") for one in ("w4nt3d d34d 0r 4 w1ld",)),
+        *((typed, "Gates of Olympus") for typed in ("Gates 0f Olympus", "Gates of 0lympus")),
+        *((typed, "Gates of Olympus") for typed in ("Gatøs of Olympus", "G@t€s 0f Olympu$")),
+        *((typed, "Gates of Olympus") for typed in ("🅶ates of Ꭴlympus", "ꓖꓮꓔꓰꓢ ꓳꓝ ꓳꓡꓬꓟꓑꓴꓢ")),
+        *((typed, "Wanted Dead or a Wild") for typed in ("w4nt3d d34d 0r 4 w1ld",)),
         *(
-            (one, "Wanted Dead or a Wild")
-            for one in ("ᴡᴀɴᴛᴇᴅ ᴅᴇᴀᴅ ᴏʀ ᴀ ᴡɪʟᴅ", "W4nted Dead 0r a Wild 2€")
+            (typed, "Wanted Dead or a Wild")
+            for typed in ("ᴡᴀɴᴛᴇᴅ ᴅᴇᴀᴅ ᴏʀ ᴀ ᴡɪʟᴅ", "W4nted Dead 0r a Wild 2€")
         ),
-        *((one, "Sugar Rush") for one in ("5ugar Ru5h", "$ugar Rush")),
-        *((one, "Mental") for one in ("M3nta1", "Menta1")),
+        *((typed, "Sugar Rush") for typed in ("5ugar Ru5h", "$ugar Rush")),
+        *((typed, "Mental") for typed in ("M3nta1", "Menta1")),
         *(("🇹🇪🇩", "Ted"), ("5ugar Ru5h 1000", "Sugar Rush 1000"), ("Toro 7s", "Toro 7s")),
     ],
 )
@@ -212,7 +214,9 @@ def test_search_finds_titles_aliases_and_providers() -> None:
 
 def test_starter_list_has_no_game_twice_and_no_empty_part() -> None:
     assert len({fold_title(game.title) for game in GAMES}) == len(GAMES) >= 300
-    assert all(game.title and game.provider and len(game.title) <= MAX_TITLE for game in GAMES)
+    assert all(
+        game.title and game.provider and len(game.title) <= MAX_TITLE_LENGTH for game in GAMES
+    )
 
 
 @given(st.sampled_from(GAMES))
@@ -242,7 +246,7 @@ def test_files_are_read_with_any_separator(separator: str, headings: str) -> Non
 
 
 def test_lines_without_a_game_are_named() -> None:
-    file = read_file("Wanted,a\n,Provider\nWANTED!,b\n" + "x" * (MAX_TITLE + 1))
+    file = read_file("Wanted,a\n,Provider\nWANTED!,b\n" + "x" * (MAX_TITLE_LENGTH + 1))
     assert [game.title for game in file.games] == ["Wanted"]
     assert file.problems == [(2, "no_title"), (3, "twice"), (4, "too_long")]
 

@@ -48,9 +48,9 @@ def test_health_shows_age_and_guild_of_each_trouble(
 def test_working_channel_retries_its_dead_letters_in_its_own_guild(
     tx: Connection, guild_id: int, other_guild_id: int
 ) -> None:
-    for one in (guild_id, other_guild_id):
-        note(tx, one, "forbidden")
-        assert act(tx, one, outbox.post_to_channel, CHANNEL, "test", "key", {})
+    for guild in (guild_id, other_guild_id):
+        note(tx, guild, "forbidden")
+        assert act(tx, guild, outbox.post_to_channel, CHANNEL, "test", "key", {})
     tx.execute(messages.update().values(state="dead"))
 
     act(tx, guild_id, channels.end_trouble, CHANNEL)

@@ -114,7 +114,7 @@ def test_account_is_connected_ended_and_disconnected(admin: Admin, kind: Account
     with services.work_in(GUILD) as work:
         account = kind.find(work)
     assert account is not None
-    assert f"{account.name} is connected with Nora's Corner." in shown
+    assert f"{account.name} is connected to Nora's Corner." in shown
     assert admin.health(kind) == [("ok", f"Connected as {account.name}.")]
     assert f"Disconnect {account.name}? {kind.stops()}".replace("`", "") in shown.replace("`", "")
 
@@ -224,10 +224,12 @@ def test_disconnecting_asks_first(
     question = ask.answer(command, **option)
     [embed] = question["embeds"]
     assert (embed["title"], embed["description"]) == ("❓ Disconnect NoraPlays?", kind.stops())
-    assert "Everything stays" in str(ask.press(question, "Keep it"))
+    assert "Nothing changed" in str(ask.press(question, "Cancel"))
     question = ask.answer(command, **option)
     if typing:  # others see the button, too
-        assert "somebody else" in str(ask.press(question, "Disconnect", person="mia"))
+        assert "Only the person who ran this" in str(
+            ask.press(question, "Disconnect", person="mia")
+        )
     done = str(ask.press(question, "Disconnect"))
     assert "NoraPlays is disconnected" in done
     assert ("reset it on" if kind.revoke is None else "did not confirm") in done

@@ -1,4 +1,4 @@
-"""Taking the pulse, whoever asks and whatever is away."""
+"""Health checks, also during outages."""
 
 from datetime import UTC, datetime
 
@@ -72,7 +72,9 @@ def test_any_report_fits_discord_limits_without_mentions() -> None:
 
 
 def test_only_dead_letters_can_be_retried() -> None:
-    dead, fine = (HealthItem("Inbox", "warn", "x", can_be_retried=one) for one in (True, False))
+    dead, fine = (
+        HealthItem("Inbox", "warn", "x", can_be_retried=is_public) for is_public in (True, False)
+    )
     assert Report("degraded", (fine, dead), NOW).can_be_retried
     assert not Report("degraded", (fine,), NOW).can_be_retried
     assert not Report("ok", (), NOW).can_be_retried

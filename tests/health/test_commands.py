@@ -50,7 +50,7 @@ async def test_admin_sees_the_report_and_only_they_can_use_its_buttons(
     assert list(buttons(line)) == ["Check again"]
     pressed = await rig.hands.click("nora", line["message_id"], buttons(line)["Check again"])
     assert pressed["response"]["ephemeral"]
-    assert "somebody else" in pressed["response"]["embeds"][0]["title"]
+    assert "Only the person who ran" in pressed["response"]["embeds"][0]["title"]
 
 
 @pytest.mark.parametrize(
@@ -90,8 +90,9 @@ async def test_retry_affects_dead_letters_of_this_server_only(
     await rig.hands.click("nora", line["message_id"], again)
     changed = await rig.hands.wait_for(
         "general",
-        lambda one: (
-            one["message_id"] == line["message_id"] and list(buttons(one)) == ["Check again"]
+        lambda message: (
+            message["message_id"] == line["message_id"]
+            and list(buttons(message)) == ["Check again"]
         ),
     )
     assert "could not be sent" not in changed["embeds"][0]["description"]

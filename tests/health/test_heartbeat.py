@@ -16,7 +16,7 @@ from core.kit.database.connection import Database
 from core.kit.database.work import read_records
 from core.kit.health_item import HealthItem, State
 from core.kit.runtime.bus import LocalBus
-from core.kit.runtime.leases import new_holder
+from core.kit.runtime.leases import new_holder_id
 from core.kit.runtime.settings import Settings
 from core.kit.services import Services
 from tests.clean import cleaned
@@ -45,19 +45,19 @@ def stored_now(services: Services) -> list[HealthItem]:
 def test_process_reports_its_parts_and_removes_them_when_it_ends(
     services: Services,
 ) -> None:
-    heart = HeartbeatThread(services, lambda: WELL)
-    heart.start()
+    thread = HeartbeatThread(services, lambda: WELL)
+    thread.start()
     until(lambda: stored_now(services) == WELL)
-    heart.stop()
+    thread.stop()
     assert stored_now(services) == []
 
 
 def test_heartbeat_without_database_stops_quietly() -> None:
     away = Services(Settings(_env_file=None), Database("postgresql://127.0.0.1:1/x"), LocalBus())
-    heart = HeartbeatThread(away, lambda: WELL)
-    heart.start()
-    heart.stop()
-    until(lambda: not heart._thread.is_alive())
+    thread = HeartbeatThread(away, lambda: WELL)
+    thread.start()
+    thread.stop()
+    until(lambda: not thread._thread.is_alive())
 
 
 def test_dead_process_is_down_after_half_a_minute_and_finally_removed(
@@ -83,7 +83,7 @@ def test_restarted_process_reports_its_part_again(tx: Connection) -> None:
 def test_process_that_was_killed_says_nothing_more(tx: Connection) -> None:
     """Its successor would be called connected before it is."""
     process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    space, _, _own = new_holder().rpartition(" ")
+    space, _, _own = new_holder_id().rpartition(" ")
     try:
         set_heartbeats(tx, f"{space} {process.pid}.0", WELL, NOW)
         assert examine(tx, (), NOW).overall == "ok"
@@ -103,17 +103,17 @@ def test_part_no_longer_reported_is_removed(tx: Connection) -> None:
 
 
 def test_failed_check_does_not_stop_the_heartbeat(services: Services) -> None:
-    moods = iter([ValueError("a bug")])
+    errors = iter([ValueError("a bug")])
 
-    def feel() -> list[HealthItem]:
-        for bug in moods:
+    def fail_once() -> list[HealthItem]:
+        for bug in errors:
             raise bug
         return WELL
 
-    heart = HeartbeatThread(services, feel)
-    heart.start()
+    thread = HeartbeatThread(services, fail_once)
+    thread.start()
     until(lambda: stored_now(services) == WELL)
-    heart.stop()
+    thread.stop()
 
 
 def test_change_of_state_is_stored_before_the_next_heartbeat(
@@ -121,9 +121,9 @@ def test_change_of_state_is_stored_before_the_next_heartbeat(
 ) -> None:
     monkeypatch.setattr(heartbeat, "HEARTBEAT_SECONDS", 3600.0)
     states: list[State] = ["warn"]
-    heart = HeartbeatThread(services, lambda: [HealthItem("Discord bot", states[-1], "")])
-    heart.start()
+    thread = HeartbeatThread(services, lambda: [HealthItem("Discord bot", states[-1], "")])
+    thread.start()
     until(lambda: stored_now(services) == [HealthItem("Discord bot", "warn", "")])
     states.append("ok")
     until(lambda: stored_now(services) == [HealthItem("Discord bot", "ok", "")])
-    heart.stop()
+    thread.stop()

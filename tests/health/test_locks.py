@@ -41,8 +41,8 @@ def read(database: Database, later: float = 0) -> Report:
 
 
 def part(found: Report, name: str) -> HealthItem:
-    (one,) = [each for each in found.parts if each.name == name]
-    return one
+    (parts,) = [each for each in found.parts if each.name == name]
+    return parts
 
 
 @contextmanager

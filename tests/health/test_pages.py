@@ -106,7 +106,7 @@ def test_everybody_gets_one_report_which_waits_for_nobody(
     reports = Reports((check_health,))
     with ThreadPoolExecutor(30) as threads:
         told = list(threads.map(lambda _n: reports.newest(services), range(30)))
-        assert {(one.overall, one.parts[0].reason) for one in told} == {
+        assert {(part.overall, part.parts[0].reason) for part in told} == {
             ("down", "It is not answering: no answer in time")
         }
         hangs.set()

@@ -1,4 +1,4 @@
-"""Two servers that go on heists."""
+"""Two servers with heists."""
 
 import pytest
 from sqlalchemy import Connection

@@ -1,4 +1,4 @@
-"""A guild whose viewers go on heists, and ways to look at what happened."""
+"""A guild with heists, and ways to inspect what happened."""
 
 import hashlib
 from collections.abc import Callable, Sequence
@@ -37,7 +37,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 RICH = 1_000
-"""What everybody has who is given nothing else."""
+"""Default balance of viewers."""
 
 
 CHAIN = Chain("ab" * 32, "00", genesis=1_692_803_367, period=3)
@@ -61,12 +61,12 @@ class HeistGuild:
     has: dict[int, int] = field(default_factory=dict)
 
     def do(self, action: Callable[Concatenate[Work, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """A moderator does this."""
+        """Run an action as a moderator."""
         cache_of(self.tx).clear()  # as in a transaction of its own
         return run_in_guild(self.tx, self.id, MODERATOR, self.at, action, *args, **kwargs)
 
     def open(self, **settings: Any) -> None:
-        """Turn points on and follow a Kick channel; without cooldown unless it is named."""
+        """Turn points on and follow a Kick channel; no cooldown by default."""
         channel = guilds.Channel(self.id, "kick", KICK_CHANNEL, "noraplays")
         guilds.set_channel(self.tx, channel)
         self.do(change_settings, PointsSettings, enabled=True)
@@ -78,7 +78,7 @@ class HeistGuild:
         self.do(change_settings, HeistSettings, **settings)
 
     def viewer(self, user_id: int, platform: str = "kick", points: int = RICH) -> int:
-        """Somebody with points, known from chat."""
+        """A viewer with points, known from chat."""
         name = f"viewer{user_id}"
         viewer_id = people.set_viewer(self.tx, self.id, platform, user_id, name, NOON)
         if viewer_id not in self.has and points:
@@ -101,9 +101,11 @@ class HeistGuild:
         return viewer_id
 
     def handle(self, messages: Sequence[ChatMessageSent]) -> None:
-        """A batch of lines with one command, whenever they were typed."""
+        """A batch of messages with one command, typed at any time."""
         cache_of(self.tx).clear()
-        (command,) = (one for one in FEATURE.chat_commands if messages[0].command in one.names)
+        (command,) = (
+            command for command in FEATURE.chat_commands if messages[0].command in command.names
+        )
         with handled_at(self.tx, self.at):
             command.run(self.tx, messages)
 
@@ -123,7 +125,7 @@ class HeistGuild:
         return self.heist
 
     def store_round(self, signature: str = "cd" * 48) -> Heist:
-        """The beacon's number is there; it is not checked, because this chain is nobody's."""
+        """Store the beacon's number; it is not verified, because this chain is made up."""
         heist = self.heist
         random = answer(heist, signature)
         assert heist.round_at is not None
@@ -149,7 +151,7 @@ class HeistGuild:
         return self.heist
 
     def force(self, statement: str) -> None:
-        """Like somebody who owns the database: triggers do not stop them."""
+        """Run SQL as the database's owner, with triggers disabled."""
         self.tx.exec_driver_sql("SET LOCAL session_replication_role = replica")
         self.tx.exec_driver_sql(statement)
         self.tx.exec_driver_sql("SET LOCAL session_replication_role = origin")
@@ -174,21 +176,22 @@ class HeistGuild:
 
     def crew(self) -> list[str]:
         """`viewer stake risk`, in order."""
-        return [f"{one.viewer_name} {one.stake} {one.risk}" for one in self.view.crew]
+        return [f"{player.viewer_name} {player.stake} {player.risk}" for player in self.view.crew]
 
     def refusals(self) -> dict[str, str | None]:
-        return {one.viewer_name: one.reason for one in self.view.refused}
+        return {player.viewer_name: player.reason for player in self.view.refused}
 
     def posted(self, *kinds: str) -> list[Posted]:
         return posted(self.tx, self.id, *kinds)
 
     def said(self) -> list[str]:
-        """What was said in the stream's chat."""
-        shown = (one for one in self.posted() if one.service in ("kick", "twitch"))
-        return [FEATURE.lines[one.kind](one.payload) for one in shown]
+        """The bot's lines in the stream's chat."""
+        shown = (message for message in self.posted() if message.service in ("kick", "twitch"))
+        return [FEATURE.lines[message.kind](message.payload) for message in shown]
 
     def house(self) -> int:
-        """What heists have taken and not given back; all points together with what viewers have."""
+        """Points that heists took and did not give back; adding viewers' balances gives all
+        points."""
         found = self.tx.exec_driver_sql(
             "SELECT COALESCE(sum(amount), 0) FROM points_entries"
             f" WHERE guild_id = {self.id} AND account = 'heist'"

@@ -45,7 +45,7 @@ def test_a_heist_from_start_to_payout(guild: HeistGuild) -> None:
     locked = guild.lock()
     assert (locked.state, locked.players, locked.staked) == ("locked", 2, 600)
     assert locked.snapshot_hash == hash_of(locked.snapshot or "")
-    assert "2 players are in with 600 points: viewer1, viewer2." in guild.said()[1]
+    assert "2 players joined with 600 points: viewer1, viewer2." in guild.said()[1]
     done = guild.finish()
     assert (done.state, done.won) == ("cooldown", 1)
     won = next(player.payout for player in guild.players() if player.won)
@@ -60,7 +60,7 @@ def test_a_heist_from_start_to_payout(guild: HeistGuild) -> None:
     guild.wait(121)
     assert guild.do(actions.end_cooldown, 1)
     assert not guild.do(actions.end_cooldown, 1)
-    assert guild.said()[3] == "🎮 The coast is clear: !heist starts the next heist."
+    assert guild.said()[3] == "🎮 The coast is clear: start the next heist with !heist."
     assert len(guild.said()) == 4
     assert guild.start().number == 2
 
@@ -102,8 +102,10 @@ def test_the_proof_repeats_the_heist(guild: HeistGuild) -> None:
     assert posted == (shown["commitment"], shown["hash"])
     assert sum(result["won"] for result in bundle["results"]) == heist.won
     paid = {player.pseudonym: player.payout for player in guild.players()}
-    assert paid == {one["pseudonym"]: one["payout"] for one in bundle["results"]}
-    assert {one["account"] for one in bundle["results"]} == {f"kick:{n}" for n in range(1, 21)}
+    assert paid == {result["pseudonym"]: result["payout"] for result in bundle["results"]}
+    assert {result["account"] for result in bundle["results"]} == {
+        f"kick:{n}" for n in range(1, 21)
+    }
 
 
 def test_who_is_refused_the_stake_is_not_in_the_crew(guild: HeistGuild) -> None:
@@ -144,7 +146,7 @@ def test_refusals_are_collected_and_take_nothing(guild: HeistGuild, text: str, r
     assert guild.balance(viewer_id) == RICH
     guild.lock()
     line = guild.said()[-1]
-    assert f"Not in: {messages.refusal_text(reason)}: viewer1." in line
+    assert f"Not joined: {messages.refusal_text(reason)}: viewer1." in line
     assert len(guild.said()) == 2, "the opening, and the crew with those who are not in it"
 
 
@@ -170,7 +172,7 @@ def test_the_bonus_follows_the_badge_of_the_joining_message(guild: HeistGuild) -
     guild.say("!join 100", 2, badges=("founder",))
     guild.say("!join 100", 3)
     heist = guild.lock()
-    assert [one.tier for one in guild.view.crew] == ["tier1", "tier1", "none"]
+    assert [player.tier for player in guild.view.crew] == ["tier1", "tier1", "none"]
     bonuses = sorted(row.split(" ")[5] for row in (heist.snapshot or "").split("\n")[8:-1])
     assert bonuses == ["10000", "12000", "12000"]
 
@@ -232,7 +234,7 @@ def test_a_line_from_before_the_opening_does_not_join(guild: HeistGuild) -> None
     guild.start()
     guild.say("!join 100", 1, seconds=-1)
     assert guild.players() == []
-    assert "type !join again" in guild.said()[-1]
+    assert "Type !join again" in guild.said()[-1]
 
 
 def test_whole_seconds_of_a_platform_are_not_too_early(guild: HeistGuild) -> None:
@@ -245,7 +247,7 @@ def test_whole_seconds_of_a_platform_are_not_too_early(guild: HeistGuild) -> Non
 def test_join_without_a_heist_is_answered_once_a_minute(guild: HeistGuild) -> None:
     viewer_id = guild.say("!join")
     guild.say("!join 100")
-    said = ["No heist is running. !heist starts one."]
+    said = ["No heist is running. Start one with !heist."]
     assert (guild.said(), guild.balance(viewer_id)) == (said, RICH)
     guild.wait(60)
     guild.set(enabled=False)
@@ -263,7 +265,7 @@ def test_a_late_start_opens_a_whole_heist_and_a_late_cancel_spares_the_next(
     guild.wait(15)
     guild.say("!cancelheist", 2, badges=("moderator",), seconds=14)
     assert guild.heist.state == "open"
-    assert guild.said()[-1] == "The heist that you wanted to cancel is over."
+    assert guild.said()[-1] == "The heist you wanted to cancel is over."
     guild.finish()
     guild.set(start_heist_cooldown=300)
     guild.start()
@@ -303,7 +305,7 @@ def test_cancelled_heist_gives_everything_back_and_has_no_cooldown(guild: HeistG
     assert guild.heist.state == "open", "viewers cannot"
     guild.say("!cancelheist", 5, badges=("moderator",))
     assert (guild.heist.state, guild.balance(viewer_id), guild.house()) == ("cancelled", RICH, 0)
-    assert guild.said()[-1] == "⚫ Cancelled. Everybody got their stake back."
+    assert guild.said()[-1] == "⚫ Cancelled. All stakes were refunded."
     with pytest.raises(Refusal, match="No heist"):
         guild.do(actions.cancel)
     assert guild.start().number == 2
@@ -390,7 +392,7 @@ def test_seed_or_round_that_was_exchanged_is_not_rolled(
 
 
 def test_seed_and_salt_are_encrypted(guild: HeistGuild) -> None:
-    """Whoever reads the database cannot work out who wins."""
+    """Reading the database does not reveal who wins."""
     guild.start()
     guild.say("!join 100")
     guild.finish()
@@ -429,7 +431,7 @@ def test_two_servers_with_the_same_names_do_not_meet(guild: HeistGuild, other: H
         one.say("!join 100", 1)
     guild.do(actions.cancel)
     assert (other.crew(), other.heist.state) == (["viewer1 100 low"], "open")
-    assert [one.balance(one.viewer(1)) for one in (guild, other)] == [RICH, 900]
+    assert [server.balance(server.viewer(1)) for server in (guild, other)] == [RICH, 900]
     assert other.finish().players == 1
 
 
@@ -496,7 +498,7 @@ def test_two_hundred_players_make_three_lines_of_chat(guild: HeistGuild) -> None
     assert (len(guild.crew()), opened, len(lines)) == (200, 1, 3), "also after the cooldown"
     assert lines[2].endswith("Next heist in 5:00.")
     assert all(len(line) <= 500 for line in lines)
-    assert "200 players are in with 20,000 points: viewer1, viewer2" in lines[1]
+    assert "200 players joined with 20,000 points: viewer1, viewer2" in lines[1]
     assert "invalid amount: viewer201, viewer202, viewer203 +22" in lines[1]
     assert guild.heist.snapshot_hash is not None
     assert lines[1].endswith(f"Verify: {guild.heist.snapshot_hash[:16]}…")
@@ -514,10 +516,10 @@ def test_lines_are_short_however_long_names_and_stories_are(guild: HeistGuild) -
     assert len(line) <= 500
     assert line.endswith("Verify: abababababababab…")
     story = {**base, "outcome": "most", "story": "x" * 900, "viewer": "y", "risk": "z"}
-    told = messages.result_line(
+    result = messages.result_line(
         {**story, "winners": [{"viewer": name, "payout": 10**12} for name in names]}
     )
-    assert len(told) <= 500
+    assert len(result) <= 500
 
 
 def test_stories_are_the_servers_own(guild: HeistGuild) -> None:
@@ -540,7 +542,8 @@ def test_message_in_discord_follows_the_heist(guild: HeistGuild) -> None:
     guild.say("!join 100", 1)
     guild.finish()
     shown = [
-        FEATURE.embeds["heist.message"](one.payload).embed for one in guild.posted("heist.message")
+        FEATURE.embeds["heist.message"](message.payload).embed
+        for message in guild.posted("heist.message")
     ]
     assert "Type `!join <amount>" in shown[0].description
     assert "**viewer1** · 100 points · Bank Vault" in shown[1].description
@@ -568,10 +571,10 @@ def test_the_tier_that_is_known_best_is_shown_and_counts_from_the_lock(guild: He
         )
     expected = [tier for _badges, _known, tier in joins]
     view = guild.view
-    assert [view.tiers[one.viewer_id] for one in view.crew] == expected
-    assert [one.tier for one in view.crew] == [None] * len(joins)
+    assert [view.tiers[player.viewer_id] for player in view.crew] == expected
+    assert [player.tier for player in view.crew] == [None] * len(joins)
     guild.lock()
     view = guild.view
-    assert [one.tier for one in view.crew] == expected
+    assert [player.tier for player in view.crew] == expected
     set_tiers(guild.tx, [TierReport(guild.id, view.crew[0].viewer_id, "list", "2000", guild.at)])
     assert guild.view.tiers == view.tiers  # fixed

@@ -80,7 +80,7 @@ def sandbox() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def services(gate: Database, sandbox: Sandbox) -> Iterator[Services]:
-    """What the task is given: the sandbox's beacon has published all rounds of that day."""
+    """The task's services; the sandbox's beacon has published all rounds of that day."""
     addresses = {k.lower(): v for k, v in sandbox.env.items() if k.startswith("DRAND_")}
     yield Services(settings(**addresses), gate, LocalBus())
     requests.post(f"{sandbox.base_url}/control/faults/reset", timeout=PATIENCE)
@@ -131,7 +131,7 @@ def test_a_kill_at_any_step_loses_and_doubles_nothing(
         guild = HeistGuild(tx, guild_id)
         assert (guild.heist.state, guild.heist.paid) == ("done", 100)
         assert (guild.balance(viewer_id), guild.house()) == (RICH, 0)
-        lines = [one.split()[0] for one in guild.said()]
+        lines = [line.split()[0] for line in guild.said()]
         assert lines == ["🚨", "🔒", "🎭", "🎮"]
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from core.guilds import store as guild_store
 from core.guilds.actions import change_setting
-from core.guilds.channels import tell_admins
+from core.guilds.channels import alert_admins
 from core.guilds.settings import ADMIN_CHANNEL
 from core.heist import actions
 from core.heist.feature import FEATURE
@@ -31,14 +31,14 @@ TABLES = ("heist", "points_", "outbox_", "people_", "guild_settings", "guild_cha
 
 @pytest.fixture(scope="module")
 def world(database: Database) -> Iterator[DiscordDriver]:
-    """The bot with this feature alone, connected to the sandbox's Discord."""
+    """The bot with only this feature, connected to the sandbox's Discord."""
     with bot_in_discord(database, FEATURE, until="heist history") as (driver, _bot):
         yield driver
 
 
 @pytest.fixture
 def guild(database: Database, world: DiscordDriver) -> Iterator[HeistGuild]:
-    """Points are on, and there was no heist yet. What the test does is committed at once."""
+    """Points are on, and there are no heists. The test's actions are committed immediately."""
     with database.begin() as tx:
         guild_store.set_guild(tx, NORAS_CORNER_ID, "Nora's Corner")
         tx.exec_driver_sql("SET LOCAL session_replication_role = replica")
@@ -70,7 +70,7 @@ def test_a_heist_by_commands(guild: HeistGuild, ask: Asker) -> None:
     assert guild.balance(viewer_id) == RICH - 100
     cancelled = ask("cancel")
     assert cancelled["title"] == "⚫ Heist #1 was cancelled"
-    assert "got their stake back" in cancelled["description"]
+    assert "stakes were refunded" in cancelled["description"]
     assert guild.balance(viewer_id) == RICH
     assert "No heist is running" in str(ask("cancel"))
     assert "#1" in ask("history")["description"]
@@ -97,7 +97,7 @@ def test_slash_commands_are_registered_for_admins(world: DiscordDriver) -> None:
 
 def test_a_heist_by_buttons_in_its_message(guild: HeistGuild, world: DiscordDriver) -> None:
     guild.set(channel=CHANNEL)
-    earlier = {one["message_id"] for one in world.transcript("raffle")}
+    earlier = {message["message_id"] for message in world.transcript("raffle")}
 
     def shows(*parts: str) -> Json:
         """The message of a heist of this test once it shows this."""
@@ -122,7 +122,7 @@ def test_a_heist_by_buttons_in_its_message(guild: HeistGuild, world: DiscordDriv
     refused = world.click("mia", shown["message_id"], custom_id(joined, "Cancel"))
     assert "Manage Messages" in str(refused["response"])
     world.click("tomas", shown["message_id"], custom_id(joined, "Cancel"))
-    ended = shows("Heist #1", "got their stake back")
+    ended = shows("Heist #1", "stakes were refunded")
     until(lambda: guild.balance(viewer_id) == RICH, "the stake is back")
     assert labels(ended) == ["Start next heist", "Odds"]
     world.click("tomas", ended["message_id"], custom_id(ended, "Start next heist"))
@@ -132,7 +132,7 @@ def test_a_heist_by_buttons_in_its_message(guild: HeistGuild, world: DiscordDriv
 
 @pytest.mark.parametrize(
     ("label", "answer"),
-    [("Pay again", "paying again"), ("Write off", "100 points written off")],
+    [("Retry payout", "payout retried"), ("Write off", "100 points written off")],
 )
 def test_admins_settle_what_was_not_paid_by_button(
     guild: HeistGuild, world: DiscordDriver, label: str, answer: str
@@ -140,30 +140,28 @@ def test_admins_settle_what_was_not_paid_by_button(
     guild.do(actions.start)
     viewer_id = guild.say("!join 100")
     guild.do(actions.cancel)
-    asked_before = {one["message_id"] for one in world.transcript("raffle")}
+    asked_before = {message["message_id"] for message in world.transcript("raffle")}
     guild.do(owe, f"test:{label}")
     asked = world.wait_for(
         "raffle",
-        lambda m: (
-            m["message_id"] not in asked_before and "points were not paid" in str(m["embeds"])
-        ),
+        lambda m: m["message_id"] not in asked_before and "payout failed" in str(m["embeds"]),
     )
     refused = world.click("mia", asked["message_id"], custom_id(asked, label))
     assert "Manage Server" in str(refused["response"])
     settled = world.click("nora", asked["message_id"], custom_id(asked, label))
     assert answer in str(settled["response"])
-    assert guild.balance(viewer_id) == RICH + (100 if label == "Pay again" else 0)
+    assert guild.balance(viewer_id) == RICH + (100 if label == "Retry payout" else 0)
     again = world.click("nora", asked["message_id"], custom_id(asked, label))
-    assert "Nobody is owed anything" in str(again["response"])
+    assert "no unpaid points" in str(again["response"])
 
 
 def owe(work: Work, key: str) -> None:
-    """What comes of a payout of 100 points that was refused."""
+    """Create a refused payout of 100 points."""
     change_setting(work, ADMIN_CHANNEL, CHANNEL)
     player = work.scalars(select(Player)).one()
     player.owed = 100
     payload = {"number": player.heist, "count": 1, "points": 100, **currency_of(work)}
-    tell_admins(work, "heist.owed", f"heist.owed:{key}", payload)
+    alert_admins(work, "heist.owed", f"heist.owed:{key}", payload)
 
 
 def _buttons(message: Json) -> list[Json]:

@@ -1,4 +1,4 @@
-"""The twelve faults of the widget that this replaces: a test for each."""
+"""Regression tests for the twelve bugs of the widget that this feature replaces."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -28,8 +28,8 @@ BONUS = replace(DEFAULTS, enable_sub_bonus=True)
 
 def test_1_bonus_on_the_whole_stake_gives_subscribers_a_positive_expectation() -> None:
     assert payout_of(BONUS.bet(100, "low", "tier3"), 12_000) == 130, "not 180"
-    assert max(one.value for one in expected_returns(BONUS)) < 1
-    by_risk = {one.risk: one.value for one in expected_returns(DEFAULTS)}
+    assert max(expected.value for expected in expected_returns(BONUS)) < 1
+    by_risk = {expected.risk: expected.value for expected in expected_returns(DEFAULTS)}
     assert by_risk["high"] > 0.7, "high risk is no trap"
 
 
@@ -64,7 +64,7 @@ def test_3_a_join_in_flight_when_time_runs_out_loses_the_stake(guild: HeistGuild
     too_late = guild.say("!join 100", 3, seconds=59.9)
     guild.finish()
     assert guild.balance(too_late) == RICH
-    assert [one.won is not None for one in guild.view.crew] == [True, True]
+    assert [player.won is not None for player in guild.view.crew] == [True, True]
     assert guild.view.crew[1].viewer_id == in_grace
 
 
@@ -156,10 +156,10 @@ def test_11_the_tier_is_forgotten_after_an_hour_or_belongs_to_the_giver(guild: H
     viewer_id = guild.say("!join 100", 1)
     guild.say("!join 100", 2)
     guild.say("!join 100", 3, badges=("founder",))
-    told = TierReport(guild.id, viewer_id, "event", "3000", NOON - timedelta(days=20))
-    set_tiers(guild.tx, [told])
+    report = TierReport(guild.id, viewer_id, "event", "3000", NOON - timedelta(days=20))
+    set_tiers(guild.tx, [report])
     guild.lock()
-    assert [one.tier for one in guild.view.crew] == ["tier3", "none", "tier1"]
+    assert [player.tier for player in guild.view.crew] == ["tier3", "none", "tier1"]
 
 
 def test_12_the_token_is_in_the_overlay_and_rolls_leave_no_record(guild: HeistGuild) -> None:

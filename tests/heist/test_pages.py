@@ -66,19 +66,19 @@ def finish(site: Site) -> None:
 def test_without_points_the_page_says_what_is_missing(site: Site) -> None:
     admin = site.visitor("nora")
     page = admin.get(PAGE)
-    assert "Heists need points, and they are off on this server. Turn on points" in words(page)
+    assert "Heists need points, which are turned off on this server. Turn on points" in words(page)
     assert "Start a heist" not in words(page)
     assert f'href="/g/{GUILD}/points"' in page.text
     refused = admin.post(f"{PAGE}/start", page=PAGE)
     assert "Heists need points" in words(refused)
-    fields = {one.key: one.default for one in HeistSettings.declared.values()}
+    fields = {declared.key: declared.default for declared in HeistSettings.declared.values()}
     form = {key: str(one) for key, one in fields.items() if one is not False and one is not None}
     kept = {**form, "heist.min_bet": "20"}
     assert admin.post(f"{PAGE}/settings", page=PAGE, **kept).status_code == 303
     off = {key: value for key, value in kept.items() if key != "heist.enabled"}
     assert admin.post(f"{PAGE}/settings", page=PAGE, **off).status_code == 303
     refused = admin.post(f"{PAGE}/settings", page=PAGE, **kept)
-    assert "Heists need points, and they are off here." in words(refused)
+    assert "Heists need points, which are turned off here." in words(refused)
     with site.services.work_in(GUILD) as work:
         assert not load_settings(work, HeistSettings).enabled
 
@@ -102,7 +102,7 @@ def test_a_heist_is_run_and_cancelled_from_the_dashboard(ready: Site) -> None:
     assert "&lt;MadCats&gt; Tier 1 Bank Vault 100" in shown
     assert "Heist crew 1 100" in words(admin.get(f"/g/{GUILD}/"))
     assert "Heist #1 was cancelled." in send("cancel")
-    assert "Everybody got their stake back." in words(admin.get(f"{PAGE}/history"))
+    assert "All stakes were refunded." in words(admin.get(f"{PAGE}/history"))
     assert admin.get(f"{PAGE}/9").status_code == 404
     assert "Heist #1" in words(admin.get(f"{PAGE}/1"))
 
@@ -222,7 +222,7 @@ def test_overlay_follows_the_heist(ready: Site) -> None:
 
 @pytest.mark.parametrize(
     ("form", "answer"),
-    [("pay_again", "Paying the winners of heist #1 again"), ("write_off", "written off")],
+    [("pay_again", "Retrying the payout of heist #1"), ("write_off", "Wrote off")],
 )
 def test_admins_settle_what_was_not_paid_on_the_dashboard(
     ready: Site, form: str, answer: str

@@ -1,4 +1,4 @@
-"""What a widget reports: each report by itself, and nothing that its key must not say."""
+"""Reports of a widget: each is validated separately, and the key allows nothing else."""
 
 import json
 from collections.abc import Mapping
@@ -31,10 +31,10 @@ GOOD: Mapping[str, Any] = {
     "_id": "5f",
     "createdAt": (NOON - timedelta(minutes=1)).isoformat(),
 }
-WITHOUT = "It does not say on which platform"
-UNKNOWN = "This viewer was not seen in chat yet."
-NO_TIME = "It does not say when it happened."
-NOBODY = "It has neither a user id nor a login."
+WITHOUT = "The platform is missing"
+UNKNOWN = "This viewer hasn't been seen in chat yet."
+NO_TIME = "The time is missing."
+NOBODY = "The user id or login is missing."
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def send(guild: HeistGuild, *sent: object) -> Reported:
 
 
 def reason_of(guild: HeistGuild, **changes: Any) -> str:
-    """Why a good report with these changes is refused; "" if it is not."""
+    """The reason why a good report with these changes is refused; "" if it is accepted."""
     rejected = send(guild, {**GOOD, **changes}).rejected
     return str(rejected[0]["reason"]) if rejected else ""
 
@@ -69,11 +69,11 @@ def published(guild: HeistGuild) -> list[dict[str, Any]]:
         ({"createdAt": {"at": 1}}, NO_TIME),
         ({"createdAt": True}, NO_TIME),
         ({"createdAt": 10**30}, NO_TIME),
-        ({"createdAt": (NOON - timedelta(days=40)).isoformat()}, "It happened more than 35 days"),
-        ({"createdAt": (NOON + timedelta(hours=1)).isoformat()}, "It happens in the future"),
+        ({"createdAt": (NOON - timedelta(days=40)).isoformat()}, "This happened more than 35 days"),
+        ({"createdAt": (NOON + timedelta(hours=1)).isoformat()}, "The time is in the future"),
         ({"createdAt": "9999-12-31T23:59:59-23:59"}, NO_TIME),
-        ({"provider": "youtube"}, "It is of another platform"),
-        ({"provider": ["twitch"]}, "It is of another platform"),
+        ({"provider": "youtube"}, "The platform must be"),
+        ({"provider": ["twitch"]}, "The platform must be"),
         ({"provider": None, "name": "tom2", "displayName": "Tom2"}, WITHOUT),
         ({"provider": None, "providerId": "UCabcdefghijklmnopqrstuv"}, WITHOUT),
         ({"provider": "", "providerId": None}, WITHOUT),
@@ -82,12 +82,12 @@ def published(guild: HeistGuild) -> list[dict[str, Any]]:
         ({"providerId": -1, "name": None}, NOBODY),
         ({"providerId": "9" * 30, "name": "ミア"}, NOBODY),
         ({"providerId": {"a": 1}, "name": ["mia"]}, NOBODY),
-        ({"tier": {"deep": []}}, "The tier is neither"),
-        ({"tier": True}, "The tier is neither"),
-        ({"type": "follower"}, "Only subscribers"),
-        ({"type": ["subscriber"]}, "Only subscribers"),
-        ({"bulkGifted": True}, "A gift bomb"),
-        ({"isTest": True}, "It is a test"),
+        ({"tier": {"deep": []}}, "The tier must be"),
+        ({"tier": True}, "The tier must be"),
+        ({"type": "follower"}, "Only subscription events"),
+        ({"type": ["subscriber"]}, "Only subscription events"),
+        ({"bulkGifted": True}, "This is a whole gift bomb"),
+        ({"isTest": True}, "This is a test"),
     ],
     ids=str,
 )
@@ -95,9 +95,9 @@ def test_a_bad_report_is_named_and_keeps_no_other_back(
     known: HeistGuild, changes: dict[str, Any], reason: str
 ) -> None:
     outcome = send(known, {**GOOD, **changes}, 5, GOOD, None)
-    reasons = {one["index"]: str(one["reason"]) for one in outcome.rejected}
+    reasons = {rejection["index"]: str(rejection["reason"]) for rejection in outcome.rejected}
     assert reasons.pop(0).startswith(reason)
-    assert reasons == {1: "A report is an object.", 3: "A report is an object."}
+    assert reasons == {1: "A report must be an object.", 3: "A report must be an object."}
     assert (outcome.new, len(published(known))) == (1, 1)
 
 
@@ -127,10 +127,13 @@ def test_who_is_meant(known: HeistGuild, changes: dict[str, Any], platform: str)
 @pytest.mark.parametrize(
     ("written", "tier"),
     [
-        *((one, "1000") for one in ("1000", 1000, "Tier 1", "tier1", "tier_1", "T1", "1", 1)),
-        *((one, "3000") for one in ("3000", 3000, "TIER 3", " 3 ")),
-        *((one, "prime") for one in ("prime", "Prime", "Twitch Prime", "Prime Gaming")),
-        *((one, "subscriber") for one in ("", None, "gold", 4000, "10", 0)),
+        *(
+            (written, "1000")
+            for written in ("1000", 1000, "Tier 1", "tier1", "tier_1", "T1", "1", 1)
+        ),
+        *((written, "3000") for written in ("3000", 3000, "TIER 3", " 3 ")),
+        *((written, "prime") for written in ("prime", "Prime", "Twitch Prime", "Prime Gaming")),
+        *((written, "subscriber") for written in ("", None, "gold", 4000, "10", 0)),
     ],
     ids=str,
 )
@@ -138,7 +141,7 @@ def test_tiers_are_understood_however_they_are_written(
     known: HeistGuild, written: object, tier: str
 ) -> None:
     assert reason_of(known, tier=written) == ""
-    assert [one["tier"] for one in published(known)] == [tier]
+    assert [event["tier"] for event in published(known)] == [tier]
 
 
 def test_the_key_renames_nobody_and_makes_nobody_known(known: HeistGuild) -> None:
@@ -206,7 +209,7 @@ def test_two_scenes_count_once_and_a_forged_id_keeps_no_one_else_back(known: Hei
 
 def test_more_than_a_request_may_have_is_named(known: HeistGuild) -> None:
     outcome = send(known, *[GOOD] * (MAX_REPORTED + 1))
-    assert [one["index"] for one in outcome.rejected] == [MAX_REPORTED]
+    assert [rejection["index"] for rejection in outcome.rejected] == [MAX_REPORTED]
 
 
 @pytest.mark.parametrize(
@@ -232,7 +235,7 @@ def test_a_value_that_cannot_be_stored_spoils_one_report(known: HeistGuild, spoi
         sent = read_body(b'{"subscribers": [' + bad + b", " + good + b"]}")
         assert sent is not None
         assert sent[1] == GOOD
-        assert 1 not in {one["index"] for one in send(known, *sent).rejected}
+        assert 1 not in {rejection["index"] for rejection in send(known, *sent).rejected}
 
 
 @pytest.mark.parametrize(

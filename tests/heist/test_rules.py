@@ -21,7 +21,7 @@ BONUS = replace(DEFAULTS, enable_sub_bonus=True)
 
 def returns(settings: HeistSettings) -> dict[tuple[Risk, Tier], str]:
     found = rules.expected_returns(settings)
-    return {(one.risk, one.tier): f"{float(one.value):.3f}" for one in found}
+    return {(expected.risk, expected.tier): f"{float(expected.value):.3f}" for expected in found}
 
 
 def test_expected_returns_of_the_defaults_are_those_that_were_promised() -> None:
@@ -88,7 +88,7 @@ def test_a_return_a_little_above_one_is_not_shown_as_one() -> None:
     ("values", "why"),
     [
         ({"high_multiplier_min": 400}, "high risk"),
-        ({"min_bet": 500, "max_bet": 100}, "lowest stake"),
+        ({"min_bet": 500, "max_bet": 100}, "minimum stake"),
     ],
 )
 def test_ranges_that_are_upside_down_are_refused(values: dict[str, Any], why: str) -> None:

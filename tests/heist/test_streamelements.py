@@ -42,8 +42,9 @@ START = {MADCATS: 3000, BEAN: 4000, YUKI: 5000}
 
 
 @dataclass
-class Evening:
-    """A heist at nora's, an hour ago, so that the beacon has published its round."""
+class StreamElementsHeist:
+    """A heist with StreamElements points, an hour ago so that the beacon has published its
+    round."""
 
     desk: Desk
     worker: Worker
@@ -60,23 +61,23 @@ class Evening:
             user_id = 1 + list(START).index(login)
             people.set_viewer(tx, GUILD, "twitch", user_id, login, now)
             message = chat_message(GUILD, text, platform="twitch", user_id=user_id, name=login)
-            (command,) = (one for one in HEIST.chat_commands if "join" in one.names)
+            (command,) = (command for command in HEIST.chat_commands if "join" in command.names)
             cache_of(tx).clear()
             command.run(tx, [replace(message, at=now)])
 
     def wait(self, seconds: float) -> None:
-        """Then the task looks."""
+        """Let time pass, then run the task."""
         self.desk.later += timedelta(seconds=seconds)
         tasks.run_heists(self.desk.services)
 
     def answer(self) -> None:
-        """StreamElements is asked, and its answers are handled."""
+        """Send queued changes to StreamElements and handle its answers."""
         bulk.perform_due(self.desk.services)
         while self.worker.work_once():
             pass
 
     def until_payout(self) -> None:
-        """Everybody has joined, and the winners are about to be paid."""
+        """Lock the crew and decide the heist; the winners are about to be paid."""
         self.wait(63)
         self.answer()
         self.wait(1)
@@ -89,13 +90,13 @@ class Evening:
     def points(self) -> list[int]:
         return [self.desk.points()[login] for login in START]
 
-    def told(self, kind: str) -> int:
+    def count_messages(self, kind: str) -> int:
         sql = "SELECT count(*) FROM outbox_messages WHERE kind = :kind"
         return int(self.desk.rows(sql, kind=kind)[0][0])
 
 
 @pytest.fixture
-def evening(desk: Desk, pretend: Sandbox) -> Evening:  # noqa: F811
+def game(desk: Desk, pretend: Sandbox) -> StreamElementsHeist:  # noqa: F811
     beacon = {k.lower(): v for k, v in pretend.env.items() if k.startswith("DRAND_")}
     settings = desk.services.settings.model_copy(update=beacon)
     object.__setattr__(desk.services, "settings", settings)
@@ -117,168 +118,180 @@ def evening(desk: Desk, pretend: Sandbox) -> Evening:  # noqa: F811
             high_success_rate=0,
         )
         actions.start(work)
-    return Evening(
+    return StreamElementsHeist(
         desk, Worker(desk.services.database, INBOX.translates, handlers, desk.services.clock)
     )
 
 
-def test_stakes_are_one_call_at_the_lock_and_the_payout_another(evening: Evening) -> None:
-    before = evening.changes()
-    evening.join(MADCATS, "!join 1000")
-    evening.join(BEAN, "!join 4000 high")
-    evening.join(YUKI, "!join 50%")
-    evening.join(YUKI, "!join 5001")
-    evening.answer()
-    assert (evening.changes(), evening.points()) == (before, [3000, 4000, 5000])
-    assert [one.state for one in evening.view().crew] == ["pending"] * 3
-    evening.wait(63)
-    evening.answer()
-    assert evening.changes() == before + 1, "all stakes in one call"
-    evening.wait(1)
-    view = evening.view()
-    assert [(one.viewer_name, one.state) for one in view.crew] == [(MADCATS, "in"), (BEAN, "in")]
-    assert [(one.viewer_name, one.reason) for one in view.refused] == [(YUKI, "balance")]
-    assert evening.points() == [2000, 0, 5000]
-    evening.wait(20)
-    assert evening.view().heist.state == "paying"
-    evening.answer()
-    assert (evening.changes(), evening.view().heist.state) == (before + 2, "cooldown")
-    assert evening.points() == [3000, 0, 5000]
+def test_stakes_are_one_call_at_the_lock_and_the_payout_another(game: StreamElementsHeist) -> None:
+    before = game.changes()
+    game.join(MADCATS, "!join 1000")
+    game.join(BEAN, "!join 4000 high")
+    game.join(YUKI, "!join 50%")
+    game.join(YUKI, "!join 5001")
+    game.answer()
+    assert (game.changes(), game.points()) == (before, [3000, 4000, 5000])
+    assert [player.state for player in game.view().crew] == ["pending"] * 3
+    game.wait(63)
+    game.answer()
+    assert game.changes() == before + 1, "all stakes in one call"
+    game.wait(1)
+    view = game.view()
+    assert [(player.viewer_name, player.state) for player in view.crew] == [
+        (MADCATS, "in"),
+        (BEAN, "in"),
+    ]
+    assert [(player.viewer_name, player.reason) for player in view.refused] == [(YUKI, "balance")]
+    assert game.points() == [2000, 0, 5000]
+    game.wait(20)
+    assert game.view().heist.state == "paying"
+    game.answer()
+    assert (game.changes(), game.view().heist.state) == (before + 2, "cooldown")
+    assert game.points() == [3000, 0, 5000]
 
 
-def test_a_share_of_a_balance_that_is_not_known_is_refused(evening: Evening) -> None:
-    evening.join(MADCATS, "!join all")
-    assert [one.reason for one in evening.view().refused] == ["share"]
+def test_a_share_of_a_balance_that_is_not_known_is_refused(game: StreamElementsHeist) -> None:
+    game.join(MADCATS, "!join all")
+    assert [player.reason for player in game.view().refused] == ["share"]
 
 
 def test_whoever_is_not_confirmed_in_time_is_dropped_and_gets_the_stake_back(
-    evening: Evening,
+    game: StreamElementsHeist,
 ) -> None:
-    evening.join(MADCATS, "!join 1000")
-    evening.desk.streamelements.fault(_429=1, retry_after_s=90)
-    evening.wait(63)
-    evening.answer()
-    evening.wait(70)
-    assert evening.view().heist.state == "locked", "it waits"
-    evening.wait(6)
-    view = evening.view()
+    game.join(MADCATS, "!join 1000")
+    game.desk.streamelements.fault(_429=1, retry_after_s=90)
+    game.wait(63)
+    game.answer()
+    game.wait(70)
+    assert game.view().heist.state == "locked", "it waits"
+    game.wait(6)
+    view = game.view()
     assert (view.heist.state, view.heist.end) == ("cancelled", "nobody")
-    assert [one.reason for one in view.refused] == ["provider"]
-    evening.wait(60)
-    evening.answer()
-    assert evening.points()[0] == 2000, "StreamElements took it after all"
-    evening.answer()
-    assert evening.points()[0] == 3000
+    assert [player.reason for player in view.refused] == ["provider"]
+    game.wait(60)
+    game.answer()
+    assert game.points()[0] == 2000, "StreamElements took it after all"
+    game.answer()
+    assert game.points()[0] == 3000
 
 
-def test_stakes_that_are_taken_late_still_play(evening: Evening) -> None:
+def test_stakes_that_are_taken_late_still_play(game: StreamElementsHeist) -> None:
     """The call was made 40 seconds after its answer was lost, and one viewer has earned points."""
-    evening.join(MADCATS, "!join 1000")
-    evening.join(BEAN, "!join 500")
-    evening.wait(63)
-    evening.desk.streamelements.fault(lost_before=1)
-    evening.answer()
-    evening.wait(40)
-    evening.desk.streamelements.set_points(MADCATS, 2005)
-    evening.desk.streamelements.set_points(BEAN, 3500)
+    game.join(MADCATS, "!join 1000")
+    game.join(BEAN, "!join 500")
+    game.wait(63)
+    game.desk.streamelements.fault(lost_before=1)
+    game.answer()
+    game.wait(40)
+    game.desk.streamelements.set_points(MADCATS, 2005)
+    game.desk.streamelements.set_points(BEAN, 3500)
     for _look in range(2):
-        evening.wait(12)
-        evening.answer()
-    view = evening.view()
-    assert [one.state for one in view.crew] == ["in", "in"]
-    assert (view.refused, evening.told("streamelements.not_made")) == ([], 0)
+        game.wait(12)
+        game.answer()
+    view = game.view()
+    assert [player.state for player in view.crew] == ["in", "in"]
+    assert (view.refused, game.count_messages("streamelements.not_made")) == ([], 0)
 
 
-def test_one_stake_that_is_unclear_does_not_keep_the_others_out(evening: Evening) -> None:
-    evening.join(MADCATS, "!join 1000")
-    evening.join(BEAN, "!join 500")
-    evening.wait(63)
-    evening.desk.streamelements.fault(partly=1)
-    evening.answer()
+def test_one_stake_that_is_unclear_does_not_keep_the_others_out(game: StreamElementsHeist) -> None:
+    game.join(MADCATS, "!join 1000")
+    game.join(BEAN, "!join 500")
+    game.wait(63)
+    game.desk.streamelements.fault(partly=1)
+    game.answer()
     for seconds in (70, 7):
-        evening.wait(seconds)
-        evening.answer()
-    view = evening.view()
-    assert [(one.viewer_name, one.state) for one in view.crew] == [(BEAN, "in")]
-    assert [(one.viewer_name, one.reason) for one in view.refused] == [(MADCATS, "provider")]
+        game.wait(seconds)
+        game.answer()
+    view = game.view()
+    assert [(player.viewer_name, player.state) for player in view.crew] == [(BEAN, "in")]
+    assert [(player.viewer_name, player.reason) for player in view.refused] == [
+        (MADCATS, "provider")
+    ]
 
 
 def test_an_unclear_payout_waits_for_an_admin_and_the_next_heist_does_not(
-    evening: Evening,
+    game: StreamElementsHeist,
 ) -> None:
-    evening.join(MADCATS, "!join 1000")
-    evening.until_payout()
-    evening.desk.streamelements.fault(lost_before=1)
-    evening.answer()
-    evening.desk.streamelements.set_points(MADCATS, 1500)  # spent some in between
-    changes = evening.changes()
+    game.join(MADCATS, "!join 1000")
+    game.until_payout()
+    game.desk.streamelements.fault(lost_before=1)
+    game.answer()
+    game.desk.streamelements.set_points(MADCATS, 1500)  # spent some in between
+    changes = game.changes()
     for _minute in range(8):
-        evening.wait(60)
-        evening.answer()
-    assert evening.told("streamelements.unclear") == 1
-    view = evening.view()
+        game.wait(60)
+        game.answer()
+    assert game.count_messages("streamelements.unclear") == 1
+    view = game.view()
     assert (view.heist.state, view.heist.is_unpaid) == ("done", True)
-    with evening.desk.services.work_in(GUILD, ADMIN) as work:
+    with game.desk.services.work_in(GUILD, ADMIN) as work:
         assert actions.start(work).number == 2
-    assert evening.changes() == changes
-    number = evening.desk.operation("points:heist:1:pay").number
-    with evening.desk.services.work_in(GUILD, ADMIN) as work:
+    assert game.changes() == changes
+    number = game.desk.operation("points:heist:1:pay").number
+    with game.desk.services.work_in(GUILD, ADMIN) as work:
         streamelements.decide(work, number, applied=False)
-    evening.answer()
-    with evening.desk.services.work_in(GUILD) as work:
+    game.answer()
+    with game.desk.services.work_in(GUILD) as work:
         first = store.find_view(work, 1)
     assert first is not None
-    assert (first.heist.is_unpaid, first.owed, evening.told("heist.owed")) == (False, 1000, 1)
+    assert (first.heist.is_unpaid, first.owed, game.count_messages("heist.owed")) == (
+        False,
+        1000,
+        1,
+    )
 
 
-def paid_again(evening: Evening) -> None:
-    with evening.desk.services.work_in(GUILD, ADMIN) as work:
+def paid_again(game: StreamElementsHeist) -> None:
+    with game.desk.services.work_in(GUILD, ADMIN) as work:
         owed.pay_again(work, 1)
-    evening.answer()
-    assert evening.points()[:2] == [3000, 4000]
+    game.answer()
+    assert game.points()[:2] == [3000, 4000]
 
 
-def written_off(evening: Evening) -> None:
-    with evening.desk.services.work_in(GUILD, ADMIN) as work:
+def written_off(game: StreamElementsHeist) -> None:
+    with game.desk.services.work_in(GUILD, ADMIN) as work:
         assert owed.write_off(work, 1) == 1500
-    evening.answer()
-    assert evening.points()[:2] == [2000, 3500]
+    game.answer()
+    assert game.points()[:2] == [2000, 3500]
 
 
 @pytest.mark.parametrize("decide", [paid_again, written_off])
 def test_a_refused_payout_is_shown_and_never_repeated_by_itself(
-    evening: Evening, decide: Callable[[Evening], None]
+    game: StreamElementsHeist, decide: Callable[[StreamElementsHeist], None]
 ) -> None:
-    evening.join(MADCATS, "!join 1000")
-    evening.join(BEAN, "!join 500")
-    evening.until_payout()
-    evening.desk.streamelements.fault(lost_before=1)
-    evening.answer()
-    changes = evening.changes()
+    game.join(MADCATS, "!join 1000")
+    game.join(BEAN, "!join 500")
+    game.until_payout()
+    game.desk.streamelements.fault(lost_before=1)
+    game.answer()
+    changes = game.changes()
     for _minute in range(8):
-        evening.wait(60)
-        evening.answer()
-    view = evening.view()
-    assert (view.heist.state, view.owed, evening.changes()) == ("done", 1500, changes)
-    assert evening.told("heist.owed") == 1
-    with evening.desk.services.database.begin() as tx:
-        items = check_health(tx, evening.desk.services.clock())
+        game.wait(60)
+        game.answer()
+    view = game.view()
+    assert (view.heist.state, view.owed, game.changes()) == ("done", 1500, changes)
+    assert game.count_messages("heist.owed") == 1
+    with game.desk.services.database.begin() as tx:
+        items = check_health(tx, game.desk.services.clock())
     assert [item.reason for item in items if item.state == "warn"] == ["Heist #1: payout refused."]
-    decide(evening)
-    assert evening.view().owed == 0
-    with pytest.raises(Refusal, match="Nobody"), evening.desk.services.work_in(GUILD) as work:
+    decide(game)
+    assert game.view().owed == 0
+    with (
+        pytest.raises(Refusal, match="no unpaid points"),
+        game.desk.services.work_in(GUILD) as work,
+    ):
         owed.pay_again(work, 1)
 
 
-def test_a_refund_that_is_refused_is_owed_as_well(evening: Evening) -> None:
-    evening.join(MADCATS, "!join 1000")
-    evening.wait(63)
-    evening.answer()
-    with evening.desk.services.work_in(GUILD, ADMIN) as work:
+def test_a_refund_that_is_refused_is_owed_as_well(game: StreamElementsHeist) -> None:
+    game.join(MADCATS, "!join 1000")
+    game.wait(63)
+    game.answer()
+    with game.desk.services.work_in(GUILD, ADMIN) as work:
         actions.cancel(work)
-    evening.desk.streamelements.fault(lost_before=1)
-    evening.answer()
+    game.desk.streamelements.fault(lost_before=1)
+    game.answer()
     for _minute in range(8):
-        evening.wait(60)
-        evening.answer()
-    assert (evening.points()[0], evening.view().owed) == (2000, 1000)
+        game.wait(60)
+        game.answer()
+    assert (game.points()[0], game.view().owed) == (2000, 1000)

@@ -45,7 +45,7 @@ GUIDE_LINES = (
     "Tier 3 subscriber bonus: 1.5",
     "viewer1 has Tier 3 bonus: 1.5x multiplier",
 )
-"""Of the original widget, for somebody without a tier and a subscriber of tier 3."""
+"""Lines of the original guide, for a viewer without a tier and a tier 3 subscriber."""
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ def begin(site: Site, **settings: Any) -> None:
 
 
 def open_page(site: Site, browser: Browser) -> Page:
-    """A scene whose clock is ours."""
+    """A scene with a controlled clock."""
     page = browser.new_page()
     page.clock.set_fixed_time(site.clock())
     return page
@@ -162,7 +162,7 @@ def test_editor_shows_the_bonus_recents_are_read_and_a_lost_server_comes_back(
     expect(page.locator("#setup a")).to_have_attribute(
         "href", f"http://localhost:8080/g/{GUILD}/heist#group-heist.enable_sub_bonus"
     )
-    until(lambda: [one.tier for one in reported(site)] == ["prime"], "recents are reported")
+    until(lambda: [report.tier for report in reported(site)] == ["prime"], "recents are reported")
     page.route("**/widget/**", lambda route: route.abort())
     expect(page.locator("#setup")).to_contain_text("Not connected")
     page.evaluate("event => host.event('subscriber-latest', event)", EVENT)
@@ -218,7 +218,7 @@ def test_widget_goes_on_without_a_console_and_drops_what_is_refused(
             return
         sent = json.loads(route.request.post_data or "")["subscribers"]
         sizes.append(len(sent))
-        if any(one.get("_id") == "bad" for one in sent):
+        if any(message.get("_id") == "bad" for message in sent):
             route.fulfill(status=400, headers={"Access-Control-Allow-Origin": "*"}, body="{}")
         else:
             route.continue_()
@@ -234,7 +234,7 @@ def test_widget_goes_on_without_a_console_and_drops_what_is_refused(
 
     def has_reported() -> bool:
         assert page.evaluate("broken") == 0  # and lets the route be handled
-        return "3000" in [one.tier for one in reported(site)]
+        return "3000" in [report.tier for report in reported(site)]
 
     until(has_reported, "the good one is reported")
     assert sizes[:4] == [3, 1, 1, 1]
@@ -262,7 +262,7 @@ def test_key_opens_its_server_only_and_cors_has_no_credentials(
     sent = requests.post(
         f"{address}/subscribers", json={"subscribers": [1]}, headers=headers, timeout=10
     )
-    rejected = {"new": 0, "rejected": [{"index": 0, "reason": "A report is an object."}]}
+    rejected = {"new": 0, "rejected": [{"index": 0, "reason": "A report must be an object."}]}
     assert (sent.status_code, sent.json()) == (207, rejected)
     empty = requests.post(
         f"{address}/subscribers", json={"subscribers": []}, headers=headers, timeout=10

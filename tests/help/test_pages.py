@@ -16,8 +16,8 @@ from tests.dashboard.site import GUILD, Site, words
 from tests.inbox.conftest import said
 
 PAGE = f"/g/{GUILD}/chat_commands"
-KNOWN = [one for feature in load_features() for one in feature.chat_commands]
-CALL = next(one for one in KNOWN if "call" in one.names)
+KNOWN = [command for feature in load_features() for command in feature.chat_commands]
+CALL = next(command for command in KNOWN if "call" in command.names)
 
 
 def rules(site: Site) -> ChatRules:
@@ -37,16 +37,16 @@ def answered(site: Site, *lines: ChatMessageSent, now: datetime | None = None) -
     found: list[str] = []
     command = ChatCommand(
         CALL.names,
-        lambda _tx, lines: found.extend(one.message_id for one in lines),
+        lambda _tx, lines: found.extend(line.message_id for line in lines),
         CALL.usage,
         "Help.",
     )
     features = [Feature("one", chat_commands=(command,), chat_rules=chat_commands.rules_of)]
     handlers = collect(features)[ChatMessageSent]
-    for one in lines:
-        with site.services.database.begin() as tx, handled_at(tx, now or one.at):
+    for line in lines:
+        with site.services.database.begin() as tx, handled_at(tx, now or line.at):
             for handler in handlers:
-                handler.run(tx, one)
+                handler.run(tx, line)
     return found
 
 
@@ -57,8 +57,8 @@ def runs(site: Site, text: str, sender: Sender | None = None) -> bool:
 
 def test_all_commands_are_shown(site: Site) -> None:
     shown = site.visitor("nora").get(PAGE).text
-    for one in KNOWN:
-        assert f'id="{one.names[0]}-title"' in shown
+    for command in KNOWN:
+        assert f'id="{command.names[0]}-title"' in shown
 
 
 def test_new_names_answer_and_old_ones_do_not(site: Site) -> None:
@@ -123,7 +123,7 @@ def test_commands_that_arrive_together_are_answered_once(site: Site) -> None:
 
 def test_what_does_not_fit_is_refused_and_shown_again(site: Site) -> None:
     nora, before = site.visitor("nora"), rules(site)
-    other = next(one for one in KNOWN if one is not CALL).names[0]
+    other = next(command for command in KNOWN if command is not CALL).names[0]
     for names in (f"play {other}", "", "a-b", "a b c d e f", "x" * 31):
         refused = nora.post(f"{PAGE}/call", page=PAGE, enabled="1", names=names, who="everyone")
         assert refused.status_code == 422

@@ -51,7 +51,7 @@ class Story:
     def passes(self, **time: float) -> None:
         self.now += timedelta(**time)
 
-    def told(
+    def deliver(
         self, *keys: str, lane: str = "lane", guilds: Sequence[int] = (GUILD,), source: str = "test"
     ) -> None:
         """One delivery for each key, committed in this order."""

@@ -52,7 +52,7 @@ async def test_oldest_frames_are_lost_in_a_long_outage(
     database: Database, postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "MAX_WAITING", 4)
-    monkeypatch.setattr(module, "AGAIN_SECONDS", 0)
+    monkeypatch.setattr(module, "RETRY_SECONDS", 0)
     away = Away(postgres_url, pool_size=1)
     with cleaned(database), capture_logs():
         away.buffer = InboxBuffer(away)

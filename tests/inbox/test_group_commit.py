@@ -66,8 +66,8 @@ def stored(database: Database, source: str) -> list[str]:
         return list(tx.execute(query, {"source": source}).scalars())
 
 
-def put(commits: GroupCommit, one: Delivery) -> bool:
-    return commits.wait(commits.add(one))
+def put(commits: GroupCommit, delivery: Delivery) -> bool:
+    return commits.wait(commits.add(delivery))
 
 
 def behind_one_that_writes(

@@ -44,9 +44,9 @@ def test_command_is_a_word_after_a_leading_exclamation_mark(
     text: str, parsed: tuple[str, str]
 ) -> None:
     message = said(GUILD, "1", text)
-    for one in (message, from_json(ChatMessageSent, to_json(message))):
-        assert isinstance(one, ChatMessageSent)
-        assert (one.command, one.argument) == parsed
+    for copy in (message, from_json(ChatMessageSent, to_json(message))):
+        assert isinstance(copy, ChatMessageSent)
+        assert (copy.command, copy.argument) == parsed
 
 
 def nothing(_tx: Connection, _event: Any) -> None:

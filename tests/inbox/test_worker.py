@@ -1,4 +1,4 @@
-"""Every delivery is handled exactly once, in order, whoever fails."""
+"""Every delivery is handled exactly once, in order, even after failures."""
 
 import threading
 import time
@@ -40,7 +40,7 @@ BUG = RuntimeError("bug")
 
 
 def test_every_delivery_is_handled_once_and_in_order(story: Story) -> None:
-    story.told("1", "2", "3")
+    story.deliver("1", "2", "3")
     worker = story.worker(handler("a"), handler("b"))
     drain(worker)
     drain(worker)
@@ -53,18 +53,18 @@ def test_empty_inbox_does_nothing(story: Story) -> None:
 
 
 def test_same_event_in_another_delivery_counts_once(story: Story) -> None:
-    story.told("sub", "sub")
+    story.deliver("sub", "sub")
     worker = story.worker(handler("a"))
     drain(worker)
-    story.told("sub")
+    story.deliver("sub")
     drain(worker)
     assert story.keys() == ["sub"]
     assert story.states() == ["done"] * 3
 
 
 def test_events_are_isolated_per_server(story: Story) -> None:
-    story.told("sub", guilds=[GUILD])
-    story.told("sub", guilds=[GUILD, OTHER_GUILD])
+    story.deliver("sub", guilds=[GUILD])
+    story.deliver("sub", guilds=[GUILD, OTHER_GUILD])
     drain(story.worker(handler("a")))
     assert sorted(story.effects()) == [("a", GUILD, "sub"), ("a", OTHER_GUILD, "sub")]
 
@@ -77,7 +77,7 @@ def test_same_key_of_another_event_type_is_another_event(story: Story) -> None:
 
 
 def test_event_without_handler_is_done(story: Story) -> None:
-    story.told("1")
+    story.deliver("1")
     drain(story.worker())
     assert story.states() == ["done"]
 
@@ -87,7 +87,7 @@ def test_event_without_handler_is_done(story: Story) -> None:
 
 def test_batch_has_one_lane_and_every_lane_is_handled(story: Story) -> None:
     for lane in ("b", "a", "c"):
-        story.told(f"{lane}1", f"{lane}2", lane=lane)
+        story.deliver(f"{lane}1", f"{lane}2", lane=lane)
     drain(story.worker(handler("a")))
     assert sorted(story.keys()) == ["a1", "a2", "b1", "b2", "c1", "c2"]
     heard = story.keys()
@@ -97,7 +97,7 @@ def test_batch_has_one_lane_and_every_lane_is_handled(story: Story) -> None:
 
 def test_long_lane_is_handled_in_ordered_batches(story: Story) -> None:
     keys = [f"{n:04}" for n in range(MAX_BATCH * 2 + 5)]
-    story.told(*keys)
+    story.deliver(*keys)
     assert drain(story.worker(handler("a"))) < 9
     assert story.keys() == keys
 
@@ -127,7 +127,7 @@ class Slow:
 
 def test_batches_of_slow_handlers_are_bounded_by_time(story: Story) -> None:
     """Hundreds of deliveries that each take a fifth of a second; then it is quick again."""
-    story.told(*(f"{n:04}" for n in range(200)))
+    story.deliver(*(f"{n:04}" for n in range(200)))
     slow = Slow(0.2)
     worker = slow.worker(story)
     while len(story.keys()) < 100 and worker.work_once():
@@ -135,7 +135,7 @@ def test_batches_of_slow_handlers_are_bounded_by_time(story: Story) -> None:
     assert max(slow.batches) * slow.seconds <= MAX_SECONDS + slow.seconds
     assert max(slow.batches[2:]) * slow.seconds <= 2 * BATCH_SECONDS
     slow.seconds = 0.0
-    story.told(*(f"{n:04}" for n in range(200, 800)))
+    story.deliver(*(f"{n:04}" for n in range(200, 800)))
     slow.batches.clear()
     drain(worker)
     assert max(slow.batches) > 100
@@ -143,7 +143,7 @@ def test_batches_of_slow_handlers_are_bounded_by_time(story: Story) -> None:
 
 
 def test_batch_shrinks_after_an_outage_and_after_a_failure(story: Story) -> None:
-    story.told(*(f"{n:04}" for n in range(120)))
+    story.deliver(*(f"{n:04}" for n in range(120)))
     slow = Slow(0.0)
     failing: list[Exception] = [DatabaseOutage(BUG), BUG]
     worker = slow.worker(story)
@@ -165,8 +165,8 @@ def test_batch_shrinks_after_an_outage_and_after_a_failure(story: Story) -> None
 
 
 def test_lanes_take_turns(story: Story) -> None:
-    story.told(*(f"a{n:03}" for n in range(250)), lane="a")
-    story.told("b", lane="b")
+    story.deliver(*(f"a{n:03}" for n in range(250)), lane="a")
+    story.deliver("b", lane="b")
     worker = story.worker(handler("a"))
     worker.work_once()
     worker.work_once()
@@ -174,8 +174,8 @@ def test_lanes_take_turns(story: Story) -> None:
 
 
 def test_locked_lane_is_skipped(story: Story) -> None:
-    story.told("busy", lane="busy")
-    story.told("free", lane="free")
+    story.deliver("busy", lane="busy")
+    story.deliver("free", lane="free")
     worker = story.worker(handler("a"))
     with story.database.begin() as elsewhere:
         assert store.claim_lane(elsewhere) == "busy"
@@ -190,7 +190,7 @@ def test_two_workers_never_handle_twice_and_keep_lane_order(story: Story, fails:
     lanes = [f"lane{n}" for n in range(6)]
     for number in range(12):
         for lane in lanes:
-            story.told(f"{lane}-{number:02}", lane=lane)
+            story.deliver(f"{lane}-{number:02}", lane=lane)
 
     def slow(tx: Connection, event: Event) -> None:
         effect(tx, "a", event)
@@ -226,7 +226,7 @@ def test_failed_handler_is_retried_alone(
 ) -> None:
     failures: dict[str, Exception] = {"2": BUG}
     worker = story.worker(handler("a"), handler("b", failing_on(failures)), handler("c"))
-    story.told("1", "2", "3")
+    story.deliver("1", "2", "3")
     drain(worker)
     assert story.keys("a") == story.keys("c") == ["1", "2", "3"]
     assert story.keys("b") == ["1", "3"]
@@ -251,7 +251,7 @@ def test_each_failure_doubles_the_wait_until_dead_letter(story: Story) -> None:
 
     began = story.now
     worker = story.worker(handler("a", fails))
-    story.told("1")
+    story.deliver("1")
     while story.counts().dead == 0:
         drain(worker)
         story.now = story.next_try() or story.now
@@ -267,7 +267,7 @@ def test_each_failure_doubles_the_wait_until_dead_letter(story: Story) -> None:
 def test_dead_letter_waits_for_a_manual_retry(story: Story) -> None:
     failures: dict[str, Exception] = {"1": BUG}
     worker = story.worker(handler("a", failing_on(failures)))
-    story.told("1")
+    story.deliver("1")
     for _ in range(MAX_ATTEMPTS + 3):
         drain(worker)
         story.passes(minutes=20)
@@ -286,7 +286,7 @@ def test_dead_letter_waits_for_a_manual_retry(story: Story) -> None:
 
 def test_manual_retry_resets_the_attempts(story: Story) -> None:
     worker = story.worker(handler("a", lambda _event: BUG))
-    story.told("1")
+    story.deliver("1")
     for _ in range(MAX_ATTEMPTS + 3):
         drain(worker)
         story.passes(minutes=20)
@@ -299,7 +299,7 @@ def test_manual_retry_resets_the_attempts(story: Story) -> None:
 def test_refusal_rolls_back_only_its_handler_and_is_not_retried(story: Story) -> None:
     declines = handler("b", lambda event: Refusal("Too many.") if event.key == "2" else None)
     worker = story.worker(handler("a"), declines, handler("c"))
-    story.told("1", "2", "3")
+    story.deliver("1", "2", "3")
     drain(worker)
     story.passes(hours=1)
     drain(worker)
@@ -311,7 +311,7 @@ def test_refusal_rolls_back_only_its_handler_and_is_not_retried(story: Story) ->
 def test_outage_of_one_handler_does_not_block_the_lane(story: Story) -> None:
     failures: dict[str, Exception] = {"1": Outage("Kick")}
     worker = story.worker(handler("a", failing_on(failures)), handler("b"))
-    story.told("1", "2")
+    story.deliver("1", "2")
     drain(worker)
     assert story.keys("b") == ["1", "2"]
     assert story.keys("a") == ["2"]
@@ -325,7 +325,7 @@ def test_failed_statement_affects_one_handler(story: Story) -> None:
     def nonsense(tx: Connection, _event: Event) -> None:
         tx.execute(text("SELECT nonsense"))
 
-    story.told("1", "2")
+    story.deliver("1", "2")
     drain(story.worker(handler("a"), Handler("b", nonsense), handler("c")))
     assert story.keys("a") == story.keys("c") == ["1", "2"]
     assert story.counts().retrying == 2
@@ -343,7 +343,7 @@ def test_cache_of_a_failed_handler_is_discarded(story: Story) -> None:
         meets(tx, event)
         raise BUG
 
-    story.told("1")
+    story.deliver("1")
     drain(story.worker(Handler("a", meets_and_fails), Handler("b", meets)))
     assert story.keys("met") == ["1"]
 
@@ -360,7 +360,7 @@ def test_untranslatable_delivery_becomes_a_dead_letter(
         return translate(tx, delivery)
 
     worker = story.worker(handler("a"), test=understand)
-    story.told("1", "2", "3")
+    story.deliver("1", "2", "3")
     drain(worker)
     assert story.keys() == ["1", "3"]
     assert story.keys("translator") == []
@@ -376,18 +376,18 @@ def test_untranslatable_delivery_becomes_a_dead_letter(
 
 
 def test_delivery_of_an_unknown_source_becomes_a_dead_letter(story: Story) -> None:
-    story.told("1", source="nobody.knows")
-    story.told("2")
+    story.deliver("1", source="nobody.knows")
+    story.deliver("2")
     drain(story.worker(handler("a")))
     assert story.states() == ["dead", "done"]
 
 
 def test_retry_of_a_removed_handler_becomes_a_dead_letter(story: Story) -> None:
-    story.told("1")
+    story.deliver("1")
     drain(story.worker(handler("former", lambda _event: BUG)))
     story.passes(seconds=2)
     drain(story.worker(handler("a")))
-    assert story.counts().dead_error == "There is no handler former any more."
+    assert story.counts().dead_error == "The handler former no longer exists."
 
 
 def test_retry_in_an_older_format_does_not_block_others(
@@ -395,7 +395,7 @@ def test_retry_in_an_older_format_does_not_block_others(
 ) -> None:
     failures: dict[str, Exception] = {"old": BUG, "new": BUG}
     worker = story.worker(handler("a", failing_on(failures)))
-    story.told("old", "new")
+    story.deliver("old", "new")
     drain(worker)
     with story.database.begin() as tx:
         tx.execute(
@@ -429,7 +429,7 @@ def test_database_outage_rolls_back_the_batch_and_loses_nothing(
             tx.execute(text("SELECT 1"))
 
     worker = story.worker(handler("a"), Handler("b", cut_off))
-    story.told("1", "2", "3")
+    story.deliver("1", "2", "3")
     with pytest.raises(Outage):
         drain(worker)
     assert story.effects() == []
@@ -468,7 +468,7 @@ def test_full_disk_does_not_fail_the_delivery(story: Story, where: str) -> None:
         effect(tx, "b", event)
 
     worker = story.worker(handler("a"), Handler("b", handle), test=understand)
-    story.told("1", "2")
+    story.deliver("1", "2")
     if where == "retry":
         drain(worker)
         is_broken = False
@@ -497,8 +497,8 @@ outcomes = st.sampled_from(["ok", "ok", "ok", "bug", "refusal", "outage"])
 def lanes_of_messages(draw: st.DrawFn) -> list[tuple[str, str, tuple[int, ...]]]:
     """(lane, key, servers); a few keys, so that facts are told again."""
     guilds = st.sampled_from([(GUILD,), (OTHER_GUILD,), (GUILD, OTHER_GUILD)])
-    one = st.tuples(st.sampled_from(["x", "y"]), st.sampled_from("123456"), guilds)
-    return draw(st.lists(one, max_size=10))
+    delivery = st.tuples(st.sampled_from(["x", "y"]), st.sampled_from("123456"), guilds)
+    return draw(st.lists(delivery, max_size=10))
 
 
 @settings(max_examples=25)
@@ -526,7 +526,7 @@ def test_effects_match_the_model_for_any_failures(
 
     worker = story.worker(*(handler(name, plan_of(name)) for name in NAMES))
     for lane, key, guilds in messages:
-        story.told(key, lane=lane, guilds=guilds)
+        story.deliver(key, lane=lane, guilds=guilds)
     drain(worker)
 
     facts = {(guild, key) for _lane, key, guilds in messages for guild in guilds}
@@ -559,7 +559,7 @@ def test_worker_runs_on_notification_and_stops(
     assert worker.status().state == "down"
     worker.start()
     until(lambda: worker.status().state == "ok")
-    story.told("1")
+    story.deliver("1")
     worker.wake()
     until(lambda: story.keys() == ["1"])
     worker.stop()
@@ -572,7 +572,7 @@ def test_lost_notification_only_delays_the_worker(
     monkeypatch.setattr(Worker, "POLL_SECONDS", 0.02)
     worker = story.worker(handler("a"))
     worker.start()
-    story.told("1")
+    story.deliver("1")
     until(lambda: story.keys() == ["1"])
     worker.stop()
 
@@ -590,7 +590,7 @@ def test_chat_is_in_time_by_our_clock_however_far_off_it_is(story: Story, off: t
         story.clock,
         {"kick": clock},
     )
-    story.told("1")
+    story.deliver("1")
     worker.work_once()
     assert seen == [story.now]
 
@@ -599,7 +599,7 @@ def test_nothing_is_typed_after_it_was_handled(story: Story) -> None:
     seen = list[datetime]()
     note = Handler("note", lambda _tx, event: seen.append(event.at))
     story.now = START - timedelta(seconds=3)
-    story.told("1")
+    story.deliver("1")
     story.worker(note).work_once()
     assert seen == [story.now]
 
@@ -632,7 +632,7 @@ def test_worker_survives_outage_and_bug_and_reports_them(
     worker.start()
     until(lambda: worker.status().state == "warn")
     assert worker.status().reason == said
-    story.told("1")
+    story.deliver("1")
     gate.error = None
     until(lambda: story.keys() == ["1"])
     until(lambda: worker.status().state == "ok")

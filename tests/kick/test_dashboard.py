@@ -58,7 +58,7 @@ def test_connecting_leads_back_to_the_page_where_it_began(site: Site) -> None:
         assert f'href="{PAGE}"' in refused.text
     back = follow(admin, link(), person="nora")
     assert (back.status_code, back.headers["Location"]) == (303, PAGE)
-    assert "NoraPlays is connected with Nora's Corner." in html.unescape(words(admin.get(PAGE)))
+    assert "NoraPlays is connected to Nora's Corner." in html.unescape(words(admin.get(PAGE)))
     own, elsewhere = link(), site.visitor()  # the streamer's browser has no dashboard
     shown = follow(elsewhere, own, person="nora")
     assert (shown.status_code, "close this page" in words(shown)) == (200, True)
@@ -67,12 +67,12 @@ def test_connecting_leads_back_to_the_page_where_it_began(site: Site) -> None:
 def test_ids_are_looked_up_again(site: Site, admin: Visitor) -> None:
     admin.post(f"{PAGE}/channel", page=PAGE, channel="noraplays")
     assert admin.post(f"{PAGE}/sync", page=PAGE).status_code == 303
-    assert "Kick is in sync: noraplays." in words(admin.get(PAGE))
+    assert "Synced from Kick: noraplays." in words(admin.get(PAGE))
     with site.services.work_in(GUILD) as work:
         assert actions.get_known_channel(work).chatroom_id
 
 
-@pytest.mark.parametrize(("name", "reason"), [("", "Type the channel"), ("nobody-here", "nobody")])
+@pytest.mark.parametrize(("name", "reason"), [("", "Enter the channel"), ("nobody-here", "nobody")])
 def test_unknown_channel_is_declined(site: Site, admin: Visitor, name: str, reason: str) -> None:
     answer = admin.post(f"{PAGE}/channel", page=PAGE, channel=name)
     assert (answer.status_code, reason in words(answer)) == (422, True)
@@ -149,7 +149,7 @@ def test_ids_that_kicks_website_does_not_say_are_typed_in(site: Site, admin: Vis
     none = admin.post(f"{PAGE}/chatroom", page=PAGE, chatroom_id="x")
     assert (none.status_code, "must be a whole number" in words(none)) == (422, True)
     assert admin.post(f"{PAGE}/chatroom", page=PAGE, chatroom_id="0").status_code == 303
-    assert "The chatroom id is forgotten." in words(admin.get(PAGE))
+    assert "Chatroom ID cleared." in words(admin.get(PAGE))
     admin.post(f"{PAGE}/chatroom", page=PAGE, chatroom_id=str(right), site_channel_id="")
     with site.services.work_in(GUILD) as work:
         assert actions.get_known_channel(work).chatroom_id == right

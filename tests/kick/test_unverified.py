@@ -133,7 +133,7 @@ def test_deliveries_are_held_and_reported_while_the_key_is_unavailable(
     part = health(services)
     assert part is not None
     assert (part.state, part.name) == ("warn", "Kick signatures")
-    assert "2 deliveries wait" in part.reason
+    assert "2 deliveries have been waiting" in part.reason
 
     clock.forward(hours=3)
     verify_deliveries(services)
@@ -171,7 +171,7 @@ def test_new_installation_fetches_the_key_before_the_first_delivery(
     endpoint.is_away = True
     with capture_logs() as logs:
         verify_deliveries(services)
-    assert [line["event"] for line in logs] == ["Kick did not give its public key"]
+    assert [line["event"] for line in logs] == ["Fetching Kick's public key failed"]
     endpoint.is_away = False
     for _ in range(3):
         verify_deliveries(services)
@@ -190,7 +190,7 @@ def test_key_published_hours_later_verifies_held_deliveries(
     part = health(services)
     assert part is not None
     assert part.state == "warn"
-    assert "a key that Kick does not name" in part.reason
+    assert "a key that Kick has not published" in part.reason
     clock.forward(hours=20)
     verify_deliveries(services)
     endpoint.key = new_key(ROTATED)
@@ -255,7 +255,7 @@ def test_held_deliveries_are_limited_and_forgeries_dropped_first(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(unverified, "MAX_KEPT", 5)
-    monkeypatch.setattr(unverified, "AT_ONCE", 2)
+    monkeypatch.setattr(unverified, "BATCH_SIZE", 2)
     for _ in range(8):
         forge(kick)
     assert counts(clean) == (0, 5)

@@ -1,4 +1,4 @@
-"""The doorbell, with a real Redis server that dies and comes back."""
+"""The bus, with a real Redis server that dies and comes back."""
 
 import json
 import signal
@@ -63,7 +63,7 @@ class Server:
             self._process = None
 
     def freeze(self) -> None:
-        """It takes connections from now on and never answers."""
+        """It accepts connections from now on, but never answers."""
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
 

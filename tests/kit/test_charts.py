@@ -40,4 +40,4 @@ def test_charts_can_be_drawn_at_the_same_time() -> None:
     alone = chart(30).tobytes()
     with ThreadPoolExecutor(4) as threads:
         drawn = list(threads.map(lambda _n: chart(30).tobytes(), range(8)))
-    assert all(one == alone for one in drawn)
+    assert all(artist == alone for artist in drawn)

@@ -1,4 +1,5 @@
-"""Sealing: what is kept is unreadable, keys can be changed, and one is made where none is given."""
+"""Encryption: stored text is unreadable, keys can be changed, and one is generated if none is
+set."""
 
 import errno
 import os

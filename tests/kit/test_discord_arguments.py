@@ -25,7 +25,7 @@ def driver(database: Database) -> Iterator[DiscordDriver]:
 def ask(driver: DiscordDriver, line: str) -> tuple[str, str]:
     """Title and text of the answer to what is typed."""
     asked = driver.message("nora", "general", line)
-    told = driver.wait_for("general", lambda one: one["author"] == "bot", after=asked)
+    told = driver.wait_for("general", lambda message: message["author"] == "bot", after=asked)
     return told["embeds"][0]["title"], told["embeds"][0].get("description", "")
 
 
@@ -36,7 +36,7 @@ def ask(driver: DiscordDriver, line: str) -> tuple[str, str]:
         ("!SlotCalls Queue", "The queue is empty"),
         ("!slotcalls status", "Slot requests are on"),
         ("!slotcalls STATUS", "Slot requests are on"),
-        ("!settings List watchtime", "Nothing of that name"),
+        ("!settings List watchtime", "No feature of that name"),
         ("!settings list slot_calls", "Settings of this server"),
     ],
 )
@@ -52,13 +52,17 @@ def test_subcommand_matches_any_case(driver: DiscordDriver, line: str, title: st
         ("!roles add Regular", "Missing `minutes`.", "`minutes`: "),
         ("!roles add Nobody 5", "“Nobody” is not a role on this server.", "`!roles add <role>"),
         ("!roles add Regular soon", "“soon” is not a whole number.", "`minutes`: "),
-        ("!roles add Regular 0", "“0” does not fit `minutes`.", "between 1 and 5,000,000"),
-        ("!roles mode both", "“both” does not fit `mode`.", "`stack`, `highest`"),
-        ("!slotcalls limits many", "“many” does not fit `per_viewer` or `cooldown`.", "Usage: "),
-        ("!link_panels remove nowhere", "“nowhere” does not fit `channel`.", "Usage: "),
+        ("!roles add Regular 0", "Invalid value for `minutes`: “0”.", "between 1 and 5,000,000"),
+        ("!roles mode both", "Invalid value for `mode`: “both”.", "`stack`, `highest`"),
+        (
+            "!slotcalls limits many",
+            "Invalid value for `per_viewer` or `cooldown`: “many”.",
+            "Usage: ",
+        ),
+        ("!link_panels remove nowhere", "Invalid value for `channel`: “nowhere”.", "Usage: "),
         ("!roles add Super Fan 5", "“Super” is not a role", '`!roles add "<role>" <minutes>`'),
-        ("!roles add „Regular“ 0", "“0” does not fit `minutes`.", "between 1 and 5,000,000"),
-        ("!slotcalls played -3 1 2", "-3” does not fit `number`.", "between 1 and"),
+        ("!roles add „Regular“ 0", "Invalid value for `minutes`: “0”.", "between 1 and 5,000,000"),
+        ("!slotcalls played -3 1 2", "Invalid value for `number`: “\\-3”.", "between 1 and"),
         ('!slotcalls played 7 "1 2', "A quotation mark is missing", "Usage: "),
         ("!slotcalls played 7 '1' “2”", "There is no request #7.", ""),
         ("!slotcalls block «Nobody»", "Nobody", ""),

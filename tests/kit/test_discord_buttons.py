@@ -44,9 +44,9 @@ def interaction(services: Services | None = None, **permissions: bool) -> AsyncM
 
 def reply(sent: AsyncMock) -> str:
     """The private reply."""
-    (one,) = sent.await_args_list
-    assert one.kwargs["ephemeral"] is True
-    embed: discord.Embed = one.kwargs["embed"]
+    (call,) = sent.await_args_list
+    assert call.kwargs["ephemeral"] is True
+    embed: discord.Embed = call.kwargs["embed"]
     return f"{embed.title} {embed.description or ''}".strip()
 
 
@@ -117,7 +117,7 @@ async def test_only_the_asked_member_can_confirm() -> None:
     assert await Reset(7).interaction_check(pressed_by(7))
     other = pressed_by(8)
     assert not await Reset(7).interaction_check(other)
-    assert "somebody else" in reply(other.response.send_message)
+    assert "Only the person who ran this" in reply(other.response.send_message)
 
 
 async def test_reply_replaces_the_question() -> None:

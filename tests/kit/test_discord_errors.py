@@ -80,7 +80,7 @@ def by_button(driver: DiscordDriver) -> Json:
 
 def typed(driver: DiscordDriver) -> Json:
     asked = driver.message("mia", "general", "!tidy")
-    return driver.wait_for("general", lambda one: one["author"] == "bot", after=asked)
+    return driver.wait_for("general", lambda message: message["author"] == "bot", after=asked)
 
 
 def by_slash(driver: DiscordDriver) -> Json:

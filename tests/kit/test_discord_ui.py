@@ -229,7 +229,7 @@ async def test_failed_error_reply_is_logged() -> None:
     with capture_logs() as logged:
         async with handle_errors(cast(Any, interaction)):
             fail_with(Refusal("It was played already."))
-    assert [line["event"] for line in logged] == ["Reply could not be sent"]
+    assert [line["event"] for line in logged] == ["Sending a reply failed"]
 
 
 async def test_successful_button_sends_nothing() -> None:

@@ -96,7 +96,7 @@ def test_users_of_one_machine_share_no_files() -> None:
             text=True,
         )
         assert run.returncode == 0, run.stderr
-        assert not [one for one in taken.iterdir() if one.name != ".lockfile"]
+        assert not [path for path in taken.iterdir() if path.name != ".lockfile"]
 
 
 def test_start_failure_is_explained(data_dir: Path) -> None:

@@ -54,7 +54,7 @@ def test_leader_that_was_killed_on_this_machine_is_replaced_at_once(
     dead = subprocess.run(
         [sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True
     )
-    holder = leases.new_holder().replace(f" {os.getpid()}.", f" {int(dead.stdout)}.")
+    holder = leases.new_holder_id().replace(f" {os.getpid()}.", f" {int(dead.stdout)}.")
     with database.begin() as tx:
         tx.execute(HOLDER, {"holder": "another machine 1.a"})
     assert not second.ask()

@@ -163,7 +163,7 @@ def test_topic_ends_when_its_right_is_gone_and_the_others_go_on(
 ) -> None:
     monkeypatch.setattr("core.kit.web.live.RECHECK_SECONDS", -1)
     may = {"/a": True, "/b": True}
-    topics = [Topic(GUILD, address=one, is_allowed=lambda one=one: may[one]) for one in may]  # type: ignore[misc]
+    topics = [Topic(GUILD, address=name, is_allowed=lambda name=name: may[name]) for name in may]  # type: ignore[misc]
     stream = follow(streams, *topics)
     may["/a"] = False
     assert next(stream) == f"event: topic\ndata: /a\n\n{GONE}"

@@ -131,9 +131,9 @@ def test_forget_replaces_identifying_data_of_a_viewer(work: Work, other_guild_id
 
 def test_forget_moderator_keeps_admin_actions(work: Work) -> None:
     PERSONAL.forget(work.tx, subject(work.guild_id, NORA))
-    one = stored(work, 1)
-    assert (one.moderator, one.remark, one.admin) == (0, "forgotten", NORA)
-    assert (one.nickname, one.note) == ("Mia", "a note")
+    row = stored(work, 1)
+    assert (row.moderator, row.remark, row.admin) == (0, "forgotten", NORA)
+    assert (row.nickname, row.note) == ("Mia", "a note")
 
 
 def test_json_column_requires_its_own_redaction_function(work: Work) -> None:

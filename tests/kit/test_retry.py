@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from core.kit.errors import LONGEST_BACKOFF_SECONDS, backoff
+from core.kit.errors import MAX_BACKOFF_SECONDS, backoff
 
 
 @pytest.mark.parametrize(
@@ -16,7 +16,7 @@ def test_each_backoff_is_about_twice_the_previous(attempts: int, seconds: int) -
 
 
 def test_backoff_never_exceeds_ten_minutes_plus_jitter() -> None:
-    assert backoff(10**9) <= timedelta(seconds=LONGEST_BACKOFF_SECONDS * 1.2)
+    assert backoff(10**9) <= timedelta(seconds=MAX_BACKOFF_SECONDS * 1.2)
 
 
 def test_backoff_is_jittered() -> None:

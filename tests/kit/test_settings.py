@@ -1,4 +1,4 @@
-"""Settings from outside: what they take, what they say when they do not fit."""
+"""Settings from the environment: valid values, and errors for invalid ones."""
 
 import itertools
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Links that nobody but us can make, and that grow old."""
+"""Signed links that expire."""
 
 import base64
 import hashlib

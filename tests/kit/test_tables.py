@@ -212,7 +212,7 @@ def test_other_files_are_refused_kindly(content: bytes) -> None:
 
 def test_a_file_that_grows_when_it_is_unpacked_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     bomb = archive(big="0" * 200_000)
-    monkeypatch.setattr(tables, "MAX_UNPACKED", 100_000)
+    monkeypatch.setattr(tables, "MAX_UNPACKED_BYTES", 100_000)
     with pytest.raises(Refusal, match="too large"):
         text_of(bomb)
 

@@ -24,7 +24,7 @@ def services(database: Database) -> Services:
 
 
 class Work:
-    """Timed work that fails when told to, and counts."""
+    """A task that counts its runs and fails on demand."""
 
     def __init__(self, name: str = "feature.work", every: float = 3600) -> None:
         self.task = Task(name, lambda _settings: every, self.run)
@@ -67,8 +67,8 @@ def runner(services: Services) -> Iterator[Runners]:
         return made[-1]
 
     yield make
-    for one in made:
-        one.stop()
+    for made_runner in made:
+        made_runner.stop()
 
 
 def test_every_task_runs_at_start_and_at_its_interval(runner: Runners) -> None:
@@ -85,17 +85,17 @@ def test_interval_comes_from_the_settings(services: Services) -> None:
         seen.append(settings)
         return 60
 
-    one = TaskRunner(services, [Task("feature.work", every, lambda _services: None)])
-    one.start()
-    one.stop()
+    task_runner = TaskRunner(services, [Task("feature.work", every, lambda _services: None)])
+    task_runner.start()
+    task_runner.stop()
     assert seen == [services.settings]
 
 
 def test_task_receives_the_services(services: Services) -> None:
     handed: list[Services] = []
-    one = TaskRunner(services, [])
-    one.run_once(Task("feature.work", lambda _settings: 60, handed.append))
-    one.stop()
+    task_runner = TaskRunner(services, [])
+    task_runner.run_once(Task("feature.work", lambda _settings: 60, handed.append))
+    task_runner.stop()
     assert handed == [services]
 
 
@@ -122,9 +122,9 @@ def test_slow_task_is_shown_and_neither_doubled_nor_warned_about(
     monkeypatch.setattr(tasks, "SLOW_SECONDS", 0.05)
     slow, quick = Work("feature.slow", every=0.01), Work("feature.quick", every=0.01)
     slow.may_end.clear()
-    one = runner(slow, quick)
-    one.start()
-    until(lambda: any("running for" in part.reason for part in one.status()))
+    task_runner = runner(slow, quick)
+    task_runner.start()
+    until(lambda: any("running for" in part.reason for part in task_runner.status()))
     runs = quick.runs
     until(lambda: quick.runs > runs + 2, "others go on")
     slow.may_end.set()
@@ -137,16 +137,19 @@ def test_tasks_that_wait_for_a_thread_are_shown(
     runner: Runners, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tasks, "SLOW_SECONDS", 0.05)
-    hanging = [Work(f"feature.{n}", every=60) for n in range(tasks.AT_ONCE)]
+    hanging = [Work(f"feature.{n}", every=60) for n in range(tasks.MAX_CONCURRENT)]
     for each in hanging:
         each.may_end.clear()
     late = Work("feature.late", every=0.01)
-    one = runner(*hanging, late)
-    one.start()
-    until(lambda: any("It has been due for" in part.reason for part in one.status()), "a late task")
+    task_runner = runner(*hanging, late)
+    task_runner.start()
+    until(
+        lambda: any("It has been due for" in part.reason for part in task_runner.status()),
+        "a late task",
+    )
     for each in hanging:
         each.may_end.set()
-    until(lambda: [part.state for part in one.status()] == ["ok"])
+    until(lambda: [part.state for part in task_runner.status()] == ["ok"])
 
 
 def test_idle_task_rests_until_its_package_changes(
@@ -160,16 +163,16 @@ def test_idle_task_rests_until_its_package_changes(
         return False
 
     task = Task("feature.work", lambda _settings: 0.01, run, ("feature",))
-    one = TaskRunner(services, [task])
-    one.start()
+    task_runner = TaskRunner(services, [task])
+    task_runner.start()
     until(lambda: runs, "the first run")
     for count in (2, 3):
-        until(lambda: one._tasks[0].is_resting, "a rest")
+        until(lambda: task_runner._tasks[0].is_resting, "a rest")
         services.bus.publish("changed", guild_id="1", package="another")
-        assert one._tasks[0].is_resting
+        assert task_runner._tasks[0].is_resting
         services.bus.publish("changed", guild_id="1", package="feature")
         until(partial(lambda count: len(runs) == count, count), "another run")
-    one.stop()
+    task_runner.stop()
 
 
 def test_different_tasks_run_concurrently(runner: Runners) -> None:
@@ -197,56 +200,56 @@ def test_different_tasks_run_concurrently(runner: Runners) -> None:
 def test_failed_task_is_reported_until_it_succeeds(
     error: Exception, said: str, work: Work, runner: Runners
 ) -> None:
-    one = runner(work)
+    task_runner = runner(work)
     work.fails_with = error
-    one.run_once(work.task)
-    part, all_of_them = one.status()
+    task_runner.run_once(work.task)
+    part, all_of_them = task_runner.status()
     assert (all_of_them.name, all_of_them.state) == ("Tasks", "ok")  # or it had no heartbeat
     assert (part.name, part.state) == ("Task feature.work", "warn")
     assert part.reason.startswith(said)
     work.fails_with = None
-    one.run_once(work.task)
-    (part,) = one.status()
+    task_runner.run_once(work.task)
+    (part,) = task_runner.status()
     assert (part.name, part.state) == ("Tasks", "ok")
     assert part.reason.startswith("1 running on time. The last one, feature.work, ended 0 s ago")
 
 
 def test_bug_details_are_not_shown_in_health(work: Work, runner: Runners) -> None:
-    one = runner(work)
+    task_runner = runner(work)
     work.fails_with = ValueError("of viewer 4711")
-    one.run_once(work.task)
-    assert "4711" not in one.status()[0].reason
+    task_runner.run_once(work.task)
+    assert "4711" not in task_runner.status()[0].reason
 
 
 def test_database_outage_is_reported(work: Work) -> None:
     away = Services(Settings(_env_file=None), Database("postgresql://127.0.0.1:1/x"), LocalBus())
-    one = TaskRunner(away, [work.task])
-    one.run_once(work.task)
-    assert one.status()[0].reason.startswith("the database is not answering")
+    task_runner = TaskRunner(away, [work.task])
+    task_runner.run_once(work.task)
+    assert task_runner.status()[0].reason.startswith("the database is not answering")
     assert work.runs == 0
 
 
 def test_bug_does_not_stop_the_schedule(runner: Runners) -> None:
     work = Work(every=0.02)
     work.fails_with = ZeroDivisionError("bug")
-    one = runner(work)
-    one.start()
+    task_runner = runner(work)
+    task_runner.start()
     until(lambda: work.runs >= 3)
     work.fails_with = None
-    until(lambda: one.status()[0].state == "ok")
+    until(lambda: task_runner.status()[0].state == "ok")
 
 
 def test_failed_slow_task_is_retried_soon_then_keeps_its_interval(
     runner: Runners, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tasks, "SOON_SECONDS", 0.05)
+    monkeypatch.setattr(tasks, "RETRY_SECONDS", 0.05)
     work = Work(every=3600)
     work.fails_with = Outage("Kick")
-    one = runner(work)
-    one.start()
+    task_runner = runner(work)
+    task_runner.start()
     until(lambda: work.runs >= 2)
     work.fails_with = None
-    until(lambda: one.status()[0].state == "ok")
+    until(lambda: task_runner.status()[0].state == "ok")
     runs = work.runs
     time.sleep(0.2)
     assert work.runs == runs
@@ -255,11 +258,11 @@ def test_failed_slow_task_is_retried_soon_then_keeps_its_interval(
 def test_stop_waits_for_running_task_and_starts_no_other(runner: Runners) -> None:
     work = Work(every=0.01)
     work.may_end.clear()
-    one = runner(work)
-    one.start()
+    task_runner = runner(work)
+    task_runner.start()
     until(lambda: work.at_once == 1)
     threading.Timer(0.1, work.may_end.set).start()
-    one.stop()
+    task_runner.stop()
     assert work.at_once == 0
     runs = work.runs
     time.sleep(0.05)
@@ -271,20 +274,20 @@ def test_failing_task_does_not_delay_shutdown(runner: Runners) -> None:
     work = Work()
     work.may_end.clear()
     work.fails_with = Outage("the database")
-    one = runner(work)
-    one.start()
+    task_runner = runner(work)
+    task_runner.start()
     until(lambda: work.at_once == 1)
     threading.Timer(0.1, work.may_end.set).start()
-    one.stop()
-    assert one.status()[0].state == "warn"
+    task_runner.stop()
+    assert task_runner.status()[0].state == "warn"
 
 
 def test_stop_twice_or_before_start_is_no_error(runner: Runners, work: Work) -> None:
-    one = runner(work)
-    one.stop()
-    one.start()
-    one.stop()
-    one.stop()
+    task_runner = runner(work)
+    task_runner.stop()
+    task_runner.start()
+    task_runner.stop()
+    task_runner.stop()
 
 
 def test_for_each_continues_after_a_failure() -> None:

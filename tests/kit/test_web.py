@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 
 from core.kit.errors import Outage, Refusal
 from core.kit.text import words
-from core.kit.web.app import MAX_SENT, DeferredResponse, edge, problem
+from core.kit.web.app import MAX_BODY_BYTES, DeferredResponse, edge, problem
 
 
 @pytest.fixture
@@ -206,7 +206,7 @@ def swedish(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """There is a catalogue beside English."""
     catalogue = Catalog("sv")
     catalogue.add("Something went wrong on our side.", "Något gick fel hos oss.")
-    catalogue.add("Linked with %(name)s", "Länkad med %(name)s")
+    catalogue.add("Linked to %(name)s", "Länkad med %(name)s")
     file = tmp_path / "sv" / "LC_MESSAGES" / "regulars.mo"
     file.parent.mkdir(parents=True)
     with file.open("wb") as opened:
@@ -244,14 +244,16 @@ def test_translated_template_escapes_its_arguments(client: FlaskClient) -> None:
     app = client.application
 
     with app.test_request_context(), words.speak("sv"):
-        sentence = "{% trans name %}Linked with {{ name }}{% endtrans %}"
+        sentence = "{% trans name %}Linked to {{ name }}{% endtrans %}"
         assert render_template_string(sentence, name="<b>") == "Länkad med &lt;b&gt;"
 
 
 def test_form_that_is_too_large_is_refused_in_words(client: FlaskClient) -> None:
     answer = client.post("/echo/a", data={"field": "x" * 1_000_000})
     assert answer.json == ["a", None, "x" * 1_000_000]
-    answer = client.post("/echo/a", data={"field": "x" * MAX_SENT}, headers={"Accept": "text/html"})
+    answer = client.post(
+        "/echo/a", data={"field": "x" * MAX_BODY_BYTES}, headers={"Accept": "text/html"}
+    )
     assert (answer.status_code, "This is too large." in answer.text) == (413, True)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from core.kit.web.worker import MAX_BODY, MAX_HEAD
+from core.kit.web.worker import MAX_BODY_BYTES, MAX_HEAD_BYTES
 from tests.patience import PATIENCE, until
 from tests.ports import free_port
 
@@ -97,7 +97,7 @@ def test_chunked_body_is_accepted(server: Server) -> None:
     assert server.ask(head, *chunks).endswith(b"hello")
 
 
-@pytest.mark.parametrize("size", [70_000, MAX_BODY])
+@pytest.mark.parametrize("size", [70_000, MAX_BODY_BYTES])
 def test_large_body_is_accepted(server: Server, size: int) -> None:
     body = b"x" * size
     length = str(size).encode()
@@ -118,7 +118,9 @@ def test_unread_body_is_not_parsed_as_a_request(server: Server) -> None:
             assert b"hello" not in read_all(client)
 
 
-@pytest.mark.parametrize("junk", [b"x" * (MAX_HEAD + 1), b"\r\n\r\n", b"\x16\x03\x01\r\n\r\n"])
+@pytest.mark.parametrize(
+    "junk", [b"x" * (MAX_HEAD_BYTES + 1), b"\r\n\r\n", b"\x16\x03\x01\r\n\r\n"]
+)
 def test_malformed_request_is_rejected(server: Server, junk: bytes) -> None:
     assert b" 200 " not in server.ask(junk)
 

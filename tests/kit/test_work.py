@@ -230,20 +230,20 @@ def test_error_in_a_savepoint_leaves_the_transaction_usable(tx: Connection, work
     with (
         pytest.raises(ValueError, match="stop"),
         savepoint(tx),
-        Work(tx, guild_id, now=NOON) as one,
+        Work(tx, guild_id, now=NOON) as work,
     ):
-        one.add(new_call(viewer_id, "lost", number=2))
-        one.flush()
+        work.add(new_call(viewer_id, "lost", number=2))
+        work.flush()
         raise ValueError("stop")
     again = pytest.raises(IntegrityError, match="slot_calls_numbered")
-    with again, savepoint(tx), Work(tx, guild_id, now=NOON) as one:
-        one.add(new_call(viewer_id, "twice", number=1))
+    with again, savepoint(tx), Work(tx, guild_id, now=NOON) as work:
+        work.add(new_call(viewer_id, "twice", number=1))
     assert everything(tx) == [OURS, THEIRS]
 
 
 def test_records_can_be_used_after_the_work_is_done(tx: Connection, work: Work) -> None:
-    with Work(tx, work.guild_id, now=NOON) as one:
-        call = one.find(SlotCall, 1)
+    with Work(tx, work.guild_id, now=NOON) as work:
+        call = work.find(SlotCall, 1)
     assert call is not None
     assert (call.slot, call.viewer_name, call.state) == (OURS, "MadCats", "open")
 
@@ -251,8 +251,8 @@ def test_records_can_be_used_after_the_work_is_done(tx: Connection, work: Work) 
 def test_find_costs_one_statement(tx: Connection, work: Work) -> None:
     seen: list[str] = []
     event.listen(tx.engine, "before_cursor_execute", lambda *given: seen.append(given[2]))
-    with Work(tx, work.guild_id, now=NOON) as one:
-        one.find(SlotCall, 1)
+    with Work(tx, work.guild_id, now=NOON) as work:
+        work.find(SlotCall, 1)
     assert len(seen) == 1, "no savepoint, no release"
 
 
@@ -283,7 +283,7 @@ def test_event_handler_gets_work_for_its_guild_and_time(tx: Connection, guild_id
         sender=Sender(user_id=7, name="MadCats"),
         text="hello",
     )
-    event_action(lambda work, one: seen.append((work.guild_id, work.now, one.text)))(tx, event)
+    event_action(lambda work, event: seen.append((work.guild_id, work.now, event.text)))(tx, event)
     assert seen == [(guild_id, NOON, "hello")]
 
 

@@ -1,4 +1,4 @@
-"""An empty outbox, a transport that does as it is told, and a sender between them."""
+"""An empty outbox, a scripted transport, and a sender."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator

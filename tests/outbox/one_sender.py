@@ -15,7 +15,7 @@ from core.outbox.sender import Sender
 from core.outbox.transport import Receipt
 
 
-class SlowCourier:
+class SlowTransport:
     def __init__(self, folder: Path) -> None:
         self._log = folder / "log"
         self._finish = folder / "finish"
@@ -38,5 +38,5 @@ class SlowCourier:
 
 if __name__ == "__main__":
     Sender.POLL_SECONDS = Sender.RENEW_SECONDS = 0.05
-    transport = SlowCourier(Path(sys.argv[2]))
+    transport = SlowTransport(Path(sys.argv[2]))
     asyncio.run(Sender(Database(sys.argv[1], pool_size=2), {"discord": transport}).run())

@@ -63,7 +63,7 @@ def test_links_that_a_viewer_typed_are_not_repeated(tx: Connection, guild_id: in
 
     reply("!give evil.com 5")
     reply("!give MadCats 5")
-    posted = {one.key: one.payload for one in store.claim_due(tx, NOW, 9)}
+    posted = {message.key: message.payload for message in store.claim_due(tx, NOW, 9)}
     apart = posted["k:!give evil.com 5"]
     assert apart["what"] == "evil. com 5"
     assert apart["rows"] == [{"n": "!give evil. com 5"}]

@@ -1,5 +1,5 @@
-"""Chat is no queue without sense of time: what helps only now goes first, what is too late is
-dropped, and many answers are few lines."""
+"""Priorities in chat: urgent lines go first, expired ones are dropped, and many replies become few
+lines."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -227,7 +227,7 @@ async def test_what_is_too_late_is_dropped_and_counted(stream: Stream) -> None:
     assert (row["state"], row["receipt"]) == ("sent", {"skipped": TOO_LATE})
     with stream.post.database.begin() as tx:
         (outbox, *_rest) = check_health(tx, stream.post.now)
-    assert outbox.reason == "0 waiting. 2 came too late in the last hour and were dropped."
+    assert outbox.reason == "0 waiting. 2 expired in the last hour and were dropped."
     stream.post.now += timedelta(minutes=20)
     stream.refuse("cleo")
     with stream.post.database.begin() as tx:
@@ -258,8 +258,10 @@ async def test_what_may_have_been_sent_is_not_dropped(stream: Stream) -> None:
 def test_answers_take_half_of_the_lines_at_most(stream: Stream) -> None:
     chat = Chat(stream.post)
     answer, news = (
-        Outgoing(key="k", service="kick", lane="l", target={}, kind="k", payload={}, priority=one)
-        for one in (Priority.ANSWER, Priority.DEADLINE)
+        Outgoing(
+            key="k", service="kick", lane="l", target={}, kind="k", payload={}, priority=priority
+        )
+        for priority in (Priority.ANSWER, Priority.DEADLINE)
     )
-    at = [chat.reserve(one, 100.0) for one in (answer, answer, news, answer, news)]
+    at = [chat.reserve(message, 100.0) for message in (answer, answer, news, answer, news)]
     assert at == [100.0, 102.0, 103.0, 104.0, 105.0]

@@ -215,7 +215,7 @@ def test_temporary_discord_error_is_an_outage(status: int) -> None:
 async def test_discord_timeout_raises_unsure(
     rig: Rig, fault: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(discord_transport, "LONGEST_SECONDS", 0.2)
+    monkeypatch.setattr(discord_transport, "TIMEOUT_SECONDS", 0.2)
     await rig.hands.fault(rest_429_retry_after=5)
     await rig.hands.fault(**{fault: 9})
     with pytest.raises(Unsure, match="no answer in time"):

@@ -78,11 +78,11 @@ async def test_sender_never_claims_what_it_is_still_sending(post: Post, postgres
 
 
 NOTES: dict[str, Callable[[Connection, Outgoing], bool]] = {
-    "sent": lambda tx, one: store.set_sent(tx, one, datetime.now(UTC), {"by": "the first"}),
-    "waiting": lambda tx, one: store.set_waiting(
-        tx, one, try_at=datetime.now(UTC), error="by the first", unsure=True
+    "sent": lambda tx, message: store.set_sent(tx, message, datetime.now(UTC), {"by": "the first"}),
+    "waiting": lambda tx, message: store.set_waiting(
+        tx, message, try_at=datetime.now(UTC), error="by the first", unsure=True
     ),
-    "dead": lambda tx, one: store.set_dead(tx, one, "by the first"),
+    "dead": lambda tx, message: store.set_dead(tx, message, "by the first"),
 }
 
 
@@ -149,9 +149,9 @@ def processes(url: str, folder: Path, count: int) -> Iterator[list["subprocess.P
     try:
         yield started
     finally:
-        for one in started:
-            one.kill()
-            one.wait()
+        for process in started:
+            process.kill()
+            process.wait()
 
 
 def written(folder: Path, what: str) -> list[tuple[str, int]]:
@@ -181,7 +181,7 @@ def test_several_processes_send_each_message_once_despite_a_kill(
 
         holder = Counter(pid for _key, pid in written(tmp_path, "began")).most_common(1)[0][0]
         orphans = {key for key, pid in written(tmp_path, "began") if pid == holder}
-        (killed,) = [one for one in started if one.pid == holder]
+        (killed,) = [process for process in started if process.pid == holder]
         killed.kill()
         killed.wait()
         for _ in range(2):

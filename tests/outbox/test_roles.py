@@ -1,4 +1,5 @@
-"""Changes of members' roles: in order, harmless to repeat, and told to the feature that asked."""
+"""Changes of members' roles: in order, idempotent, and reported to the feature that requested
+them."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -92,7 +93,7 @@ async def test_attempted_change_cannot_be_withdrawn(post: Post) -> None:
 
 
 class Requester:
-    """Notes what it is told, and breaks if it is to."""
+    """Records receipts, and fails on demand."""
 
     def __init__(self) -> None:
         self.told: list[tuple[str, Receipt, datetime]] = []
@@ -205,7 +206,7 @@ async def test_unsure_change_is_simply_repeated(rig: Rig) -> None:
 
 
 async def test_timeout_is_an_outage(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(discord_transport, "LONGEST_SECONDS", 0.2)
+    monkeypatch.setattr(discord_transport, "TIMEOUT_SECONDS", 0.2)
     await rig.hands.fault(rest_slow_ms=400)
     with pytest.raises(Outage):
         await rig.transport.deliver(at_discord(REGULAR, "give", MIA))

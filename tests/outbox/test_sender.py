@@ -11,7 +11,7 @@ from core.kit.database.connection import Database, DatabaseOutage
 from core.kit.errors import Outage, Refusal
 from core.outbox import actions, store
 from core.outbox.records import Outgoing
-from core.outbox.sender import AT_ONCE, MAX_ATTEMPTS, PATIENCE, Sender
+from core.outbox.sender import GIVE_UP_AFTER, MAX_ATTEMPTS, MAX_CONCURRENT, Sender
 from core.outbox.store import LEASE
 from core.outbox.transport import Receipt, Unsure
 from tests.acting import act
@@ -58,18 +58,18 @@ async def test_waiting_message_blocks_only_its_lane(post: Post) -> None:
 
 
 async def test_number_of_concurrent_deliveries_is_limited(post: Post) -> None:
-    post.transport.waits_for = AT_ONCE
-    for channel in range(AT_ONCE * 2):
+    post.transport.waits_for = MAX_CONCURRENT
+    for channel in range(MAX_CONCURRENT * 2):
         post.posted(f"k{channel}", channel=channel)
     await post.settles()
-    assert post.transport.most_on_its_way == AT_ONCE
-    assert len(post.transport.delivered) == AT_ONCE * 2
+    assert post.transport.most_on_its_way == MAX_CONCURRENT
+    assert len(post.transport.delivered) == MAX_CONCURRENT * 2
 
 
 async def test_sender_with_deliveries_in_progress_claims_only_what_is_left_of_its_limit(
     post: Post, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    post.transport.waits_for = AT_ONCE + 1
+    post.transport.waits_for = MAX_CONCURRENT + 1
     asked: list[int] = []
     claim_due = store.claim_due
 
@@ -78,12 +78,12 @@ async def test_sender_with_deliveries_in_progress_claims_only_what_is_left_of_it
         return claim_due(tx, now, maximum, active)
 
     monkeypatch.setattr(store, "claim_due", claim)
-    for channel in range(AT_ONCE - 1):
+    for channel in range(MAX_CONCURRENT - 1):
         post.posted(f"k{channel}", channel=channel)
     async with post.sending():
         await until_async(lambda: len(asked) > 1)
         post.transport.waits_for = 0
-    assert asked[:2] == [AT_ONCE, 1]
+    assert asked[:2] == [MAX_CONCURRENT, 1]
 
 
 async def test_two_senders_send_nothing_twice(post: Post) -> None:
@@ -133,7 +133,7 @@ async def test_message_becomes_a_dead_letter_after_a_day_of_outage(post: Post) -
     await post.settles()
     assert post.states()["hello"] == "waiting"
     post.passes(hours=2)
-    assert timedelta(hours=25) > PATIENCE
+    assert timedelta(hours=25) > GIVE_UP_AFTER
     await post.settles()
     assert post.states() == {"hello": "dead", "next": "sent"}
 

@@ -30,7 +30,7 @@ KINDS = ("requests", "leaderboard", "raffle", "hunt", "points", "heist", "events
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live, "PAUSE_SECONDS", 0)
-    monkeypatch.setattr(live, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(live, "CHECK_SECONDS", 0.05)
 
 
 def address(site: Site, kind: str = "requests", guild_id: int = GUILD) -> str:
@@ -44,7 +44,7 @@ def stream(site: Site, path: str) -> Iterator[str]:
     client = site.app.test_client()
     answer: TestResponse = client.get(f"/overlay/live?t=unknown,{path}", buffered=False)
     assert answer.status_code == 200
-    messages = (one.decode() if isinstance(one, bytes) else one for one in answer.response)
+    messages = (part.decode() if isinstance(part, bytes) else part for part in answer.response)
     assert "open" in next(messages)
     return Untagged(messages, path)
 
@@ -199,7 +199,7 @@ def test_page_gives_addresses_previews_and_who_looks(site: Site) -> None:
     shown = admin.get(page)
     assert words(shown).count("never opened") == len(KINDS)
     found = re.findall(r'value="(http[^"]+/overlay/[^"]+)"', shown.text)
-    assert sorted(one.rsplit("/", 1)[1] for one in found) == sorted(KINDS)
+    assert sorted(overlay.rsplit("/", 1)[1] for overlay in found) == sorted(KINDS)
     messages = stream(site, address(site))
     next(messages)
     assert "open in 1 place" in words(admin.get(page))
@@ -243,8 +243,8 @@ def test_more_than_the_most_are_told_to_try_again(
     monkeypatch.setattr(served.streams, "_most", 2)
     path = address(site)
     kept = [stream(site, path) for _place in range(2)]
-    for one in kept:
-        next(one)
+    for stream in kept:
+        next(stream)
     answer = site.app.test_client().get(f"/overlay/live?t=unknown,{path}")
     assert "event: full" in answer.text
     assert MAX_PER_OVERLAY <= MAX_STREAMS
@@ -252,7 +252,7 @@ def test_more_than_the_most_are_told_to_try_again(
 
 def test_hunt_is_followed_from_start_to_end(site: Site) -> None:
     messages = stream(site, address(site, "hunt"))
-    assert "No bonus hunt yet" in next(messages)
+    assert "No bonus hunts yet" in next(messages)
 
     def then(action: Any, *values: Any, **more: Any) -> str:
         with site.services.work_in(GUILD) as work:

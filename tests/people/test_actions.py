@@ -1,4 +1,4 @@
-"""Meeting viewers and finding them again."""
+"""Storing and finding viewers."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -30,7 +30,7 @@ def line(
 
 
 def test_chat_sender_becomes_a_viewer(tx: Connection, guild_id: int) -> None:
-    viewer_id = actions.meet_sender(tx, line(guild_id, "MadCats"))
+    viewer_id = actions.get_or_create_sender(tx, line(guild_id, "MadCats"))
     found = find_by_name(tx, guild_id, "@madcats")
     assert found is not None
     assert found.viewer_id == viewer_id
@@ -38,22 +38,22 @@ def test_chat_sender_becomes_a_viewer(tx: Connection, guild_id: int) -> None:
 
 def test_second_lookup_of_the_same_message_is_cached(tx: Connection, guild_id: int) -> None:
     said = line(guild_id, "MadCats")
-    first = actions.meet_sender(tx, said)
+    first = actions.get_or_create_sender(tx, said)
     statements: list[str] = []
 
     def count(_c: object, _cursor: object, statement: str, *_rest: object) -> None:
         statements.append(statement)
 
     event.listen(tx, "before_cursor_execute", count)
-    assert actions.meet_sender(tx, said) == first
+    assert actions.get_or_create_sender(tx, said) == first
     assert statements == []
-    actions.meet_sender(tx, line(guild_id, "MadCats", key="m2"))
+    actions.get_or_create_sender(tx, line(guild_id, "MadCats", key="m2"))
     assert statements != []
 
 
 def test_platforms_can_share_a_message_id(tx: Connection, guild_id: int) -> None:
-    on_kick = actions.meet_sender(tx, line(guild_id, "MadCats"))
-    on_twitch = actions.meet_sender(tx, line(guild_id, "MadCats", platform="twitch"))
+    on_kick = actions.get_or_create_sender(tx, line(guild_id, "MadCats"))
+    on_twitch = actions.get_or_create_sender(tx, line(guild_id, "MadCats", platform="twitch"))
     assert store.get_viewer(tx, guild_id, on_kick).platform == "kick"
     assert store.get_viewer(tx, guild_id, on_twitch).platform == "twitch"
 
@@ -61,8 +61,8 @@ def test_platforms_can_share_a_message_id(tx: Connection, guild_id: int) -> None
 def test_same_message_in_two_servers_gives_a_viewer_in_each(
     tx: Connection, guild_id: int, other_guild_id: int
 ) -> None:
-    ours = actions.meet_sender(tx, line(guild_id, "MadCats"))
-    theirs = actions.meet_sender(tx, line(other_guild_id, "MadCats"))
+    ours = actions.get_or_create_sender(tx, line(guild_id, "MadCats"))
+    theirs = actions.get_or_create_sender(tx, line(other_guild_id, "MadCats"))
     assert ours != theirs
     assert store.get_viewer(tx, other_guild_id, theirs).guild_id == other_guild_id
 
@@ -70,12 +70,12 @@ def test_same_message_in_two_servers_gives_a_viewer_in_each(
 def test_unknown_name_is_rejected_with_help(tx: Connection, guild_id: int) -> None:
     with pytest.raises(Refusal) as declined:
         find_person(Work(tx, guild_id, now=NOON), " Nobody ")
-    assert declined.value.what == "I have not seen anybody called “Nobody” in chat."
-    assert "Capitals do not matter" in declined.value.remedy
+    assert declined.value.what == "I haven't seen anyone called “Nobody” in chat."
+    assert "Capitals don't matter" in declined.value.remedy
 
 
 def test_viewer_of_another_server_is_unknown(
     tx: Connection, guild_id: int, other_guild_id: int
 ) -> None:
-    actions.meet_sender(tx, line(other_guild_id, "MadCats"))
+    actions.get_or_create_sender(tx, line(other_guild_id, "MadCats"))
     assert find_by_name(tx, guild_id, "MadCats") is None

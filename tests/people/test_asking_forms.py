@@ -62,7 +62,7 @@ def test_a_choice_keeps_what_was_typed(admin: Visitor, form: str) -> None:
     assert asked.status_code == 422
     found = choices(asked.text)
     (who,) = (name for name in WHO if name in typed)
-    assert sorted(dict(one)[who] for one in found) == ["kick:#41", "twitch:#42"]
+    assert sorted(dict(choice)[who] for choice in found) == ["kick:#41", "twitch:#42"]
     for fields in found:
         kept = {name: value for name, value in fields if name != "csrf_token"}
         assert kept == {

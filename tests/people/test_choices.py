@@ -79,10 +79,10 @@ def test_a_typed_command_asks_whoever_typed_it(
     driver: DiscordDriver, database: Database, both: dict[str, int]
 ) -> None:
     line = driver.message("nora", "general", "!exclude add MadCats everything cheats")
-    told = driver.wait_for("general", lambda one: one["author"] == "bot", after=line)
+    told = driver.wait_for("general", lambda message: message["author"] == "bot", after=line)
     button = buttons(told)["MadCats (Kick)"]
     answer = driver.click("mia", told["message_id"], button)["response"]
-    assert "somebody else" in answer["embeds"][0]["title"]
+    assert "Only the person who ran this" in answer["embeds"][0]["title"]
     driver.click("nora", told["message_id"], button)
     until(lambda: excluded(database) == [both["kick"]], "the exclusion of who was chosen")
 
@@ -93,7 +93,7 @@ def test_an_old_button_says_so(driver: DiscordDriver, database: Database) -> Non
     told = driver.transcript("mods")[-1]
     discord_choices._QUESTIONS.clear()  # as after a restart
     answer = driver.click("nora", told["message_id"], next(iter(buttons(told).values())))
-    assert "too old" in answer["response"]["embeds"][0]["title"]
+    assert "have expired" in answer["response"]["embeds"][0]["title"]
     assert excluded(database) == []
 
 

@@ -1,4 +1,4 @@
-"""Whom a name means."""
+"""Finding viewers by name."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -63,7 +63,7 @@ def test_former_names_are_found_and_marked_until_somebody_else_has_them(work: Wo
     tom = seen(work, "twitch", 2, "MadCats2")
     seen(work, "twitch", 2, "Tom", minutes=1)
     assert find_person(work, "madcats").viewer_id == mia
-    assert [one.viewer_id for one, _link in search(work, "MadCats")] == [tom, mia]
+    assert [viewer.viewer_id for viewer, _link in search(work, "MadCats")] == [tom, mia]
     seen(work, "twitch", 2, "MadCats", minutes=2)
     assert find_person(work, "MadCats").viewer_id == tom
     assert find_person(work, "kick:MadCats").viewer_id == mia
@@ -143,7 +143,7 @@ def test_many_names_at_once_mean_the_same(work: Work) -> None:
     renamed = seen(work, "kick", 4, "New", minutes=1)
     asked = ["@MadCats", "kick:madcats", "YUKI_X", "Old", "nobody"]
     people, several = find_people(work, asked)
-    assert {name: one.viewer_id for name, one in people.items()} == {
+    assert {name: person.viewer_id for name, person in people.items()} == {
         "kick:madcats": kick,
         "YUKI_X": yuki,
         "Old": renamed,

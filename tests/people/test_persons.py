@@ -17,7 +17,7 @@ def seen(tx: Connection, guild_id: int, platform: str, user_id: int) -> int:
 
 
 def accounts_of(tx: Connection, guild_id: int, viewer_id: int) -> list[int]:
-    return [one.viewer_id for one in store.list_accounts_of(tx, guild_id, viewer_id)]
+    return [account.viewer_id for account in store.list_accounts_of(tx, guild_id, viewer_id)]
 
 
 def test_unlinked_account_is_a_person(tx: Connection, guild_id: int) -> None:
@@ -32,9 +32,9 @@ def test_the_account_that_was_known_first_represents_the_person(
     on_twitch, on_kick = seen(tx, guild_id, "twitch", 7), seen(tx, guild_id, "kick", 7)
     store.add_link(tx, guild_id, 100, "kick", on_kick, NOON)
     store.add_link(tx, guild_id, 100, "twitch", on_twitch, NOON + timedelta(days=1))
-    for one in (on_twitch, on_kick):
-        assert store.get_person(tx, guild_id, one) == on_twitch
-        assert accounts_of(tx, guild_id, one) == [on_twitch, on_kick]
+    for account in (on_twitch, on_kick):
+        assert store.get_person(tx, guild_id, account) == on_twitch
+        assert accounts_of(tx, guild_id, account) == [on_twitch, on_kick]
 
 
 def test_persons_follow_the_links(tx: Connection, guild_id: int, other_guild_id: int) -> None:
@@ -49,7 +49,9 @@ def test_persons_follow_the_links(tx: Connection, guild_id: int, other_guild_id:
         guild = chance.choice((guild_id, other_guild_id))
         platform, viewer_id = chance.choice(known[guild])
         taken = [
-            key for key, one in members.items() if key[0] == guild and viewer_id in one.values()
+            key
+            for key, member in members.items()
+            if key[0] == guild and viewer_id in member.values()
         ]
         if taken:
             discord_id = taken[0][1]
@@ -64,15 +66,15 @@ def test_persons_follow_the_links(tx: Connection, guild_id: int, other_guild_id:
                 continue
             mine[platform] = viewer_id
             store.add_link(tx, guild, discord_id, platform, viewer_id, NOON + timedelta(0, step))
-        for one, viewers in known.items():
+        for member, viewers in known.items():
             for _platform, viewer in viewers:
                 theirs = next(
                     (
                         set(m.values())
                         for key, m in members.items()
-                        if key[0] == one and viewer in m.values()
+                        if key[0] == member and viewer in m.values()
                     ),
                     {viewer},
                 )
-                assert store.get_person(tx, one, viewer) == min(theirs)
-                assert accounts_of(tx, one, viewer) == sorted(theirs)
+                assert store.get_person(tx, member, viewer) == min(theirs)
+                assert accounts_of(tx, member, viewer) == sorted(theirs)

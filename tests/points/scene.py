@@ -1,4 +1,4 @@
-"""A guild with points, and ways to look at the ledger."""
+"""A guild with points, and ways to inspect the ledger."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -41,7 +41,7 @@ class PointsGuild:
     at: datetime = field(default=NOON)
 
     def do(self, action: Callable[Concatenate[Work, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """A moderator does this."""
+        """Run an action as a moderator."""
         return self.do_as(MODERATOR, action, *args, **kwargs)
 
     def do_as(
@@ -68,7 +68,7 @@ class PointsGuild:
         return viewer_id
 
     def give(self, viewer_id: int, amount: int, bucket: Bucket = "earned") -> None:
-        """Points from nowhere in particular."""
+        """Give points with a made-up cause."""
         number = self.do(store.next_entry, "test", [viewer_id])[viewer_id]
         new = [NewEntry(f"test:{viewer_id}:{number}", viewer_id, bucket, amount)]
         self.do(ledger.post, "test", new)
@@ -88,16 +88,18 @@ class PointsGuild:
         name = NAMES.get(user_id, f"viewer{user_id}")
         message = chat_message(self.id, text, user_id=user_id, name=name, seconds=seconds, **given)
         cache_of(self.tx).clear()
-        (command,) = (one for one in FEATURE.chat_commands if message.command in one.names)
+        (command,) = (
+            command for command in FEATURE.chat_commands if message.command in command.names
+        )
         command.run(self.tx, [message])
         return message
 
     def replies(self) -> list[str]:
-        """What was answered in chat, oldest first."""
+        """Chat replies, oldest first."""
         return [
-            FEATURE.lines[one.kind](one.payload)
-            for one in self.posted()
-            if one.service != "discord" and one.kind in FEATURE.lines
+            FEATURE.lines[message.kind](message.payload)
+            for message in self.posted()
+            if message.service != "discord" and message.kind in FEATURE.lines
         ]
 
     def posted(self, *kinds: str) -> list[Posted]:
@@ -110,7 +112,7 @@ class PointsGuild:
         return [from_json(getattr(events, kind.__name__), row.body) for row in found]
 
     def adds_up(self) -> None:
-        """What `python -m core.points audit` checks."""
+        """Run the checks of `python -m core.points audit`."""
         assert store.list_drift(self.tx) == []
         counted = store.count_ledger(self.tx)
         assert counted.held == counted.given

@@ -28,7 +28,7 @@ HOUR = timedelta(hours=1)
 
 
 def watch(guild: PointsGuild, user_id: int, length: timedelta) -> None:
-    """Somebody watches a stream of this length from now on, and it is credited."""
+    """A viewer watches a stream of this length from now on, and it is credited."""
     start, teller = guild.at, Teller(guild.id)
     cache_of(guild.tx).clear()
     tell(guild.tx, teller.went_live(start))

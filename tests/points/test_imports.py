@@ -71,7 +71,7 @@ def held(desk: Desk) -> dict[str, int]:  # noqa: F811
     def read(work: Work) -> Sequence[Any]:
         return store.list_places(work, 100, 0)
 
-    return {one.name: one.points for one in do(desk, read)}
+    return {change.name: change.points for change in do(desk, read)}
 
 
 def test_balances_are_previewed_imported_and_never_doubled(desk: Desk) -> None:  # noqa: F811
@@ -135,7 +135,7 @@ def test_who_was_never_seen_is_known_by_their_twitch_id(
     pretend: Sandbox,  # noqa: F811
 ) -> None:
     twitch = {k.lower(): v for k, v in pretend.env.items() if k.startswith("TWITCH_")}
-    kept = {one: getattr(desk.services.settings, one) for one in KEPT}
+    kept = {login: getattr(desk.services.settings, login) for login in KEPT}
     keys = desk.services.settings.token_encryption_keys
     assert keys is not None
     given = settings(token_encryption_keys=keys.get_secret_value(), **kept, **twitch)
@@ -176,7 +176,7 @@ def test_a_list_of_another_bot_is_imported_the_same_way(guild: PointsGuild) -> N
 
 
 def both(guild: PointsGuild, name: str, number: int) -> tuple[int, int]:
-    """Somebody on Kick and somebody on Twitch with one name."""
+    """A Kick viewer and a Twitch viewer with the same name."""
     kick, twitch = (
         people.set_viewer(guild.tx, guild.id, platform, user_id, name, NOON)
         for platform, user_id in (("kick", number), ("twitch", number + 1))
@@ -220,7 +220,7 @@ def test_a_platform_or_a_link_decides_whose_names_these_are(guild: PointsGuild) 
     for platform, viewer_id in (("kick", tom_kick), ("twitch", tom_twitch)):
         people.add_link(guild.tx, guild.id, 55, platform, viewer_id, NOON)
     started, _lines = guild.do(imports.start_list, "MadCats,700\nTom,30")
-    assert [one.name for one in shown(guild).unclear] == ["madcats"], "Tom is one person"
+    assert [change.name for change in shown(guild).unclear] == ["madcats"], "Tom is one person"
     guild.do(imports.choose, started.number, "kick", {})
     preview = shown(guild)
     assert (preview.import_.platform, preview.unclear, preview.counts["gain"]) == ("kick", [], 730)
@@ -314,7 +314,7 @@ def test_what_does_not_add_up_is_on_the_health_page(desk: Desk) -> None:  # noqa
     def items() -> list[str]:
         audit_ledger(services)
         with services.database.begin() as tx:
-            return [f"{one.state} {one.guild_id}" for one in check_health(tx, services.clock())]
+            return [f"{item.state} {item.guild_id}" for item in check_health(tx, services.clock())]
 
     assert items() == ["ok None"]
     with services.database.begin() as tx:

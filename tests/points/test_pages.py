@@ -26,10 +26,10 @@ def test_points_are_managed_on_the_dashboard(site: Site) -> None:
         sent = admin.post(f"{PAGE}/{form}", page=PAGE, **fields)
         return words(sent if sent.status_code != 303 else admin.get(PAGE))
 
-    assert "Nobody has any points yet" in words(admin.get(PAGE))
-    assert "This needs a reason." in send("change", viewer="Tom", what="add", amount="5")
+    assert "Nobody has points yet" in words(admin.get(PAGE))
+    assert "Enter a reason." in send("change", viewer="Tom", what="add", amount="5")
     changed = send("change", viewer="tom", what="add", amount="1500", reason="quiz")
-    assert "Tom has 1,500 now." in changed
+    assert "Tom now has 1,500." in changed
     assert "1 Tom 1,500" in changed
     wrong = send("grant", list="<MadCats>,2k\nNobody,5", reason="event")
     assert "Invalid lines: Nobody,5." in wrong
@@ -46,7 +46,7 @@ def test_points_are_managed_on_the_dashboard(site: Site) -> None:
     public = words(site.visitor().get(f"/p/{GUILD}/points"))
     assert "2 Tom 1,500" in public
     assert "Season 2 has started." in send("season/1/end")
-    assert "Season 1 has ended already." in send("season/1/end")
+    assert "Season 1 has already ended." in send("season/1/end")
     assert "2 Tom 1,500" in words(admin.get(f"{PAGE}?season=1"))
     assert "2 Tom 1,500" in words(site.visitor().get(f"/p/{GUILD}/points?season=1"))
 
@@ -76,13 +76,13 @@ def test_a_person_sees_their_points_and_limits(site: Site) -> None:
         actions.take_break(work, mia, timedelta(days=2))
         people.add_link(work.tx, GUILD, IDS["mia"], "kick", mia, work.now)
     shown = words(site.visitor("nora").get(f"/g/{GUILD}/people/{mia}/cards"))
-    assert "Own daily loss limit 100" in shown
+    assert "Daily loss limit 100" in shown
     assert "On a break from games until" in shown
     own, me = site.visitor("mia"), f"/me/{GUILD}"
     assert "Daily loss limit in games" in words(own.get(me))
     assert own.post(f"{me}/points/limit", page=me, loss="50").status_code == 303
     assert own.post(f"{me}/points/break", page=me, days="9").status_code == 303
-    assert "Own daily loss limit 50" in words(own.get(me))
+    assert "Daily loss limit 50" in words(own.get(me))
 
 
 def test_balances_of_another_bot_are_imported_after_a_preview(site: Site) -> None:
@@ -96,11 +96,11 @@ def test_balances_of_another_bot_are_imported_after_a_preview(site: Site) -> Non
     assert nora.post(f"{PAGE}/import/list", page=PAGE, balances=balances).status_code == 303
     shown = words(nora.get(f"{PAGE}/import"))
     assert "Would be added 700" in shown
-    assert "Unknown, skipped 1: ghost" in shown
+    assert "Not found, skipped 1: ghost" in shown
     done = nora.post(f"{PAGE}/import/1/confirm", page=f"{PAGE}/import")
     assert done.status_code == 303
-    assert "700 now in all" in words(nora.get(PAGE))
-    assert "No import is open" in words(nora.get(f"{PAGE}/import"))
+    assert "700 in total" in words(nora.get(PAGE))
+    assert "No import in progress" in words(nora.get(f"{PAGE}/import"))
 
 
 def test_columns_of_a_list_are_recognised_shown_and_changed(site: Site) -> None:
@@ -126,7 +126,7 @@ def test_columns_of_a_list_are_recognised_shown_and_changed(site: Site) -> None:
     given = {"list": unclear, "reason": "event", "skip": "1"}
     assert "Which columns?" in words(nora.post(f"{PAGE}/grant", page=PAGE, **given))
     nora.post(f"{PAGE}/grant", page=PAGE, **given, column_name="0", column_points="2")
-    assert "500 now in all" in words(nora.get(PAGE))
+    assert "500 in total" in words(nora.get(PAGE))
 
 
 def test_a_name_on_both_platforms_is_chosen_in_the_preview(site: Site) -> None:
@@ -138,7 +138,7 @@ def test_a_name_on_both_platforms_is_chosen_in_the_preview(site: Site) -> None:
     nora, form = site.visitor("nora"), f"{PAGE}/import/1/choose"
     nora.post(f"{PAGE}/import/list", page=PAGE, balances="madcats,700")
     preview = nora.get(f"{PAGE}/import")
-    assert "Several people have the name, skipped until you choose 1" in words(preview)
+    assert "Ambiguous names, skipped until you choose 1" in words(preview)
     for label in ("MadCats (Kick)", "MadCats (Twitch)"):
         assert label in words(preview)
     page = f"{PAGE}/import"
@@ -160,7 +160,7 @@ def test_an_empty_file_and_one_with_headings_alone_are_refused_kindly(site: Site
     with site.services.work_in(GUILD) as work:
         guilds.change_settings(work, PointsSettings, enabled=True)
     nora = site.visitor("nora")
-    for content, says in ((b"", "The list is empty."), (b"Name,Points\r\n", "no valid line")):
+    for content, says in ((b"", "The list is empty."), (b"Name,Points\r\n", "No valid lines")):
         file = BytesIO(content), "export.csv"
         refused = nora.post(f"{PAGE}/import/list", page=PAGE, file=file)
         assert (refused.status_code, says in words(refused)) == (422, True), words(refused)

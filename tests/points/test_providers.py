@@ -70,8 +70,8 @@ def test_a_loss_is_returned_to_points_that_buy_less_first(guild: PointsGuild) ->
 def test_limits_are_those_of_the_person(guild: PointsGuild) -> None:
     kick, twitch = guild.link(MIA, 900), guild.link(MIA, 900, "twitch")
     tom, pia = guild.viewer(TOM), guild.viewer(PIA)
-    for one in (kick, tom, pia):
-        guild.give(one, 1000)
+    for viewer_id in (kick, tom, pia):
+        guild.give(viewer_id, 1000)
     guild.do(lambda work: work.add(PlayLimit(viewer_id=ViewerId(kick), daily_loss=100)))
     guild.do(
         lambda work: work.add(
@@ -90,8 +90,8 @@ def test_limits_are_those_of_the_person(guild: PointsGuild) -> None:
     assert guild.do(providers.take, Round("heist", 14), "heist:14:a", {twitch: 100}).confirmed  # type: ignore[union-attr]
 
 
-class Elsewhere:
-    """A provider that answers later, and knows nobody called Tom."""
+class SlowProvider:
+    """A provider that answers later and refuses viewer Tom."""
 
     answers_later = True
 
@@ -103,8 +103,8 @@ class Elsewhere:
 
 
 def test_a_provider_answers_later(guild: PointsGuild, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(PROVIDERS, "own", Elsewhere())
-    mia, tom, pia = (guild.viewer(one) for one in (MIA, TOM, PIA))
+    monkeypatch.setitem(PROVIDERS, "own", SlowProvider())
+    mia, tom, pia = (guild.viewer(viewer_id) for viewer_id in (MIA, TOM, PIA))
     guild.do(lambda work: work.add(PlayLimit(viewer_id=ViewerId(pia), daily_loss=5)))
     stakes = {mia: 10, tom: 10, pia: 10}
     for _twice in range(2):
@@ -165,11 +165,13 @@ def test_the_ledger_is_that_of_a_slow_model(
                 staked[viewer] -= amount
             else:
                 moved = guild.do(providers.refund, HEIST, key)
-                back = {one: points for one, points in staked.items() if points > 0}
+                back = {account: points for account, points in staked.items() if points > 0}
                 assert moved == Moved(key, back)
                 for one, points in back.items():
                     held[people[one]] += points
                     staked[one] = 0
-        assert {people[one]: guild.do(providers.balance_of, one) for one in viewers} == held
+        assert {
+            people[viewer_id]: guild.do(providers.balance_of, viewer_id) for viewer_id in viewers
+        } == held
         guild.adds_up()
         savepoint.rollback()

@@ -44,7 +44,7 @@ def guild(tx: Connection, guild_id: int) -> PointsGuild:
 
 
 def lines(guild: PointsGuild) -> list[tuple[str, int, list[int]]]:
-    """Login, delta and viewers of everything that is queued."""
+    """Login, delta and viewers of all queued changes."""
 
     def read(work: Work) -> list[tuple[str, int, list[int]]]:
         rows = work.scalars(select(BulkLine).order_by(BulkLine.number, BulkLine.login))
@@ -74,7 +74,7 @@ def test_stakes_are_pending_until_streamelements_has_answered(guild: PointsGuild
     settled(guild, "heist:7:stakes", refused=(tom,), too_little=(tom,))
     assert guild.do(take, HEIST, "heist:7:stakes", stakes) is None, "mia still waits"
     settled(guild, "heist:7:stakes", applied=(mia,))
-    parts = [one.viewer_ids for one in guild.published(PointsMoved)]
+    parts = [event.viewer_ids for event in guild.published(PointsMoved)]
     assert parts == [(pia,), (tom,), (mia,)]
     assert guild.do(find_moved, "heist:7:stakes", (mia,)).confirmed == {mia: 100}
     moved = guild.do(find_moved, "heist:7:stakes")

@@ -14,7 +14,7 @@ from core.guilds import store as guilds
 from core.guilds.actions import change_setting
 from core.inbox.records import deliveries, events, retries
 from core.inbox.store import Delivery, add_deliveries
-from core.kick.accounts.records import ConnectAttempt
+from core.kick.accounts.records import KickConnectAttempt
 from core.kick.review.records import ReviewItem
 from core.kit.database.connection import METADATA, cache_of
 from core.kit.database.personal import Personal, Subject
@@ -76,7 +76,7 @@ def live(tx: Connection, guild_id: int, *, user_id: int = MADCATS, name: str = N
     act(tx, guild_id, change_setting, LinkLogSettings.declared["link_log"], True, actor=ADMIN)
     guilds.set_channel(tx, guilds.Channel(guild_id, "kick", KICK_CHANNEL, "noraplays"))
     said = line(guild_id, "!call Book of Dead", user_id=user_id, name=name)
-    viewer_id = people.meet_sender(tx, said)
+    viewer_id = people.get_or_create_sender(tx, said)
     SLOT_CALLS.chat_commands[0].run(tx, [said])
     cache_of(tx).clear()  # what follows happens in transactions of its own
     with Work(tx, guild_id, actor=ADMIN, now=NOON) as work:
@@ -111,7 +111,7 @@ def live(tx: Connection, guild_id: int, *, user_id: int = MADCATS, name: str = N
 
 def _watch(tx: Connection, guild_id: int, viewer_id: int) -> None:
     mine = {"guild_id": guild_id, "viewer_id": viewer_id}
-    watchtime.note_presence(tx, [line(guild_id, "watching", user_id=_user_id(tx, **mine))])
+    watchtime.store_presence(tx, [line(guild_id, "watching", user_id=_user_id(tx, **mine))])
     watchtime.note_live(tx, guild_id, "kick", NOON, NOON + timedelta(hours=1))
     cache_of(tx).clear()
     watchtime.credit(tx, guild_id)
@@ -178,7 +178,7 @@ def _tell(tx: Connection, guild_id: int, user_id: int, name: str) -> None:
         )
     )
     tx.execute(
-        insert(ConnectAttempt).values(
+        insert(KickConnectAttempt).values(
             guild_id=guild_id,
             link_id=f"l{number}",
             asked_by=MIA,
@@ -219,7 +219,7 @@ def traces(tx: Connection, guild_id: int) -> dict[str, int]:
         if "guild_id" in table.c:
             rows = rows.where(table.c.guild_id == guild_id)
         texts = [text.casefold() for text in tx.execute(rows).scalars()]
-        count = sum(any(one.casefold() in text for one in wanted) for text in texts)
+        count = sum(any(name.casefold() in text for name in wanted) for text in texts)
         if count:
             found[table.name] = count
     return found
@@ -228,4 +228,4 @@ def traces(tx: Connection, guild_id: int) -> dict[str, int]:
 def watched(tx: Connection, guild_id: int, viewer_id: int) -> int:
     """Rows of watchtime that a viewer has."""
     with Work(tx, guild_id, now=NOON) as work:
-        return sum(work.count(one.viewer_id == viewer_id) for one in (Day, Adjustment, Total))
+        return sum(work.count(record.viewer_id == viewer_id) for record in (Day, Adjustment, Total))

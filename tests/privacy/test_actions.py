@@ -1,4 +1,4 @@
-"""Being told everything, being forgotten, and coming back."""
+"""Exporting all data, deleting it, and coming back."""
 
 import json
 from datetime import timedelta
@@ -57,7 +57,7 @@ def test_export_is_a_readable_file_with_everything(tx: Connection, guild_id: int
     assert told["watchtime_adjustments"][0]["reason"] == "x"
     assert [row["scope"] for row in told["people_exclusions"]] == ["slot_calls", "watchtime"]
     assert told["people_exclusions"][0]["excluded_at"]
-    assert told["what_kick_told"][0]["content"] == "my secret"
+    assert told["received_from_kick"][0]["content"] == "my secret"
     assert told["messages_to_you"][0]["content"] == {"account": NAME}
     assert told["gifts_and_subscriptions_seen"]
     assert told["not_handled_yet"]
@@ -154,7 +154,7 @@ def test_open_call_is_closed_and_its_post_loses_the_name(tx: Connection, guild_i
 def test_returning_viewer_keeps_identity_and_penalties(tx: Connection, guild_id: int) -> None:
     viewer_id = live(tx, guild_id)
     forget(tx, guild_id)
-    again = people.meet_sender(tx, line(guild_id, "hello again", name="MadCats2"))
+    again = people.get_or_create_sender(tx, line(guild_id, "hello again", name="MadCats2"))
     assert again == viewer_id
     assert viewers.get_viewer(tx, guild_id, viewer_id).name == "MadCats2"
     with Work(tx, guild_id, now=NOON) as work:
@@ -200,8 +200,8 @@ def test_another_account_inherits_nothing(
 ) -> None:
     viewer_id = live(tx, guild_id)
     forget(tx, guild_id)
-    assert people.meet_sender(tx, line(guild_id, "hi", user_id=MADCATS + 1)) != viewer_id
-    assert people.meet_sender(tx, line(other_guild_id, "hi")) != viewer_id
+    assert people.get_or_create_sender(tx, line(guild_id, "hi", user_id=MADCATS + 1)) != viewer_id
+    assert people.get_or_create_sender(tx, line(other_guild_id, "hi")) != viewer_id
 
 
 def test_forgetting_twice_changes_nothing(tx: Connection, guild_id: int) -> None:
@@ -209,7 +209,7 @@ def test_forgetting_twice_changes_nothing(tx: Connection, guild_id: int) -> None
     forget(tx, guild_id)
     forget(tx, guild_id)
     assert viewers.get_viewer(tx, guild_id, viewer_id).name == f"forgotten-{viewer_id}"
-    people.meet_sender(tx, line(guild_id, "back"))
+    people.get_or_create_sender(tx, line(guild_id, "back"))
     live(tx, guild_id, user_id=9_999_999, name="Another")
     assert viewers.get_viewer(tx, guild_id, viewer_id).platform_user_id == MADCATS
 

@@ -1,4 +1,4 @@
-"""Being forgotten while the stream goes on: whatever comes together, nobody becomes two."""
+"""Deleting data during a stream: concurrent events never create a second viewer."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -31,10 +31,10 @@ def test_concurrent_chat_keeps_one_viewer(database: Database, guild_id: int) -> 
     def chat(number: int) -> None:
         with database.begin() as tx:
             said = line(guild_id, f"!call Book of {number}")
-            viewer_id = people.meet_sender(tx, said)
+            viewer_id = people.get_or_create_sender(tx, said)
             assert viewer_id > 0
             SLOT_CALLS.chat_commands[0].run(tx, [said])
-            watchtime.note_presence(tx, [said])
+            watchtime.store_presence(tx, [said])
 
     def credit(number: int) -> None:
         with database.begin() as tx:
@@ -67,7 +67,7 @@ def test_concurrent_chat_keeps_one_viewer(database: Database, guild_id: int) -> 
         with ThreadPoolExecutor(3) as crowd:
             list(crowd.map(often, (chat, credit, link_and_forget)))
         with database.begin() as tx:
-            again = people.meet_sender(tx, line(guild_id, "still me"))
+            again = people.get_or_create_sender(tx, line(guild_id, "still me"))
             found = tx.execute(select(Viewer.viewer_id)).scalars().all()
     assert again == first
     assert found == [first], "one viewer, through all of it"
@@ -119,5 +119,5 @@ def test_returning_viewer_is_not_recognized_with_another_key(
             forget(tx, guild_id)
         with keyed.begin() as tx:
             assert key_of(tx) == "another key"
-            assert people.meet_sender(tx, line(guild_id, "me?")) != first
+            assert people.get_or_create_sender(tx, line(guild_id, "me?")) != first
     keyed.close()

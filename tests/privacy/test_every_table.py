@@ -96,7 +96,7 @@ TABLES = [
 def link(tx: Connection, guild_id: int) -> int:
     """Mia is linked; returns the viewer id."""
     guilds.set_channel(tx, guilds.Channel(guild_id, "kick", KICK_CHANNEL, "noraplays"))
-    viewer_id = people.meet_sender(tx, line(guild_id, "hello"))
+    viewer_id = people.get_or_create_sender(tx, line(guild_id, "hello"))
     viewers.add_link(tx, guild_id, MIA, "kick", viewer_id, NOON)
     return viewer_id
 
@@ -167,7 +167,7 @@ def traces(tx: Connection, table: Table, viewer_id: int) -> dict[str, Any]:
         for name, data in declared(table).items()
         if not data.stays
         and (
-            any(one in str(row[name]).casefold() for one in wanted)
+            any(table in str(row[name]).casefold() for table in wanted)
             or (data.deletes_row and row[name] == viewer_id)
         )
     }

@@ -3,7 +3,7 @@
 import pytest
 
 from core.events import Person
-from core.people.actions import meet_person
+from core.people.actions import get_or_create_person
 from core.people.store import add_link, find_link
 from core.privacy import actions
 from core.watchtime import actions as watchtime
@@ -17,7 +17,7 @@ def mia(site: Site) -> Visitor:
     """A viewer whose account is linked."""
     with site.services.work_in(GUILD) as work:
         person = Person(user_id=7, name="MadCats")
-        viewer_id = meet_person(work.tx, GUILD, "kick", person, work.now)
+        viewer_id = get_or_create_person(work.tx, GUILD, "kick", person, work.now)
         watchtime.adjust(work, "MadCats", 90, "test", "once")
         add_link(work.tx, GUILD, IDS["mia"], "kick", viewer_id, work.now)
     return site.visitor("mia")

@@ -82,7 +82,7 @@ def test_points_of_all_accounts_are_gone_and_chatting_again_finds_none(
     post(tx, guild_id, "manual", twitch, ("paid", 4321))
     post(tx, other_guild_id, "manual", elsewhere, ("earned", 7))
     forget(tx, guild_id)
-    assert people.meet_sender(tx, line(guild_id, "hello again")) == kick
+    assert people.get_or_create_sender(tx, line(guild_id, "hello again")) == kick
     assert balances(tx, guild_id, kick, twitch) == {}
     assert do(tx, guild_id, AT, points_store.list_places, 10, 0) == []
     assert not any(do(tx, guild_id, AT, points_store.list_account_totals, "watchtime").values())
@@ -103,7 +103,7 @@ def test_what_was_before_stays_anonymous_when_somebody_comes_back(
     post(tx, guild_id, "manual", kick, ("earned", 900))
     give(tx, guild_id, number, kick, 4, "bonus:1")
     forget(tx, guild_id)
-    assert people.meet_sender(tx, line(guild_id, "hello again")) == kick
+    assert people.get_or_create_sender(tx, line(guild_id, "hello again")) == kick
     account(tx, guild_id)
 
     def entries() -> tuple[object, ...]:
@@ -111,7 +111,7 @@ def test_what_was_before_stays_anonymous_when_somebody_comes_back(
         listed = do(tx, guild_id, LATER, points_store.list_entries, [kick], 10, 0)
         tickets = do(tx, guild_id, LATER, store.list_entries, number, kick, 10, 0)
         return (
-            [one.amount for one in listed],
+            [row.amount for row in listed],
             do(tx, guild_id, LATER, points_store.count_entries, [kick]),
             do(tx, guild_id, LATER, points_store.list_totals, [kick]),
             [ticket.amount for ticket in tickets],
@@ -134,7 +134,7 @@ def test_tickets_are_taken_and_linking_again_brings_none_back(
     number = period(tx, guild_id).number
     kick, twitch = account(tx, guild_id), account(tx, guild_id, "twitch", TWITCH)
     person = Person(user_id=MADCATS, name=NAME)
-    gift = [replace(one, gifter=person) for one in gifted(guild_id, None)]
+    gift = [replace(row, gifter=person) for row in gifted(guild_id, None)]
     do(tx, guild_id, AT, gifts.on_subs_gifted, gift)
     give(tx, guild_id, number, kick, 4, "bonus:1")
     give(tx, guild_id, number, twitch, 6, "bonus:2")
@@ -143,7 +143,7 @@ def test_tickets_are_taken_and_linking_again_brings_none_back(
     assert get_balance(tx, guild_id, number, kick) == 35
     for _again in range(2):
         forget(tx, guild_id)
-        people.meet_sender(tx, line(guild_id, "hello again"))
+        people.get_or_create_sender(tx, line(guild_id, "hello again"))
         assert account(tx, guild_id) == kick
         credit(tx, period_of(tx, guild_id, number), AT)
         assert list_balances(tx, guild_id, number) == {}
@@ -177,7 +177,7 @@ def test_hidden_person_who_comes_back_stays_hidden_on_every_account(
         set_hidden(work, True)
     twitch = account(tx, guild_id, "twitch", TWITCH)
     forget(tx, guild_id)
-    people.meet_sender(tx, line(guild_id, "hello again"))
+    people.get_or_create_sender(tx, line(guild_id, "hello again"))
     viewers.set_viewer(tx, guild_id, "twitch", TWITCH, NAME, utc_now())
     unnamed = do(tx, guild_id, AT, public_names, [kick, twitch]).unnamed
     assert unnamed[kick] == "hidden"
@@ -193,4 +193,4 @@ def test_board_of_hidden_viewers_does_not_say_that_nobody_has_a_ticket(
     with Work(tx, guild_id, actor=MIA, now=NOON) as work:
         set_hidden(work, True)
     board = do(tx, guild_id, AT, load_board, Query(10, 1, ""))
-    assert (board.rows, board.empty) == ([], "Everybody with tickets is hidden.")
+    assert (board.rows, board.empty) == ([], "Everyone with tickets is hidden.")

@@ -46,7 +46,7 @@ def do(
     *args: P.args,
     **kwargs: P.kwargs,
 ) -> T:
-    """The admin does this at that time."""
+    """Run an action as an admin at this time."""
     cache_of(tx).clear()  # as in a transaction of its own
     try:
         return run_in_guild(tx, guild_id, ADMIN, at, action, *args, **kwargs)
@@ -104,7 +104,7 @@ def set_period(tx: Connection, guild_id: int, number: int, **values: Any) -> Non
 
 
 def list_balances(tx: Connection, guild_id: int, number: int) -> dict[int, int]:
-    """Viewer id -> tickets, for everybody who has any."""
+    """Viewer id -> tickets, for everyone who has any."""
     found = select(Balance.viewer_id, Balance.tickets).where(
         Balance.guild_id == guild_id, Balance.period == number, Balance.tickets > 0
     )

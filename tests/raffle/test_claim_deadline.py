@@ -1,11 +1,11 @@
-"""The time to claim, against a model that is slow and obvious."""
+"""The time to claim, compared with a slow but obvious model."""
 
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.raffle.rules import SHORT, UNNOTICED, claim_deadline
+from core.raffle.rules import DETECTION_DELAY, SHORT_INTERRUPTION, claim_deadline
 
 SECOND = timedelta(seconds=1)
 DRAWN = datetime(2026, 12, 1, tzinfo=UTC)
@@ -19,7 +19,7 @@ DRAWN = datetime(2026, 12, 1, tzinfo=UTC)
 def test_only_time_when_the_winner_could_claim_counts(
     window: int, beat: int, stretches: list[tuple[int, bool]]
 ) -> None:
-    """A slow model goes second by second, and takes what is left of the time down or up."""
+    """A slow model that steps second by second and adjusts the remaining time."""
     seconds = [could for length, could in stretches for _second in range(length)]
     deadline = DRAWN + window * SECOND
     left, could_claim = window, 0
@@ -30,7 +30,7 @@ def test_only_time_when_the_winner_could_claim_counts(
             continue
         if last is not None:
             gap = second - last
-            left += UNNOTICED // SECOND if gap > SHORT // SECOND else -gap
+            left += DETECTION_DELAY // SECOND if gap > SHORT_INTERRUPTION // SECOND else -gap
         before = None if last is None else DRAWN + last * SECOND
         last, now = second, DRAWN + second * SECOND
         deadline = claim_deadline(deadline, before, window * SECOND, now)

@@ -11,7 +11,7 @@ from core.draws.picks import RULE
 from core.events import Person
 from core.guilds.actions import change_settings
 from core.kit.database.work import Work
-from core.people.actions import meet_person
+from core.people.actions import get_or_create_person
 from core.raffle import store as raffles
 from core.raffle.actions import config_of
 from core.raffle.ledger import actions as tickets
@@ -34,7 +34,7 @@ def raffle(site: Site) -> Period:
     """A raffle of this month, and a viewer who was seen."""
     with site.services.work_in(GUILD) as work:
         person = Person(user_id=7, name="MadCats")
-        meet_person(work.tx, GUILD, "kick", person, work.now)
+        get_or_create_person(work.tx, GUILD, "kick", person, work.now)
         return periods.start(work, config_of(site.services.settings), None, None)
 
 
@@ -170,12 +170,12 @@ def test_page_warns_before_the_end_and_the_draw_without_a_prize(
     assert "No prize" not in words(admin.get(PAGE))
     with site.services.database.begin() as tx:
         set_period(tx, GUILD, 1, prize="")
-    assert "It can't be named after the end." in html.unescape(words(admin.get(PAGE)))
+    assert "It can't be set after the raffle ends." in html.unescape(words(admin.get(PAGE)))
     with site.services.database.begin() as tx:
         now = site.clock()
         dates = {"starts_at": now - timedelta(hours=2), "ends_at": now - timedelta(hours=1)}
         set_period(tx, GUILD, 1, **dates)
-    assert "so the posts about the winners name none" in words(admin.get(PAGE))
+    assert "so winner posts won't mention one" in words(admin.get(PAGE))
 
 
 def _choose_channel(site: Site, admin: Visitor) -> None:
@@ -206,10 +206,10 @@ def test_public_page_shows_prize_and_board(site: Site, admin: Visitor, raffle: P
 def test_what_next_is_only_asked_where_something_can_be_done(
     site: Site, admin: Visitor, raffle: Period
 ) -> None:
-    assert "What next?" in words(admin.get(PAGE))
+    assert "Next steps" in words(admin.get(PAGE))
     with site.services.database.begin() as tx:
         set_period(tx, GUILD, 1, state="drawn")
-    assert "What next?" not in words(admin.get(PAGE))
+    assert "Next steps" not in words(admin.get(PAGE))
 
 
 def test_dates_are_checked(site: Site, admin: Visitor) -> None:

@@ -1,4 +1,4 @@
-"""What the database promises about periods and tickets."""
+"""The database's constraints on periods and tickets."""
 
 import hashlib
 from collections.abc import Iterator
@@ -59,7 +59,7 @@ def test_each_raffle_has_secrets_of_its_own(tx: Connection, guild_id: int) -> No
 def test_overlapping_raffles_are_refused(tx: Connection, guild_id: int, days: int) -> None:
     period(tx, guild_id)
     start = START + timedelta(days=days)
-    with pytest.raises(Refusal, match="Raffle #1 is running at that time"):
+    with pytest.raises(Refusal, match="Raffle #1 overlaps with these dates"):
         period(tx, guild_id, start, start + timedelta(days=5))
 
 

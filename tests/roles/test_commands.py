@@ -118,7 +118,7 @@ def test_reward_is_added_and_listed(ask: Asker, database: Database) -> None:
 
 def test_role_can_be_added_once(ask: Asker, database: Database) -> None:
     ask("add", role=REGULAR, minutes=600)
-    assert "a reward already" in ask("add", role=REGULAR, minutes=60)["title"]
+    assert "already a reward" in ask("add", role=REGULAR, minutes=60)["title"]
     assert stored(database) == [(REGULAR, 600, "on")]
 
 
@@ -182,15 +182,15 @@ def test_minutes_out_of_bounds_are_rejected(
     discord_world: DiscordDriver, database: Database, minutes: int
 ) -> None:
     ask = Asker(discord_world, "roles", typing=True)
-    assert "does not fit `minutes`" in ask("add", role=REGULAR, minutes=minutes)["title"]
+    assert "Invalid value for `minutes`" in ask("add", role=REGULAR, minutes=minutes)["title"]
     assert stored(database) == []
 
 
 def test_reward_is_disabled_and_enabled(ask: Asker, database: Database) -> None:
     ask("add", role=REGULAR, minutes=600)
-    assert f"<@&{REGULAR}> keeps it" in ask("disable", role=f"<@&{REGULAR}>")["description"]
+    assert f"Members keep <@&{REGULAR}>" in ask("disable", role=f"<@&{REGULAR}>")["description"]
     assert "⏸️" in ask("list")["description"]
-    assert "off already" in ask("disable", role="Regular")["title"]
+    assert "already off" in ask("disable", role="Regular")["title"]
     ask("enable", role="regular")
     assert stored(database) == [(REGULAR, 600, "on")]
     assert [line.split()[0] for line in audited(database)] == [
@@ -225,9 +225,9 @@ def test_unknown_role_is_rejected(ask: Asker) -> None:
 
 def test_mode_can_be_changed(ask: Asker) -> None:
     ask("add", role=REGULAR, minutes=600)
-    assert "Only the role with the most minutes" in ask("mode", mode="highest")["description"]
+    assert "only their highest role" in ask("mode", mode="highest")["description"]
     assert fields(ask("status"))["Mode"] == "highest"
-    assert "Every role that is reached" in ask("mode", mode="stack")["description"]
+    assert "every role they reach" in ask("mode", mode="stack")["description"]
 
 
 def test_status_shows_counts_and_settings(ask: Asker) -> None:
@@ -250,8 +250,8 @@ def test_preview_lists_pending_changes_without_applying_them(
         Guild(tx, NORAS_CORNER_ID).do(actions.add_reward, REGULAR, "Regular", 600)
     embed = ask("preview")
     assert f"<@&{REGULAR}> · **+1**" in embed["description"]
-    assert f"➕ <@{MIA}> <@&{REGULAR}> · watched enough (11 h 40 min)" in embed["description"]
-    assert "Nothing has been changed" in embed["footer"]["text"]
+    assert f"➕ <@{MIA}> <@&{REGULAR}> · enough watchtime (11 h 40 min)" in embed["description"]
+    assert "Preview only: nothing was changed" in embed["footer"]["text"]
     assert discord_world.roles_of("mia") == []
 
 
@@ -316,7 +316,7 @@ def test_lost_and_restored_permission_is_reported(
         until(lambda: ask("status")["title"] == title, title)
 
     discord_world.role("Regulars", permissions=0)
-    becomes("⚠️ Some roles cannot be assigned")
+    becomes("⚠️ Some roles can't be assigned")
     discord_world.role("Regulars", permissions=int(may))
     becomes("🟢 Reward roles")
 

@@ -44,7 +44,7 @@ def test_reward_is_added_changed_paused_and_removed(site: Site, admin: Visitor) 
     assert admin.post(f"{PAGE}/add", page=PAGE, **form).status_code == 303
     assert rewards(site) == {"Regular": (600, "on")}
     again = admin.post(f"{PAGE}/add", page=PAGE, **form)  # a second click
-    assert "is a reward already" in words(again)
+    assert "is already a reward" in words(again)
     admin.post(f"{PAGE}/{regular}/minutes", page=PAGE, minutes="30")
     admin.post(f"{PAGE}/{regular}/off", page=PAGE)
     assert rewards(site) == {"Regular": (30, "off")}
@@ -175,7 +175,7 @@ def test_preview_shows_who_would_gain_and_lose_what(
     monkeypatch.setattr(discord_rest, "LISTED_AT_ONCE", at_once)
     shown = words(admin.get(f"{PAGE}/preview"))
     assert "+1 −1" in shown
-    assert "MadCats gains Regular watched enough 11 h 40 min" in shown
+    assert "MadCats gains Regular enough watchtime 11 h 40 min" in shown
     assert re.search(r"lil.bean loses Regular", shown)
     assert site.discord.roles_of("mia") == []
 

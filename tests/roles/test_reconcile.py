@@ -180,9 +180,9 @@ def test_discord_rejection_withdraws_other_requests_for_the_role(guild: Guild) -
     assert guild.states()[100, BRONZE] == "taken"
     assert len(guild.posted("roles.stopped")) == 1
     # Nothing seems to be in the way, so it is tried again, but not at once.
-    guild.check(seen(held), NOON + reconcile.REFUSED_FOR / 2)
+    guild.check(seen(held), NOON + reconcile.RETRY_AFTER / 2)
     assert len(guild.waiting()) == 1
-    guild.check(seen(held), NOON + reconcile.REFUSED_FOR)
+    guild.check(seen(held), NOON + reconcile.RETRY_AFTER)
     assert len(guild.waiting()) == 53
 
 
@@ -452,7 +452,7 @@ def test_preview_omits_recently_rejected_roles(guild: Guild) -> None:
     guild.check(seen(everybody()))
     (first,) = claim(guild.tx)
     settle(guild.tx, first, skipped="forbidden", error="50013")
-    soon = NOON + reconcile.REFUSED_FOR / 2
+    soon = NOON + reconcile.RETRY_AFTER / 2
     asked = guild.do_at(soon, reconcile.preview, seen(everybody())).steps
     assert [step for step in asked if step.role_id == BRONZE] == []
 

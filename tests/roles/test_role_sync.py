@@ -251,4 +251,4 @@ async def test_check_of_ten_thousand_members_does_not_block_the_event_loop() -> 
     breathing.cancel()
     assert len(seen.held) == 10_000
     assert seen.held[9_999] == frozenset({BRONZE})
-    assert breaths >= 10_000 // role_sync.SLICE
+    assert breaths >= 10_000 // role_sync.MEMBERS_PER_SLICE

@@ -128,7 +128,7 @@ async def connected(wire: Wire, kick: Kick, *feeds: str) -> Json:
 # with centrifuge-python
 
 
-class Ear(ClientEventHandler, SubscriptionEventHandler):  # type: ignore[misc]
+class CentrifugoClient(ClientEventHandler, SubscriptionEventHandler):  # type: ignore[misc]
     """Writes down what the client reports: ``log`` of states, ``heard`` events."""
 
     def __init__(self) -> None:
@@ -172,9 +172,9 @@ async def centrifuge(
     *feeds: str,
     token: str | None = None,
     get_token: Callable[[], Awaitable[str]] | None = None,
-) -> AsyncIterator[tuple[Client, Ear]]:
+) -> AsyncIterator[tuple[Client, CentrifugoClient]]:
     """The real client, told to connect and to subscribe; not waited for."""
-    ear = Ear()
+    ear = CentrifugoClient()
     given = "" if get_token else token or guest_token(kick)
     client = Client(
         websocket_url(kick),
@@ -198,7 +198,7 @@ async def centrifuge(
 # with pysher
 
 
-class Pupil:
+class PusherClient:
     """pysher's client for one feed; ``heard`` are the events bound by name."""
 
     def __init__(self, kick: Kick, feed: str, *events: str, key: str, auto_sub: bool) -> None:
@@ -249,9 +249,9 @@ def hang_up(pusher: Any) -> None:
 @contextmanager
 def pupil(
     kick: Kick, feed: str, *events: str, key: str = "", auto_sub: bool = True
-) -> Iterator[Pupil]:
+) -> Iterator[PusherClient]:
     """The real client, told to connect."""
-    listening = Pupil(kick, feed, *events, key=key, auto_sub=auto_sub)
+    listening = PusherClient(kick, feed, *events, key=key, auto_sub=auto_sub)
     listening.pusher.connect()
     try:
         yield listening

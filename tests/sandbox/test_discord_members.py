@@ -181,7 +181,7 @@ async def test_bans_are_events_for_bots_that_may_see_them_only(rig: Rig) -> None
     with pytest.raises(discord.Forbidden):  # the event does not mean that it may ask
         await rig.guild.fetch_ban(discord.Object(MIA))
     entries = [entry async for entry in rig.guild.audit_logs(limit=5)]
-    assert [(one.action, one.target and one.target.id) for one in entries] == [
+    assert [(entry.action, entry.target and entry.target.id) for entry in entries] == [
         (discord.AuditLogAction.ban, MIA)
     ]
     with pytest.raises(DriverError, match="40007"):
@@ -231,8 +231,8 @@ async def test_computed_permissions_match_discord_py(rig: Rig) -> None:
         return sum(bit for bit in interesting if chance.random() < likely)
 
     for _ in range(60):
-        for one in guild.roles.values():
-            roles.update(world, guild, one, {"permissions": some_bits(0.4) & ~(1 << 3)})
+        for role in guild.roles.values():
+            roles.update(world, guild, role, {"permissions": some_bits(0.4) & ~(1 << 3)})
         admin = chance.choice(list(guild.roles.values()))
         roles.update(world, guild, admin, {"permissions": admin.permissions | (1 << 3)})
         for member in guild.members.values():

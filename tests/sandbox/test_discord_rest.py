@@ -147,7 +147,7 @@ async def test_single_commands_are_upserted_edited_and_deleted(rig: Rig) -> None
     edited = await call(rig, "PATCH", f"{path}/{made['id']}", json={"name": "duo"})
     assert (edited["id"], edited["name"], edited["description"]) == (made["id"], "duo", "Two")
     assert (await call(rig, "GET", f"{path}/{made['id']}"))["name"] == "duo"
-    assert [one["name"] for one in await call(rig, "GET", path)] == ["duo"]
+    assert [item["name"] for item in await call(rig, "GET", path)] == ["duo"]
     await call(rig, "DELETE", f"{path}/{made['id']}")
     assert await refused(rig, "GET", f"{path}/{made['id']}") == 10063
     foreign = f"/applications/{rig.guild.me.id}/guilds/1/commands"

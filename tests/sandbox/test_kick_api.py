@@ -342,8 +342,8 @@ class TestCategories:
         kick.driver.viewers(9)
         assert self.get(kick, "/v1/categories", q="chess").json()["data"][0]["id"] == 73
         bad(self.get(kick, "/v1/categories"))
-        one = self.get(kick, "/v1/categories/28").json()["data"]
-        assert (one["viewer_count"], one["tags"]) == (9, ["Gambling"])
+        category = self.get(kick, "/v1/categories/28").json()["data"]
+        assert (category["viewer_count"], category["tags"]) == (9, ["Gambling"])
         refused(self.get(kick, "/v1/categories/1"), 404)
 
 

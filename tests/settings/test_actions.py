@@ -32,9 +32,9 @@ def elsewhere(tx: Connection, other_guild_id: int) -> Iterator[Work]:
 
 def test_settings_are_listed_in_declaration_order(work: Work) -> None:
     found = actions.list_current(work, KNOWN)
-    assert [one.declared for one in found] == list(KNOWN)
-    assert all(one.value == one.declared.default for one in found)
-    assert all((one.by, one.at, one.variable) == (None, None, "") for one in found)
+    assert [current.declared for current in found] == list(KNOWN)
+    assert all(current.value == current.declared.default for current in found)
+    assert all((current.by, current.at, current.variable) == (None, None, "") for current in found)
 
 
 def test_changed_setting_names_the_admin(work: Work, elsewhere: Work) -> None:

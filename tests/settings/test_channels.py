@@ -1,4 +1,5 @@
-"""Channels that the bot cannot post in: noticed, told once, and over when they work again."""
+"""Channels that the bot cannot post in: detected, reported once, and cleared when they work
+again."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -7,7 +8,7 @@ import pytest
 from sqlalchemy import Connection, select
 
 from core.guilds.actions import change_setting
-from core.guilds.channels import say_trouble
+from core.guilds.channels import describe_trouble
 from core.guilds.feature import FEATURE as GUILDS
 from core.guilds.records import ChannelTrouble
 from core.guilds.settings import ADMIN_CHANNEL
@@ -35,8 +36,8 @@ def chosen(tx: Connection, guild_id: int) -> None:
     act(tx, guild_id, change_setting, ADMIN_CHANNEL, ADMINS, actor=ADMIN)
 
 
-def told(tx: Connection, guild_id: int) -> list[tuple[dict[str, Any], dict[str, Any]]]:
-    """(target, payload) of what the admins were told."""
+def alerts(tx: Connection, guild_id: int) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """(target, payload) of the alerts to admins."""
     found = tx.execute(
         select(messages.c.target, messages.c.payload)
         .where(messages.c.guild_id == guild_id, messages.c.kind == actions.CHANNEL_TROUBLE)
@@ -58,7 +59,7 @@ def test_admins_are_alerted_once_with_the_affected_features(
 ) -> None:
     for minute in range(3):
         seen(tx, guild_id, FORBIDDEN, NOON + timedelta(minutes=minute))
-    ((target, payload),) = told(tx, guild_id)
+    ((target, payload),) = alerts(tx, guild_id)
     assert target == {"channel_id": ADMINS}
     assert payload["settings"] == ["slot_calls.channel"]
     shown = posted_trouble(payload).embed
@@ -72,7 +73,7 @@ def test_admins_are_alerted_once_with_the_affected_features(
 def test_deletion_after_a_permission_loss_is_reported_again(tx: Connection, guild_id: int) -> None:
     seen(tx, guild_id, FORBIDDEN)
     seen(tx, guild_id, {SLOTS: ("deleted", ())})
-    assert [payload["reason"] for _target, payload in told(tx, guild_id)] == [
+    assert [payload["reason"] for _target, payload in alerts(tx, guild_id)] == [
         "forbidden",
         "deleted",
     ]
@@ -80,7 +81,7 @@ def test_deletion_after_a_permission_loss_is_reported_again(tx: Connection, guil
 
 def test_alert_is_not_sent_to_an_unusable_channel(tx: Connection, guild_id: int) -> None:
     seen(tx, guild_id, {ADMINS: ("forbidden", ())})
-    assert [target for target, _payload in told(tx, guild_id) if "channel_id" in target] == []
+    assert [target for target, _payload in alerts(tx, guild_id) if "channel_id" in target] == []
 
 
 def test_choosing_another_channel_ends_the_problem(tx: Connection, guild_id: int) -> None:
@@ -115,8 +116,8 @@ def test_rejected_messages_are_sent_when_the_channel_works_again(
     assert states(tx, guild_id) == ["dead"]
     trouble = act(tx, guild_id, Work.find, ChannelTrouble, SLOTS)
     assert trouble is not None
-    assert "Send Messages" in say_trouble(trouble)
-    assert len(told(tx, guild_id)) == 1
+    assert "Send Messages" in describe_trouble(trouble)
+    assert len(alerts(tx, guild_id)) == 1
     seen(tx, guild_id, {SLOTS: None}, now)
     assert states(tx, guild_id) == ["waiting"]
     assert act(tx, guild_id, Work.find, ChannelTrouble, SLOTS) is None

@@ -9,7 +9,7 @@ from core.guilds import store as guilds
 from core.guilds.actions import setting
 from core.kit.database.connection import Database
 from core.kit.guild_settings import GuildSetting
-from core.settings.rules import LONGEST_TEXT
+from core.settings.rules import MAX_TEXT_CHARACTERS
 from sandbox.discord.driver import DiscordDriver
 from sandbox.discord.seed import NORAS_CORNER_ID, VERAS_DEN_ID, channel_id
 from tests.bot_rig import Asker
@@ -100,7 +100,7 @@ def test_typed_name_alone_lists_settings(discord_world: DiscordDriver) -> None:
     ask = Asker(discord_world, "settings", typing=True)
     assert ask("")["title"] == "⚙️ Settings of this server"
     assert "`clock.zone`" in ask("clock")["description"]
-    assert ask("delete")["title"] == "⚠️ Nothing of that name has settings"
+    assert ask("delete")["title"] == "⚠️ No feature of that name has settings"
 
 
 def test_every_setting_is_listed_within_discord_limits(
@@ -109,7 +109,7 @@ def test_every_setting_is_listed_within_discord_limits(
     ask = Asker(discord_world, "settings", typing=True)
     ask.answer("set", key="game.greeting", value="*_~`|" * 200)
     pages = [ask("list", feature=feature)["description"] for feature in ("game", "clock")]
-    assert all(f"`{one.key}`" in "".join(pages) for one in KNOWN)
+    assert all(f"`{declared.key}`" in "".join(pages) for declared in KNOWN)
 
 
 def test_pages_are_turned_by_admins_only(discord_world: DiscordDriver) -> None:
@@ -139,13 +139,13 @@ def test_show_lists_all_details_of_a_setting(ask: Asker) -> None:
     assert fields == {
         "Now": "**30**",
         "Default": "**30**",
-        "Takes": "a whole number from 1 to 3600",
-        "Comes from": "the default",
+        "Allowed values": "a whole number from 1 to 3600",
+        "Source": "the default",
     }
     ask.answer("set", key="game.seconds", value="45")
     fields = {f["name"]: f["value"] for f in ask("show", key="game.seconds")["fields"]}
     assert fields["Now"] == "**45**"
-    assert fields["Comes from"].startswith("set by <@")
+    assert fields["Source"].startswith("set by <@")
 
 
 def test_environment_value_is_shown_with_its_variable(ask: Asker, database: Database) -> None:
@@ -156,14 +156,14 @@ def test_environment_value_is_shown_with_its_variable(ask: Asker, database: Data
         )
     assert f"`game.channel` <#{RAFFLE}> · environment" in ask("list")["description"]
     fields = {f["name"]: f["value"] for f in ask("show", key="game.channel")["fields"]}
-    assert fields["Comes from"] == "the variable `SLOT_CALLS_CHANNEL_ID`, until you set it here"
+    assert fields["Source"] == "the variable `SLOT_CALLS_CHANNEL_ID`, until you set it here"
 
 
-@pytest.mark.parametrize("text", ["*" * LONGEST_TEXT, "🎰" * LONGEST_TEXT])
+@pytest.mark.parametrize("text", ["*" * MAX_TEXT_CHARACTERS, "🎰" * MAX_TEXT_CHARACTERS])
 def test_longest_text_is_shown_in_full(ask: Asker, text: str) -> None:
     ask.answer("set", key="game.greeting", value=text)
     embed = ask("show", key="game.greeting")
-    assert embed["description"].count(text[0]) == LONGEST_TEXT + (4 if text[0] == "*" else 0)
+    assert embed["description"].count(text[0]) == MAX_TEXT_CHARACTERS + (4 if text[0] == "*" else 0)
     assert ask("set", key="game.greeting", value="Hi")["title"] == "✅ Changed"
 
 
@@ -222,17 +222,17 @@ def test_none_clears_a_channel(ask: Asker, database: Database) -> None:
 @pytest.mark.parametrize(
     ("key", "value", "title", "advice"),
     [
-        ("game.enabled", "perhaps", "does not fit", "`on` or `off`"),
-        ("game.seconds", "soon", "does not fit", "a whole number from 1 to 3600"),
-        ("game.seconds", "0", "too small", ""),
+        ("game.enabled", "perhaps", "Invalid value", "`on` or `off`"),
+        ("game.seconds", "soon", "Invalid value", "a whole number from 1 to 3600"),
+        ("game.seconds", "0", "too low", ""),
         ("game.colour", "red", "not one of the choices", "`green`, `dark blue`"),
-        ("clock.zone", "Stokholm", "no time zone", "`Europe/Stockholm`"),
+        ("clock.zone", "Stokholm", "time zone", "`Europe/Stockholm`"),
         ("game.secnds", "5", "no such setting", "`game.seconds`"),
-        ("game.channel", "#nowhere", "no such channel", "type `#`"),
+        ("game.channel", "#nowhere", "no such channel", "Type `#`"),
         ("game.channel", f"<#{channel_id(VERAS_DEN_ID, 'raffle')}>", "no such channel", "#"),
         ("game.channel", str(channel_id(VERAS_DEN_ID, "raffle")), "no such channel", "#"),
-        ("game.role", f"<@&{VERAS_DEN_ID + 1}>", "no such role", "type `@`"),
-        ("game.role", "@everyone", "does not fit", "a role, or `none`"),
+        ("game.role", f"<@&{VERAS_DEN_ID + 1}>", "no such role", "Type `@`"),
+        ("game.role", "@everyone", "Invalid value", "a role, or `none`"),
         ("game.role", f"<@&{BOTS_OWN}>", "belongs to an app or to Discord", "another"),
         ("game.role", f"<@&{MODERATOR}>", "moderator permissions", "another"),
     ],
@@ -280,12 +280,12 @@ def test_deleted_channel_is_marked(discord_world: DiscordDriver, database: Datab
     )
     discord_world.channel("short-lived", delete=True)
     discord_world.wait_until(
-        lambda: "⚠️ This channel is gone" in ask("list")["description"],
+        lambda: "⚠️ This channel was deleted" in ask("list")["description"],
         PATIENCE,
         lambda: "it is not noticed",
     )
     fields = {f["name"]: f["value"] for f in ask("show", key="game.channel")["fields"]}
-    assert "gone" in fields["⚠️ Problem"]
+    assert "was deleted" in fields["⚠️ Problem"]
 
 
 # -- who may, and what is offered ---------------------------------------------------------------
@@ -330,7 +330,7 @@ def offered(
 
 
 def test_keys_are_autocompleted(discord_world: DiscordDriver) -> None:
-    every = [one.key for one in KNOWN]
+    every = [declared.key for declared in KNOWN]
     assert offered(discord_world, "show", "key", key="") == every
     assert offered(discord_world, "reset", "key", key="zone") == ["clock.zone"]
     assert offered(discord_world, "set", "key", key="grting", value="") == ["game.greeting"]

@@ -14,7 +14,7 @@ from tests.settings.rig import ENABLED, GREETING, KNOWN
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 WHEN = f"<t:{int(NOON.timestamp())}:R>"
-BY_KEY = {one.key: one for one in KNOWN}
+BY_KEY = {declared.key: declared for declared in KNOWN}
 LINES = {action: line for feature in load_features() for action, line in feature.audit.items()}
 SNOWFLAKE = "1100000000000000101"
 

@@ -39,8 +39,8 @@ def form_of(text: str, feature: str) -> dict[str, str]:
 
 def test_every_setting_is_shown_with_help_and_origin(site: Site) -> None:
     shown = words(site.visitor("nora").get(PAGE))
-    for one in KNOWN:
-        assert setting_fields.label_of(one) in shown
+    for declared in KNOWN:
+        assert setting_fields.label_of(declared) in shown
     assert "Default" in shown
     assert "Set by" not in shown
 
@@ -53,7 +53,9 @@ def test_saving_a_card_changes_only_that_feature(site: Site) -> None:
     found = value(site, "guilds.time_zone")
     assert (found.value, found.by) == ("Europe/Stockholm", IDS["nora"])
     with site.services.work_in(GUILD) as work:
-        assert [one.by for one in actions.list_current(work, KNOWN) if one.by] == [IDS["nora"]]
+        assert [declared.by for declared in actions.list_current(work, KNOWN) if declared.by] == [
+            IDS["nora"]
+        ]
     assert "Set by" in words(nora.get(PAGE))
 
 

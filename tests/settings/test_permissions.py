@@ -60,7 +60,9 @@ def slash(driver: DiscordDriver, person: str, command: str, **options: Any) -> J
 
 def typed(driver: DiscordDriver, person: str, line: str, guild: str | None = None) -> Json:
     asked = driver.message(person, "general", line, guild=guild)
-    told = driver.wait_for("general", lambda one: one["author"] == "bot", after=asked, guild=guild)
+    told = driver.wait_for(
+        "general", lambda message: message["author"] == "bot", after=asked, guild=guild
+    )
     return dict(told["embeds"][0])
 
 
@@ -147,7 +149,7 @@ def test_old_button_checks_current_permissions(driver: DiscordDriver, database: 
     with database.begin() as tx:
         call, *_others = slot_calls.FEATURE.chat_commands
         call.run(tx, [chat_message(NORAS_CORNER_ID, "!call Book of Dead")])
-    post = driver.wait_for("slot-calls", lambda one: one["author"] == "bot")
+    post = driver.wait_for("slot-calls", lambda message: message["author"] == "bot")
 
     def press(what: str = "done") -> str:
         done = driver.click("mia", post["message_id"], button_of(post, what))
@@ -254,7 +256,7 @@ def test_grants_are_stored_per_server_and_audited(
         assert actions.revoke(work, "raffle", 5)
         assert not actions.revoke(work, "raffle", 5)
         log = work.scalars(select(AuditEntry).order_by(AuditEntry.id)).all()
-    assert [(one.actor, one.action, one.target, one.before, one.after) for one in log] == [
+    assert [(line.actor, line.action, line.target, line.before, line.after) for line in log] == [
         (9, "guilds.grant", "5", None, "raffle"),
         (9, "guilds.revoke", "5", "raffle", None),
     ]

@@ -4,9 +4,9 @@ import re
 
 from core.features import load_features
 from core.guilds import actions as guilds
-from core.kit.discord.access import group_title
+from core.kit.text.words import package_title
 from core.roles import actions as rewards
-from tests.conventions.documents import told
+from tests.conventions.documents import output_of
 from tests.dashboard.site import GUILD, Site, words
 
 PAGE = f"/g/{GUILD}/permissions"
@@ -19,19 +19,19 @@ def granted(site: Site) -> dict[str, list[int]]:
 
 def test_groups_and_commands_are_those_of_the_bot(site: Site) -> None:
     page = site.visitor("nora").get(PAGE)
-    groups = {one["group"] for one in told("--commands") if one["group"]}
+    groups = {command["group"] for command in output_of("--commands") if command["group"]}
     assert page.status_code == 200, words(page)
     assert set(re.findall(r'<h2 class="card-title" id="(\w+)-title"', page.text)) == groups
-    for one in told("--commands"):
-        if one["group"]:
-            assert group_title(one["group"]) in words(page)
-            assert f"/{one['name'].split()[0]}" in words(page)
+    for command in output_of("--commands"):
+        if command["group"]:
+            assert package_title(command["group"]) in words(page)
+            assert f"/{command['name'].split()[0]}" in words(page)
 
 
 def test_grant_and_revoke(site: Site) -> None:
     nora = site.visitor("nora")
-    role = next(one for one in site.roles(GUILD) if one["name"] == "Regular")
-    for text in ("Regular may use Raffle now.", "Regular has Raffle already."):
+    role = next(role for role in site.roles(GUILD) if role["name"] == "Regular")
+    for text in ("Regular can now use Raffle.", "Regular already has Raffle."):
         assert nora.post(f"{PAGE}/raffle/grant", page=PAGE, role=role["id"]).status_code == 303
         assert text in words(nora.get(PAGE))
     assert granted(site) == {"raffle": [int(role["id"])]}
@@ -42,10 +42,13 @@ def test_grant_and_revoke(site: Site) -> None:
 
 def test_unknown_groups_and_roles_are_refused(site: Site) -> None:
     nora = site.visitor("nora")
-    role = next(one["id"] for one in site.roles(GUILD) if one["name"] == "Regular")
+    role = next(role["id"] for role in site.roles(GUILD) if role["name"] == "Regular")
     everyone, unknown = str(GUILD), "12345"
-    own = next(one["id"] for one in site.roles(GUILD) if one["managed"])
-    wrong = [("permissions", role), *(("raffle", one) for one in (everyone, unknown, "x", own))]
+    own = next(role["id"] for role in site.roles(GUILD) if role["managed"])
+    wrong = [
+        ("permissions", role),
+        *(("raffle", role_id) for role_id in (everyone, unknown, "x", own)),
+    ]
     for group, given in wrong:
         assert nora.post(f"{PAGE}/{group}/grant", page=PAGE, role=given).status_code == 422
     assert granted(site) == {}

@@ -10,7 +10,7 @@ from core.features import load_features
 from core.guilds.settings import require_fitting
 from core.kit.errors import Refusal
 from core.settings.rules import (
-    LONGEST_TEXT,
+    MAX_TEXT_CHARACTERS,
     get_declared,
     get_feature,
     is_nothing,
@@ -79,14 +79,14 @@ def test_similar_keys_are_unique_and_limited(text: str, maximum: int) -> None:
     near = near_keys(text, KNOWN, maximum)
     assert len(near) <= maximum
     assert len(set(near)) == len(near)
-    assert set(near) <= {one.key for one in KNOWN}
+    assert set(near) <= {declared.key for declared in KNOWN}
 
 
 def test_feature_is_found_by_name() -> None:
     assert get_feature(" Game ", KNOWN) == "game"
     with pytest.raises(Refusal) as refused:
         get_feature("raffle", KNOWN)
-    assert refused.value.remedy == "These have: `game`, `clock`."
+    assert refused.value.remedy == "These do: `game`, `clock`."
 
 
 # -- values -------------------------------------------------------------------------------------
@@ -113,7 +113,7 @@ def test_feature_is_found_by_name() -> None:
         (GREETING, "a\0b\x07c\ud800d", "abcd"),
         (GREETING, "👨‍👩‍👧", "👨‍👩‍👧"),
         (GREETING, '""', ""),
-        (GREETING, "x" * LONGEST_TEXT, "x" * LONGEST_TEXT),
+        (GREETING, "x" * MAX_TEXT_CHARACTERS, "x" * MAX_TEXT_CHARACTERS),
     ],
 )
 def test_valid_text_is_parsed(declared: Any, text: str, value: object) -> None:
@@ -125,15 +125,15 @@ def test_valid_text_is_parsed(declared: Any, text: str, value: object) -> None:
 @pytest.mark.parametrize(
     ("declared", "text", "fits"),
     [
-        (ENABLED, "maybe", "`game.enabled` takes `on` or `off`."),
+        (ENABLED, "maybe", "Allowed values for `game.enabled`: `on` or `off`."),
         (ENABLED, "", "`on` or `off`"),
         (SECONDS, "many", "a whole number from 1 to 3600"),
         (SECONDS, "4.5", "a whole number"),
         (SECONDS, "1,2", "a whole number"),
         (LEAST, "", "a whole number of at least 1"),
         (COUNT, "9" * 16, "a whole number"),
-        (GREETING, " ", "text of up to 1000 letters"),
-        (GREETING, "x" * (LONGEST_TEXT + 1), "text of up to 1000 letters"),
+        (GREETING, " ", "text of up to 1000 characters"),
+        (GREETING, "x" * (MAX_TEXT_CHARACTERS + 1), "text of up to 1000 characters"),
     ],
 )
 def test_text_of_another_type_is_rejected_with_advice(declared: Any, text: str, fits: str) -> None:
@@ -193,13 +193,13 @@ def test_none_has_several_spellings() -> None:
 DECLARED = [setting for feature in load_features() for setting in feature.settings]
 
 
-@pytest.mark.parametrize("declared", DECLARED, ids=lambda one: one.key)
+@pytest.mark.parametrize("declared", DECLARED, ids=lambda declared: declared.key)
 def test_default_is_valid(declared: Any) -> None:
     assert type(declared.default) is declared.kind
     require_fitting(declared, declared.default)
 
 
-@pytest.mark.parametrize("declared", DECLARED, ids=lambda one: one.key)
+@pytest.mark.parametrize("declared", DECLARED, ids=lambda declared: declared.key)
 def test_every_setting_can_be_shown_and_typed(declared: Any) -> None:
     assert what_fits(declared)
     assert len(declared.key) <= 60

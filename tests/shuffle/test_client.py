@@ -51,7 +51,7 @@ def test_totals_are_exact(shuffle: ShuffleDriver, client: AffiliatePlatform) -> 
     ("fault", "reason", "wait"),
     [
         ({"down": True}, "HTTP 503", None),
-        ({"busy_s": 17}, "asked too often", 17),
+        ({"busy_s": 17}, "too many requests", 17),
         ({"busy_object": True}, "TOO_MANY_REQUEST", 60),
         ({"error_object": True}, "Internal error", None),
         ({"page": True}, "not JSON", None),

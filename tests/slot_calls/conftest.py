@@ -1,4 +1,4 @@
-"""Two servers that take slot calls."""
+"""Two servers with slot calls."""
 
 import pytest
 from sqlalchemy import Connection

@@ -1,4 +1,4 @@
-"""A guild that takes slot calls, and ways to look at what happened."""
+"""A guild with slot calls, and ways to inspect what happened."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -85,7 +85,7 @@ class Guild:
     id: int
 
     def do(self, action: Callable[Concatenate[Work, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """A moderator does this at noon."""
+        """Run an action as a moderator, at noon."""
         cache_of(self.tx).clear()  # as in a transaction of its own
         return run_in_guild(self.tx, self.id, MODERATOR, NOON, action, *args, **kwargs)
 
@@ -104,7 +104,9 @@ class Guild:
         """A viewer types another command."""
         message = chat_message(self.id, text, **who_and_when)
         cache_of(self.tx).clear()
-        (command,) = (one for one in FEATURE.chat_commands if message.command in one.names)
+        (command,) = (
+            command for command in FEATURE.chat_commands if message.command in command.names
+        )
         command.run(self.tx, [message])
 
     def handle_event(self, event: Event) -> None:
@@ -112,7 +114,7 @@ class Guild:
         FEATURE.handlers[type(event)](self.tx, event)
 
     def handle_changed_settings(self) -> None:
-        """What the worker does after a commit."""
+        """Handle an event as the worker does after a commit."""
         ours = deliveries.c.kind == "SettingChanged", deliveries.c.lane == f"own:{self.id}"
         for row in self.tx.execute(select(deliveries).where(*ours).order_by(deliveries.c.id)):
             self.handle_event(from_json(SettingChanged, row.body))
@@ -133,7 +135,7 @@ class Guild:
         return posted(self.tx, self.id, *kinds)
 
     def rejections(self) -> list[str]:
-        return [one.payload["reason"] for one in self.posted("slot_calls.rejected")]
+        return [message.payload["reason"] for message in self.posted("slot_calls.rejected")]
 
     def audited(self) -> list[str]:
         """`action target`, oldest first; without settings, which have no target."""
@@ -147,7 +149,7 @@ Act = Callable[[Guild], object]
 
 
 def all_at_once(gate: Database, acts: list[tuple[int, Act]]) -> list[object]:
-    """Run each act in its own transaction and thread; a Refusal is a result like others."""
+    """Run each act in its own transaction and thread; a Refusal counts as a result."""
     ready = Barrier(len(acts))
 
     def run(guild_id: int, act: Act) -> object:

@@ -111,7 +111,7 @@ def test_best_and_worst_game_are_found_by_their_multiplier(guild: Guild) -> None
     assert found.best is not None
     assert found.worst is not None
     assert (found.best.number, found.worst.number, len(found.played)) == (2, 3, 5)
-    names = guild.do(public_names, [one.viewer_id for one in found.played])
+    names = guild.do(public_names, [call.viewer_id for call in found.played])
     shown = str(messages.history(found, 1, 1, names).description)
     assert "Best: `#2` **s2** · MadCats (Kick) · Bet 0.20 → won 30 (150.00×)" in shown
 
@@ -130,7 +130,7 @@ def test_bad_result_changes_nothing(guild: Guild, bet: str, win: str) -> None:
 def test_skipped_request_has_no_result(guild: Guild) -> None:
     guild.call("Mental")
     guild.do(actions.close_call, 1, "skipped")
-    with pytest.raises(Refusal, match="was not played"):
+    with pytest.raises(Refusal, match="hasn't been played"):
         guild.do(actions.record_result, 1, "1", "2")
 
 
@@ -169,7 +169,7 @@ def test_caller_can_be_blocked_by_the_call(guild: Guild) -> None:
 def test_unblocked_viewer_can_call_again(guild: Guild) -> None:
     guild.call("a")
     guild.do(actions.block_by_name, "MadCats")
-    with pytest.raises(Refusal, match="MadCats is excluded already"):
+    with pytest.raises(Refusal, match="MadCats is already excluded"):
         guild.do(actions.block_by_name, "MadCats")
     assert guild.do(exclusions.include, "MADCATS", "slot_calls") == "MadCats"
     guild.call("b")
@@ -188,9 +188,9 @@ def test_blocked_viewers_are_listed_in_alphabetical_order(guild: Guild) -> None:
 
 
 def test_exclusion_from_elsewhere_skips_the_open_calls(guild: Guild, other: Guild) -> None:
-    for one in (guild, other):
-        one.call("a", user_id=7)
-        one.call("b", user_id=8, name="lil_bean")
+    for server in (guild, other):
+        server.call("a", user_id=7)
+        server.call("b", user_id=8, name="lil_bean")
     viewer_id = guild.do(store.get_call, 1).viewer_id
     excluded = ExclusionChanged(
         key="1",
@@ -266,9 +266,9 @@ def test_guilds_have_their_own_queue_numbers_and_limits(guild: Guild, other: Gui
 
 
 def test_one_message_in_two_guilds_is_a_call_in_each(guild: Guild, other: Guild) -> None:
-    for one in (guild, other):
-        one.handle(chat_message(one.id, "!call Book of Dead", message_id="shared"))
-        assert len(one.posted()) == 2
+    for server in (guild, other):
+        server.handle(chat_message(server.id, "!call Book of Dead", message_id="shared"))
+        assert len(server.posted()) == 2
 
 
 def test_moderators_of_one_guild_do_not_affect_another(guild: Guild, other: Guild) -> None:
@@ -295,9 +295,9 @@ def subject_of(guild: Guild, *, discord_id: int, viewer_id: int | None = None) -
 
 def test_export_holds_what_is_about_the_person(guild: Guild, other: Guild) -> None:
     assert FEATURE.personal is not None
-    for one in (guild, other):
-        one.call("a", message_id="m1")
-        one.do(actions.block_caller, 1)
+    for server in (guild, other):
+        server.call("a", message_id="m1")
+        server.do(actions.block_caller, 1)
     viewer_id = guild.do(store.get_call, 1).viewer_id
     viewer = FEATURE.personal.collect(
         guild.tx, subject_of(guild, discord_id=1, viewer_id=viewer_id)

@@ -165,8 +165,8 @@ def test_same_rejection_is_sent_once_a_minute_per_viewer(guild: Guild) -> None:
     for seconds in (0, 20, 59, 60, 119):
         guild.call("", seconds=seconds)
     guild.call("", user_id=8, name="lil_bean")
-    told = [one.payload["viewer"] for one in guild.posted("slot_calls.rejected")]
-    assert told == ["MadCats", "MadCats", "lil_bean"]
+    notified = [message.payload["viewer"] for message in guild.posted("slot_calls.rejected")]
+    assert notified == ["MadCats", "MadCats", "lil_bean"]
 
 
 def test_off_is_sent_once_a_minute_for_everyone(guild: Guild) -> None:
@@ -211,7 +211,7 @@ def test_batch_of_calls_has_the_same_outcome_as_one_by_one(
             other.handle(message)
         assert guild.queue() == other.queue()
         said, expected = (
-            [(p.kind, p.target, p.payload) for p in one.posted()] for one in (guild, other)
+            [(p.kind, p.target, p.payload) for p in server.posted()] for server in (guild, other)
         )
         assert said == expected
         example.rollback()
@@ -316,7 +316,7 @@ def test_links_are_no_games(guild: Guild) -> None:
     guild.call('"Mental"', user_id=2)
     guild.say("!cancelcall evil.com", user_id=2, seconds=60)
     assert guild.rejections() == ["link", "link"]
-    payloads = [one.payload for one in guild.posted("slot_calls.rejected")]
+    payloads = [message.payload for message in guild.posted("slot_calls.rejected")]
     assert not any(has_link(str(value)) for payload in payloads for value in payload.values())
     assert guild.queue() == ["#1 Mental (MadCats)"]
 
@@ -365,7 +365,7 @@ def test_linked_viewers_only(guild: Guild) -> None:
     guild.do(actions.configure, linked_only=True)
     guild.call("Mental")
     assert guild.rejections() == ["not_linked"]
-    (viewer_id,) = people.meet_senders(guild.tx, [chat_message(guild.id)])
+    (viewer_id,) = people.get_or_create_senders(guild.tx, [chat_message(guild.id)])
     people_store.add_link(guild.tx, guild.id, 1, "kick", viewer_id, NOON)
     guild.call("Mental", seconds=60)
     assert guild.queue() == ["#1 Mental (MadCats)"]
@@ -377,7 +377,7 @@ def test_subscribers_come_first_if_the_server_wants_that(guild: Guild) -> None:
     guild.call("b", user_id=2, name="Two", badges=("subscriber",))
     guild.call("c", user_id=3, name="Three", badges=("founder",))
     assert guild.queue() == ["#2 b (Two)", "#3 c (Three)", "#1 a (One)"]
-    places = [one.payload["position"] for one in guild.posted("slot_calls.accepted")]
+    places = [message.payload["position"] for message in guild.posted("slot_calls.accepted")]
     assert places == [1, 1, 2]
 
 
@@ -441,7 +441,7 @@ def test_bad_replacement_changes_nothing(guild: Guild) -> None:
 
 def test_nothing_to_withdraw_is_said(guild: Guild) -> None:
     guild.call("a", seconds=10)
-    guild.say("!cancelcall", seconds=5)  # it was written before
+    guild.say("!cancelcall", seconds=5)  # it was sent earlier
     guild.say("!cancelcall", user_id=8)
     assert len(guild.posted("slot_calls.nothing")) == 2
     assert guild.queue() == ["#1 a (MadCats)"]
@@ -460,7 +460,7 @@ def test_own_calls_and_places_are_told(guild: Guild) -> None:
         (3, "c"),
     ]
     assert messages.mine(mine.payload) == "@MadCats In the queue: 1. a, 3. c"
-    assert messages.mine(none.payload) == "@MadCats You have no open request."
+    assert messages.mine(none.payload) == "@MadCats You have no open requests."
 
 
 def test_blocked_viewer_gets_no_answer(guild: Guild) -> None:

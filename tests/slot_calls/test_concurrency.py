@@ -36,8 +36,8 @@ def test_numbers_have_no_gaps_and_no_duplicates(
     guilds = (guild_id, other_guild_id)
     all_at_once(gate, [(guild, caller(user)) for user in users for guild in guilds])
     with gate.begin() as tx:
-        for one in guilds:
-            guild = Guild(tx, one)
+        for server in guilds:
+            guild = Guild(tx, server)
             assert [call.number for call in guild.do(store.list_open)] == list(users)
             accepted = guild.posted("slot_calls.accepted")
             assert sorted(p.payload["position"] for p in accepted) == list(users)

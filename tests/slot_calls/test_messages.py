@@ -38,7 +38,7 @@ def payload(**changes: Any) -> dict[str, Any]:
 def queue(calls: Sequence[SlotCall], number: int, pages: int) -> discord.Embed:
     for at, one in enumerate(calls):
         one.viewer_id = ViewerId(at + 1)
-    names = {int(one.viewer_id): one.viewer_name for one in calls}
+    names = {int(call.viewer_id): call.viewer_name for call in calls}
     return messages.queue(calls, number, pages, NAMES, Names(names, {}))
 
 
@@ -125,19 +125,22 @@ def test_embeds_fit_and_escape_any_text(text: str) -> None:
     [
         ("off", "Slot requests are closed right now."),
         ("no_channel", "Slot requests are not set up yet. A moderator can choose the channel."),
-        ("no_access", "Slot requests are not available right now. The moderators have been told."),
+        (
+            "no_access",
+            "Slot requests are not available right now. The moderators have been notified.",
+        ),
         ("no_name", "@MadCats Which slot? For example: !call Book of Dead"),
-        ("too_long", "@MadCats That name is too long for a slot. Please shorten it."),
+        ("too_long", "@MadCats That slot name is too long. Please shorten it."),
         ("duplicate", "@MadCats You already requested Razor Shark."),
         ("limit", "@MadCats You have 3 open requests. Wait until one is played."),
         ("cooldown", "@MadCats Cooldown: try again in 12 s."),
-        ("closed", "The queue is closed. Requests that are in it will be played."),
-        ("full", "The queue is full right now. Try again when some are played."),
+        ("closed", "Not taking new requests. Requests in the queue will still be played."),
+        ("full", "The queue is full right now. Try again later."),
         ("not_linked", "@MadCats Link your account in Discord first: /link"),
-        ("link", "@MadCats Please write the name of a slot, without a link."),
-        ("banned", "@MadCats Razor Shark cannot be requested here."),
-        ("unknown", "@MadCats I don't know Razor Shark. Please write its full name."),
-        ("requested", "@MadCats Razor Shark is in the queue already."),
+        ("link", "@MadCats Please enter the slot's name, without a link."),
+        ("banned", "@MadCats Razor Shark can't be requested here."),
+        ("unknown", "@MadCats I don't know Razor Shark. Please enter its full name."),
+        ("requested", "@MadCats Razor Shark is already in the queue."),
     ],
 )
 def test_every_rejection_has_a_reply(reason: str, reply: str) -> None:
@@ -150,7 +153,7 @@ def test_every_rejection_has_a_reply(reason: str, reply: str) -> None:
 def test_rejections_say_what_was_read_and_count_in_words() -> None:
     data = {"viewer": "MadCats", "slot": "Mental 7", "meant": "Mental", "max_open": 1, "wait": 1}
     read = messages.rejected(data | {"reason": "banned"})
-    assert read == "@MadCats Mental 7 is read as Mental, which is banned here."
+    assert read == "@MadCats Mental 7 looks like Mental, which is banned here."
     limit = messages.rejected(data | {"reason": "limit"})
     assert limit == "@MadCats You have 1 open request. Wait until it is played."
 
@@ -174,13 +177,13 @@ def test_status_shows_channel_queue_and_limits() -> None:
         "Channel": "<#5>",
         "Cooldown": "30 s",
         "Open requests per viewer": "3",
-        "Longest queue": "no limit",
+        "Queue limit": "no limit",
         "In the queue": "1,234",
     }
     assert embed.footer.text == "2 viewers are blocked"
     changed = status(unique=True, replies=False, max_queue=50)
     shown = {field.name: field.value for field in changed.fields}
-    assert (shown["Each slot once"], shown["Reply in chat"], shown["Longest queue"]) == (
+    assert (shown["Each slot once"], shown["Reply in chat"], shown["Queue limit"]) == (
         *("on", "off"),
         "50",
     )
@@ -205,7 +208,10 @@ def test_status_says_what_to_do_next(settings: dict[str, Any], hint: str) -> Non
     ("trouble", "part"),
     [
         (channel_trouble("deleted"), "was deleted"),
-        (channel_trouble("forbidden", "send_messages"), "Give my role there: Send Messages"),
+        (
+            channel_trouble("forbidden", "send_messages"),
+            "Give my role these permissions there: Send Messages",
+        ),
     ],
 )
 def test_channel_that_cannot_be_used_is_a_warning(trouble: ChannelTrouble, part: str) -> None:

@@ -65,14 +65,14 @@ def test_queue_is_run_from_the_dashboard(site: Site) -> None:
         return words(admin.get(shown))
 
     assert "Pirots maybe Pirots 2" in words(admin.get(page))
-    assert "Mental was played." in send("1/done")
-    assert "Cubes can no longer be requested." in send("2/ban")
-    assert "The queue is closed." in send("close")
+    assert "Marked Mental as played." in send("1/done")
+    assert "Banned Cubes." in send("2/ban")
+    assert "Not taking new requests." in send("close")
     assert "Closed" in words(admin.get(page))
-    assert "The queue is open." in send("open")
+    assert "Taking new requests." in send("open")
     history = f"{page}/history"
     shown = send("1/result", history, bet="0,20", win="1.234,50")
-    assert "The result of Mental is saved." in shown
+    assert "Saved the result of Mental." in shown
     assert "6,172.50×" in shown
     refused = admin.post(f"{page}/1/result", page=history, bet="x", win="1")
     assert "understand this amount" in words(refused)
@@ -80,7 +80,7 @@ def test_queue_is_run_from_the_dashboard(site: Site) -> None:
     assert "Add to hunt" not in words(admin.get(page))
     refused = admin.post(f"{page}/3/hunt", page=page, bet="1")
     assert "No bonus hunt is in progress" in words(refused)
-    assert "no request to pick" in words(admin.post(f"{page}/pick/random", page=page))
+    assert "no requests to pick" in words(admin.post(f"{page}/pick/random", page=page))
     assert "Skip all" in words(admin.get(page))
     assert "1 request skipped." in send("clear")
 
@@ -94,7 +94,7 @@ def test_request_is_added_to_the_hunt(site: Site) -> None:
         guild.do(hunts.start, "Friday", "100", "EUR", 0)
     assert "Add to hunt" in words(admin.get(page))
     admin.post(f"{page}/1/hunt", page=page, bet="0.40")
-    assert "Mental is bonus #1 of the hunt." in words(admin.get(page))
+    assert "Added Mental to the hunt as bonus #1." in words(admin.get(page))
     assert "Mental" in words(admin.get(f"/g/{GUILD}/bonus_hunt"))
 
 

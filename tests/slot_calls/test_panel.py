@@ -46,7 +46,7 @@ def test_new_panel_replaces_the_old_one(guild: Guild) -> None:
     assert second.target == {"channel_id": 778}
     guild.do(panel.remove_panel)
     assert guild.posted("slot_calls.panel")[-1].target["deletes"] == second.key
-    with pytest.raises(Refusal, match="no panel"):
+    with pytest.raises(Refusal, match="no queue panel"):
         guild.do(panel.remove_panel)
     guild.call("a")
     assert len(guild.posted("slot_calls.panel")) == 4

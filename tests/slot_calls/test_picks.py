@@ -1,4 +1,4 @@
-"""Picking what is played next."""
+"""Picking the next request."""
 
 import hashlib
 from datetime import timedelta
@@ -35,14 +35,14 @@ def test_first_request_is_picked_and_stays_on_top(guild: Guild) -> None:
     guild.do(actions.configure, subscribers_first=True)
     assert guild.do(picks.pick_first).number == 1
     guild.call("s4", user_id=4, name="viewer4", badges=("subscriber",))
-    assert [one.split()[0] for one in guild.queue()] == ["#1", "#4", "#2", "#3"]
+    assert [call.split()[0] for call in guild.queue()] == ["#1", "#4", "#2", "#3"]
     assert guild.posted("slot_calls.accepted")[-1].payload["position"] == 2
     post = guild.posted("slot_calls.post")[3]
     assert (post.key, post.target) == ("slot_calls.picked:1", {"channel_id": CHANNEL_ID})
     assert "Next up" in str(messages.post(post.payload).description)
     assert guild.do(picks.pick_first).number == 4
     guild.do(actions.close_call, 1, "done")
-    edits = [one.target["edits"] for one in guild.posted("slot_calls.post")[-2:]]
+    edits = [message.target["edits"] for message in guild.posted("slot_calls.post")[-2:]]
     assert edits == ["slot_calls.post:1", "slot_calls.picked:1"]
 
 
@@ -115,32 +115,32 @@ def test_those_who_were_passed_over_are_in_the_proof(guild: Guild) -> None:
     bundle, _hashes = verify(guild.do(picks.make_proof, pick.number), ahead=15)
     *skipped, won = bundle["picks"]
     assert won["account"] == "request:3"
-    assert all(one["result"] == "skipped" for one in skipped)
+    assert all(pick["result"] == "skipped" for pick in skipped)
 
 
 def test_pick_that_cannot_be_made_is_refused(guild: Guild) -> None:
-    with pytest.raises(Refusal, match="no request to pick"):
+    with pytest.raises(Refusal, match="no requests to pick"):
         start(guild)
     fill(guild, 2)
     start(guild)
-    with pytest.raises(Refusal, match="picked already"):
+    with pytest.raises(Refusal, match="already being picked"):
         start(guild)
     guild.do(actions.configure, channel=0)
     for act in (picks.pick_first, lambda work: picks.start_random_pick(work, QUICKNET)):
-        with pytest.raises(Refusal, match="no channel"):
+        with pytest.raises(Refusal, match="No channel is set"):
             guild.do(act)
     with pytest.raises(Refusal, match="no random pick #1"):
         guild.do(picks.make_proof, 1)
 
 
 def test_beacon_that_does_not_answer_ends_the_pick(guild: Guild, other: Guild) -> None:
-    for one in (guild, other):
-        fill(one, 2)
-        start(one)
-    assert {one.guild_id for one in picks.list_due(guild.tx, NOON)} == set()
+    for server in (guild, other):
+        fill(server, 2)
+        start(server)
+    assert {pick.guild_id for pick in picks.list_due(guild.tx, NOON)} == set()
     later = NOON + timedelta(seconds=20)
-    assert {one.guild_id for one in picks.list_due(guild.tx, later)} == {guild.id, other.id}
+    assert {pick.guild_id for pick in picks.list_due(guild.tx, later)} == {guild.id, other.id}
     guild.do(picks.give_up, 1)
-    assert {one.guild_id for one in picks.list_due(guild.tx, later)} == {other.id}
+    assert {pick.guild_id for pick in picks.list_due(guild.tx, later)} == {other.id}
     assert len(guild.queue()) == 2
     assert start(guild).number == 2

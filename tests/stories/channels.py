@@ -133,14 +133,14 @@ def connect_twitch(
         seen = len(direct_messages(stage, admin, "Connect Twitch"))
         stage.discord.message(admin, "general", "!connect_twitch", guild=guild)
         link = url_in(next_direct_message(stage, admin, "Connect Twitch", seen))
-        assert f"{BY_HANDLE[channel].kick_name} is connected with" in agree(
+        assert f"{BY_HANDLE[channel].kick_name} is connected to" in agree(
             link, stage.twitch, channel
         )
     stage.twitch.wait_for(
         lambda found: (
             sum(
-                one["status"] == "enabled" and str(user_id) in one["condition"].values()
-                for one in found
+                message["status"] == "enabled" and str(user_id) in message["condition"].values()
+                for message in found
             )
             >= len(KINDS)
         )

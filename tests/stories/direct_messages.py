@@ -10,7 +10,9 @@ Json = dict[str, Any]
 
 def direct_messages(stage: Stage, person: str, words: str) -> list[Json]:
     """The bot's direct messages to somebody with these words in the title."""
-    return [one for one in stage.discord.transcript(f"dm:{person}") if words in title(one)]
+    return [
+        message for message in stage.discord.transcript(f"dm:{person}") if words in title(message)
+    ]
 
 
 def next_direct_message(stage: Stage, person: str, words: str, seen: int) -> Json:

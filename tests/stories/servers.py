@@ -43,7 +43,7 @@ class RedisServer:
             self._process = None
 
     def freeze(self) -> None:
-        """It takes connections from now on and never answers."""
+        """It accepts connections from now on, but never answers."""
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
 
@@ -62,7 +62,7 @@ class RedisServer:
             return False
 
 
-class Cable:
+class TcpProxy:
     """A TCP address in front of a PostgreSQL that listens on a socket file, which can be cut: both
     ends stay open and nothing gets through."""
 
@@ -100,12 +100,12 @@ class Cable:
             self._carry(near, far)
             back.join()
 
-    def _carry(self, one: socket.socket, other: socket.socket) -> None:
+    def _carry(self, connection: socket.socket, other: socket.socket) -> None:
         with suppress(OSError):
-            while data := one.recv(65_536):
+            while data := connection.recv(65_536):
                 self._whole.wait()
                 other.sendall(data)
-        for end in (one, other):
+        for end in (connection, other):
             with suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
 

@@ -190,8 +190,8 @@ class Flood:
 
     def _send(self, deliveries: Iterable[Delivery], dice: random.Random) -> None:
         for delivery in deliveries:
-            for one in (delivery, delivery, delivery.again()):
-                while not self._given_up.is_set() and not self._deliver(one):
+            for sent in (delivery, delivery, delivery.again()):
+                while not self._given_up.is_set() and not self._deliver(sent):
                     self._given_up.wait(0.1)
                 with self._lock:
                     self.taken += 1
@@ -264,8 +264,8 @@ def _count_sent(stage: Stage, platform: str) -> int:
 
 
 def wait_settled(stage: Stage, timeout: float = PATIENCE) -> None:
-    """Until nothing waits to be verified, handled or sent, and what is watched by now is credited.
-    A stream that goes on is never credited to its end: every look adds to it."""
+    """Until nothing waits to be verified, handled or sent, and what is watched by now is
+    credited. A stream that goes on is never credited to its end: every look adds to it."""
     waiting = (
         "SELECT (SELECT count(*) FROM inbox_deliveries WHERE state = 'waiting')"
         " + (SELECT count(*) FROM outbox_messages WHERE state IN ('waiting', 'sending'))"

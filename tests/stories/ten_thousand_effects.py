@@ -1,4 +1,4 @@
-"""What has to come of ten thousand things: the slow, obvious model of it."""
+"""The expected effects of ten thousand events: a slow, obvious model."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable

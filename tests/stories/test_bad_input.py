@@ -1,4 +1,4 @@
-"""Whatever comes in: a stated answer, a counter, no traceback, and nothing else happens."""
+"""Bad input gets a documented response and a counter, without tracebacks or other effects."""
 
 import hmac
 import json

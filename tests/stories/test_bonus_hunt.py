@@ -100,7 +100,7 @@ def test_evening_with_two_moderators_and_a_crash_between_all_steps(
     with browser.new_context(viewport={"width": 1920, "height": 1080}) as obs:
         shown: Page = obs.new_page()
         shown.goto(overlay(stage, "hunt"))
-        expect(shown.get_by_text("No bonus hunt yet.")).to_be_visible()
+        expect(shown.get_by_text("No bonus hunts yet.")).to_be_visible()
         assert "has started" in hunt(stage, "nora", "start Friday 10 EUR")
         expect(shown.get_by_role("heading")).to_contain_text("Friday")
 

@@ -93,7 +93,7 @@ def test_requests_appear_while_the_page_is_open_and_are_closed_there(
         row = page.get_by_role("row", name="Book of Dead")
         expect(row).to_be_visible()
         row.get_by_role("button", name="Played").click()
-        expect(page.get_by_text("Book of Dead was played.")).to_be_visible()
+        expect(page.get_by_text("Marked Book of Dead as played.")).to_be_visible()
         expect(row).to_have_count(0)
     until(lambda: _footer_of_post(stage, "Played"), "the post in Discord")
 
@@ -262,7 +262,7 @@ def test_new_server_is_set_up_without_typing_a_command(stage: Stage, browser: Br
 
 def _hears(stage: Stage, slug: str) -> bool:
     state = stage.kick.state()
-    channel = next(one for one in state["channels"] if one["slug"] == slug)
+    channel = next(channel for channel in state["channels"] if channel["slug"] == slug)
     subscribed = {
         subscription["event"]
         for subscription in state["webhooks"]["subscriptions"]
@@ -325,7 +325,7 @@ def test_every_page_is_accessible_and_fits_the_screen(
         others = [
             f"{base}/servers",
             f"{base}/me/{GUILD}",
-            *(f"{base}/p/{GUILD}/{one}" for one in public),
+            *(f"{base}/p/{GUILD}/{page_name}" for page_name in public),
         ]
         page.goto(address(stage, "people"))
         person = page.locator("tbody th a").first.get_attribute("href")

@@ -126,7 +126,7 @@ def post(stage: Stage, words: str) -> Json:
 
 
 def fields(message: Json) -> dict[str, str]:
-    return {one["name"]: one["value"] for one in message["embeds"][0].get("fields", [])}
+    return {field["name"]: field["value"] for field in message["embeds"][0].get("fields", [])}
 
 
 def drawn(stage: Stage, number: int) -> list[tuple[str, str]]:
@@ -209,10 +209,12 @@ def test_raffle_runs_from_confirmation_to_prize(
 
         other = next(handle for handle in TICKETS if handle != winner)
         claim = custom_id_of(shown, "Claim the prize")
-        private_answer(stage, stage.discord.click(other, shown["message_id"], claim), "not yours")
+        private_answer(
+            stage, stage.discord.click(other, shown["message_id"], claim), "isn't your prize"
+        )
         assert custom_id_of(won, "Claim the prize") == claim
         stage.discord.click(winner, won["message_id"], claim)
-        post(stage, f"has claimed the prize of raffle #{number}")
+        post(stage, f"claimed the prize of raffle #{number}")
         delivered = stage.asked("nora", f"!raffledelivered {name}", "mods")
         assert "marked as delivered" in delivered["title"]
         post(stage, f"received the prize of raffle #{number}")
@@ -271,7 +273,7 @@ def test_fake_public_beacon_is_shown_as_a_different_beacon(
         bundle, checked = verified(tmp_path, address, "--online", "--seen", *seen)
         assert bundle["beacon"]["chain"].endswith(QUICKNET_HASH), "it was drawn with the forged one"
         assert checked.returncode == 2, checked.stdout
-        assert "ANOTHER BEACON" in checked.stdout
+        assert "NOT THE PUBLIC ONE" in checked.stdout
         assert "WITHOUT THE PUBLIC BEACON" in checked.stdout
         assert "All is as promised" not in checked.stdout
 
@@ -305,8 +307,8 @@ def test_kill_during_beacon_outage_changes_nothing(
             "both winners' messages",
         )
         titles = [title(m) for m in stage.discord.transcript(CHANNEL)]
-        assert sum("frozen" in one for one in titles) == 1
-        assert sum("wins raffle" in one for one in titles) == 2
+        assert sum("frozen" in title for title in titles) == 1
+        assert sum("wins raffle" in title for title in titles) == 2
         assert fields(post(stage, "the tickets are frozen")) == frozen
         assert len({handle for handle, _state in drawn(stage, number)}) == 2
 
@@ -340,7 +342,7 @@ def test_second_draw_within_a_day_requires_two_confirmations(
         question = becomes(stage, asked_to_draw(stage, without_beacon=True), "anyway?")
         assert "The last draw was <t:" in question["embeds"][0]["description"]
         stage.discord.click("nora", question["message_id"], custom_id_of(question, "Cancel"))
-        question = becomes(stage, question["message_id"], "Everything stays as it is")
+        question = becomes(stage, question["message_id"], "Cancelled. Nothing changed.")
         assert question["components"] == []
         assert stage.scalar("SELECT count(*) FROM raffle_draws") == 1
 
@@ -395,8 +397,8 @@ def test_claim_deadline_pauses_while_bot_is_down(
         claim = custom_id_of(won, "Claim the prize")
         pressed = stage.discord.click(winner, won["message_id"], claim)
         private_answer(stage, pressed, "Prize claimed!")
-        post(stage, f"has claimed the prize of raffle #{number}")
-        mentions = [one for one in stage.discord.transcript(CHANNEL) if one["content"]]
+        post(stage, f"claimed the prize of raffle #{number}")
+        mentions = [message for message in stage.discord.transcript(CHANNEL) if message["content"]]
         assert [mention["message_id"] for mention in mentions] == [won["message_id"]], (
             "one post for a win"
         )
@@ -418,7 +420,7 @@ def test_unreachable_winner_is_notified_in_another_channel(
         [(winner, _state)] = drawn(stage, number)
         running_clock(stage)
         stage.discord.channel(CHANNEL, delete=True)
-        notice = stage.discord.wait_for("mods-news", lambda m: "I could not tell" in title(m))
+        notice = stage.discord.wait_for("mods-news", lambda m: "I couldn't notify" in title(m))
         assert "Their time to claim is paused" in notice["embeds"][0]["description"]
 
         changed = stage.asked("nora", "!settings set raffle.channel #general", "mods")

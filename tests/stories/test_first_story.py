@@ -214,19 +214,19 @@ def test_slower_of_two_simultaneous_clicks_sees_already_closed(stage: Stage) -> 
 
 def words_after(stage: Stage, pressed: list[Json]) -> list[Json]:
     """What was said because somebody pressed a button, beside the change of the post."""
-    known = [stage.discord.interaction(one["interaction_id"]) for one in pressed]
-    return [said for one in known for said in one["followups"]]
+    known = [stage.discord.interaction(button["interaction_id"]) for button in pressed]
+    return [said for button_id in known for said in button_id["followups"]]
 
 
 def test_block_button_skips_all_calls_of_the_viewer(stage: Stage, channel: ChannelDriver) -> None:
     post = called(stage, "spammer", f"{channel.title} House", channel)
     answer = stage.discord.click("nora", post["message_id"], button(post, "block"))
     closed(stage, post, "Skipped")
-    private_answer(stage, answer, "can no longer request slots")
+    private_answer(stage, answer, "from requesting slots")
 
     channel.say("spammer", f"!call Big {channel.title}")
     called(stage, "after-spammer", f"Den of {channel.title}", channel)
-    assert not any(f"Big {channel.title}" in title(one) for one in stage.posts())
+    assert not any(f"Big {channel.title}" in title(post) for post in stage.posts())
 
 
 def test_call_buttons_require_moderator(stage: Stage) -> None:

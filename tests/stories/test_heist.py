@@ -102,7 +102,7 @@ def test_heist_of_two_platforms_survives_kills_and_can_be_verified(
         until(lambda: stage.scalar(STATE) in ("cooldown", "done"), "it is paid")
         expect(shown.get_by_text("/3")).to_be_visible()
 
-    assert "3 players are in with 1,300 points" in kick.wait_for_line("🔒")["text"]
+    assert "3 players joined with 1,300 points" in kick.wait_for_line("🔒")["text"]
     assert "/3 won" in twitch.wait_for_line("🎭")["text"]
     kick.wait_for_line("The coast is clear")
     owed = "SELECT sum(payout) FROM heist_players"

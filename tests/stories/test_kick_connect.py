@@ -71,7 +71,7 @@ def test_streamer_connects_and_disconnects_kick(stage: Stage, page: Page) -> Non
     page.get_by_role("link", name="Continue on Kick").click()
     page.get_by_role("button", name="NoraPlays").click()
     expect(page.get_by_role("heading", level=1)).to_have_text(
-        "NoraPlays is connected with Nora's Corner"
+        "NoraPlays is connected to Nora's Corner"
     )
     next_direct_message(stage, "nora", "✅ Connected", connected)
     until(lambda: "Connected as NoraPlays." in part(stage), "a word of it on the health page")
@@ -88,7 +88,7 @@ def test_streamer_connects_and_disconnects_kick(stage: Stage, page: Page) -> Non
     answer = page.goto(link)
     assert answer is not None
     assert answer.status == 410
-    expect(page.get_by_role("heading", level=1)).to_have_text("This link was used already.")
+    expect(page.get_by_role("heading", level=1)).to_have_text("This link was already used.")
 
     _disconnect(stage, "nora")
     assert stage.rows("SELECT 1 FROM kick_accounts") == []

@@ -40,7 +40,7 @@ INVITATION = "Link your Kick"
 NO = {"kick": "Deny", "twitch": "Cancel"}
 """The button with which people decline there."""
 
-HEADING = "Linked with"
+HEADING = "Linked to"
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +98,7 @@ def follow(page: Page, link: str, choice: str = "MadCats", platform: str = "kick
 
 
 def linked(stage: Stage) -> list[tuple[str, str]]:
-    """Who is linked with what in Nora's server, by handle and name on the platform."""
+    """Who is linked to what in Nora's server, by handle and name on the platform."""
     people = {person.discord_id: person.handle for person in PEOPLE}
     found = stage.rows(
         "SELECT discord_id, name FROM people_links JOIN people_viewers USING (guild_id, viewer_id)"
@@ -139,7 +139,7 @@ def test_viewer_links_and_gets_confirmation(stage: Stage, page: Page, platform: 
 
     page.get_by_role("link", name=f"Yes, continue on {platform.title()}").click()
     page.get_by_role("button", name="MadCats").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Linked with MadCats")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Linked to MadCats")
     assert linked(stage) == [("mia", "MadCats")]
     message = next_direct_message(stage, "mia", HEADING, confirmed)
     assert "Nora's Corner" in message["embeds"][0]["description"]
@@ -151,17 +151,17 @@ def test_viewer_links_and_gets_confirmation(stage: Stage, page: Page, platform: 
     answer = page.goto(link)
     assert answer is not None
     assert answer.status == 410
-    expect(page.get_by_role("heading", level=1)).to_have_text("This link was used already.")
+    expect(page.get_by_role("heading", level=1)).to_have_text("This link was already used.")
 
 
 def test_linking_again_shows_current_account_and_how_to_unlink(stage: Stage, page: Page) -> None:
     follow(page, link_by_dm(stage, "leo"))
     expect(page.get_by_role("heading", level=1)).to_contain_text(HEADING)
     asked = stage.discord.slash("leo", "general", "link")
-    said = private_answer(stage, asked, "You are linked with MadCats on Kick")
+    said = private_answer(stage, asked, "You are linked to MadCats on Kick")
     assert "/unlink" in said["embeds"][0]["description"]
     stage.discord.message("leo", "general", "!link")
-    assert next_direct_message(stage, "leo", "You are linked with MadCats", 0)
+    assert next_direct_message(stage, "leo", "You are linked to MadCats", 0)
 
 
 def test_slash_link_with_closed_dms_is_answered_privately(stage: Stage, page: Page) -> None:
@@ -235,19 +235,19 @@ def test_browser_back_from_kick_keeps_the_link_valid(stage: Stage, page: Page) -
 
     page.goto(second)
     page.get_by_role("button", name="MadCats").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Linked with MadCats")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Linked to MadCats")
     assert linked(stage) == [("nora", "MadCats")]
     page.goto(link)
-    expect(page.get_by_role("heading", level=1)).to_have_text("This link was used already.")
+    expect(page.get_by_role("heading", level=1)).to_have_text("This link was already used.")
 
 
 def test_altered_links_are_rejected(stage: Stage, page: Page) -> None:
     link = link_by_dm(stage, "mia")
     page.goto(link[:-3] + "abc")
-    expect(page.get_by_role("heading", level=1)).to_contain_text("it was changed")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("was changed")
     other = link_by_dm(stage, "leo")
     page.goto(".".join([link.rsplit(".", 2)[0], *other.rsplit(".", 2)[1:]]))
-    expect(page.get_by_role("heading", level=1)).to_contain_text("it was changed")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("was changed")
     assert linked(stage) == []
 
 
@@ -302,10 +302,10 @@ def test_forwarded_link_shows_its_owner_and_links_no_account(stage: Stage, page:
     link = link_by_dm(stage, "mia")
     page.goto(link)
     expect(page.get_by_text("@madcats")).to_be_visible()
-    page.get_by_role("button", name="No, that is not me").click()
+    page.get_by_role("button", name="No, that's not me").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Nothing was linked.")
     page.goto(link)
-    expect(page.get_by_role("heading", level=1)).to_have_text("This link was used already.")
+    expect(page.get_by_role("heading", level=1)).to_have_text("This link was already used.")
     assert linked(stage) == []
 
 
@@ -392,7 +392,7 @@ def test_unlinking_keeps_earnings_and_relinking_restores_them(stage: Stage, page
     [(viewer_id,)] = stage.rows("SELECT viewer_id FROM people_links")
     question = ask_to_unlink(stage, "yuki")
     assert "MadCats" not in str(question["embeds"]), "others read along"
-    assert "Everything stays as it is" in title(press(stage, "yuki", question, "Keep it"))
+    assert "Cancelled. Nothing changed." in title(press(stage, "yuki", question, "Cancel"))
     before = newest_delivery(stage)
     question = ask_to_unlink(stage, "yuki")
     assert "Unlinked" in title(press(stage, "yuki", question, "Unlink"))
@@ -404,7 +404,7 @@ def test_unlinking_keeps_earnings_and_relinking_restores_them(stage: Stage, page
 
     stage.kick.rename("mia", "WildCats")
     follow(page, link_by_dm(stage, "yuki"), "WildCats")
-    expect(page.get_by_role("heading", level=1)).to_have_text("Linked with WildCats")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Linked to WildCats")
     assert stage.rows("SELECT viewer_id FROM people_links") == [(viewer_id,)]
     stage.kick.rename("mia", "MadCats")
     # Kick tells whole seconds, and this one must be later than the link.
@@ -428,7 +428,7 @@ def test_admin_unlinks_member_by_kick_name(stage: Stage, page: Page) -> None:
     assert "for moderators" in title(refused)
     question = ask_to_unlink(stage, "nora", "!unlink kick:madcats")
     by_yuki = stage.discord.click("yuki", question["message_id"], custom_id_of(question, "Unlink"))
-    assert "for somebody else" in str(by_yuki["response"])
+    assert "Only the person who ran this" in str(by_yuki["response"])
     assert linked(stage) == [("leo", "MadCats")]
     assert "Unlinked" in title(press(stage, "nora", question, "Unlink"))
     assert linked(stage) == []

@@ -40,7 +40,7 @@ def ask(stage: Stage, command: str, **options: Any) -> Json:
 def panel(stage: Stage, channel: str) -> None:
     """Something that the log tells."""
     done = stage.discord.slash("nora", channel, "setup_link_panel")
-    assert "is posted" in done["response"]["embeds"][0]["title"]
+    assert "Link panel posted" in done["response"]["embeds"][0]["title"]
 
 
 def test_link_log_turns_on_logs_and_turns_off(stage: Stage) -> None:
@@ -74,7 +74,7 @@ def test_missing_or_closed_log_channel_is_reported(stage: Stage) -> None:
     assert "Give my role: Send Messages" in said["description"]
     stage.discord.channel("link-log", delete=True)
     until(
-        lambda: "does not exist any more" in ask(stage, "status").get("description", ""),
+        lambda: "no longer exists" in ask(stage, "status").get("description", ""),
         "a word of the channel",
     )
 

@@ -1,5 +1,4 @@
-"""Kill -9 at any moment, and send everything several times: what comes of it is what would have
-come of it anyway."""
+"""Kill -9 at any moment and duplicate deliveries do not change the result."""
 
 import random
 from concurrent.futures import ThreadPoolExecutor

@@ -74,8 +74,8 @@ def invited(stage: Stage, platforms: str) -> list[str]:
 
 def test_one_message_links_both(stage: Stage, twitch: TwitchDriver) -> None:
     on_kick, on_twitch = invited(stage, "Kick or Twitch")
-    assert "Linked with" in follow(on_kick, stage.kick)
-    assert "Linked with" in follow(on_twitch, twitch)
+    assert "Linked to" in follow(on_kick, stage.kick)
+    assert "Linked to" in follow(on_twitch, twitch)
     assert stage.scalar(f"SELECT count(*) FROM ({THEIRS}) AS theirs") == 2
     assert stage.scalar(PEOPLE) == 1
 
@@ -124,7 +124,7 @@ def test_person_wins_once_though_one_account_is_unlinked_before_the_draw(
     assert stage.rows(picks) == [(BY_HANDLE["mia"].discord_id, "drawn")]
     next_direct_message(stage, "mia", "You won raffle", 0)
     (on_kick,) = invited(stage, "Kick")
-    assert "Linked with" in follow(on_kick, stage.kick)
+    assert "Linked to" in follow(on_kick, stage.kick)
 
 
 def asked_with_buttons(stage: Stage, command: str) -> Json:
@@ -155,10 +155,10 @@ def test_unlinking_asks_which_one(stage: Stage, twitch: TwitchDriver) -> None:
 
 def test_forgetting_covers_both_accounts(stage: Stage, twitch: TwitchDriver) -> None:
     (on_twitch,) = invited(stage, "Twitch")
-    assert "Linked with" in follow(on_twitch, twitch)
+    assert "Linked to" in follow(on_twitch, twitch)
     ids = (BY_HANDLE["mia"].kick_user_id, BY_HANDLE["mia"].twitch_user_id)
     theirs = "SELECT viewer_id FROM people_viewers WHERE platform_user_id IN (:kick, :twitch)"
-    viewers = {one for (one,) in stage.rows(theirs, kick=ids[0], twitch=ids[1])}
+    viewers = {row for (row,) in stage.rows(theirs, kick=ids[0], twitch=ids[1])}
     assert len(viewers) == 2
     stage.discord.slash("mia", "general", "mydata")
     sent = file_in(stage.discord.wait_for("dm:mia", lambda m: bool(m["attachments"])))

@@ -52,7 +52,7 @@ def set_up(
     options = {"emoji": emoji} if emoji else {}
     done = stage.discord.slash(person, channel, "setup_link_panel", options, guild=guild)
     assert done["response"]["ephemeral"] is True
-    assert "The link panel is posted" in done["response"]["embeds"][0]["title"], done
+    assert "Link panel posted" in done["response"]["embeds"][0]["title"], done
     return panels_in(stage, channel, guild=guild)[-1]
 
 
@@ -235,7 +235,7 @@ def test_panel_accepts_emoji_of_this_server(stage: Stage) -> None:
 def test_panel_rejects_invalid_emoji(stage: Stage) -> None:
     for typed in (f"<:hype:{VERAS_DEN_ID + 90}>", "banana", ":nope:", "🔗 please", "a", "你好"):
         words = refused(stage, "slot-calls", typed)
-        assert "I cannot react with that." in words
+        assert "I can't react with that." in words
         assert "🔗" in words
 
 
@@ -258,12 +258,15 @@ def test_permission_lost_later_appears_in_health(stage: Stage) -> None:
     before = len(direct_messages(stage, "mia"))
     stage.discord.react("mia", panel["message_id"], "🔗")
     until(lambda: len(direct_messages(stage, "mia")) == before + 1, "a link all the same")
-    until(lambda: "Give my role there: Manage Messages" in health(stage), "the health page")
+    until(
+        lambda: "Give my role these permissions there: Manage Messages" in health(stage),
+        "the health page",
+    )
     listed = stage.discord.slash("nora", "mods", "link_panels list")["response"]["embeds"][0]
     assert "⚠️ <#" in listed["description"]
     stage.discord.overwrite("general", "bot")
     set_up(stage, "general")
-    assert "Give my role there" not in health(stage)
+    assert "Give my role these permissions there" not in health(stage)
 
 
 def test_panel_setup_requires_manage_server(stage: Stage) -> None:
@@ -285,7 +288,7 @@ def test_second_panel_replaces_the_first(stage: Stage) -> None:
 def test_removed_panel_is_deleted_and_not_reported(stage: Stage) -> None:
     set_up(stage, "general")
     done = stage.discord.slash("nora", "general", "link_panels remove")
-    assert "The link panel is removed" in done["response"]["embeds"][0]["title"]
+    assert "Link panel removed" in done["response"]["embeds"][0]["title"]
     assert panels_in(stage, "general") == []
     assert "Link panel" not in health(stage)
 

@@ -1,4 +1,4 @@
-"""PostgreSQL is the truth: without it nothing is taken in or promised, and all comes back."""
+"""PostgreSQL outages: nothing is accepted or promised without it, and everything recovers."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +14,7 @@ from tests.patience import until
 from tests.stories.channels import connect_twitch, twitch_webhooks
 from tests.stories.direct_messages import private_answer
 from tests.stories.product import ROOT, Json
-from tests.stories.servers import Cable, PostgresServer
+from tests.stories.servers import PostgresServer, TcpProxy
 from tests.stories.stage import Stage, button, open_stage, title
 from tests.stories.stopwatch import Stopwatch
 from tests.stories.webhooks import WebhookSender, chat, twitch_chat
@@ -41,10 +41,10 @@ def stage(tmp_path: Path, postgres: PostgresServer, signing_key: SigningKey) -> 
 
 
 @pytest.fixture
-def cable(stage: Stage) -> Iterator[Cable]:
+def cable(stage: Stage) -> Iterator[TcpProxy]:
     """The product's way to PostgreSQL."""
     url = make_url(stage.settings["DATABASE_URL"])
-    cable = Cable(f"{url.query['host']}/.s.PGSQL.5432")
+    cable = TcpProxy(f"{url.query['host']}/.s.PGSQL.5432")
     direct = url.difference_update_query(["host"]).set(host="127.0.0.1", port=cable.port)
     stage.settings["DATABASE_URL"] = direct.render_as_string(hide_password=False)
     yield cable
@@ -53,7 +53,7 @@ def cable(stage: Stage) -> Iterator[Cable]:
 
 @pytest.mark.parametrize("trouble", ["frozen", "cut off"])
 def test_product_answers_and_recovers_while_database_is_silent(
-    stage: Stage, postgres: PostgresServer, cable: Cable, trouble: str
+    stage: Stage, postgres: PostgresServer, cable: TcpProxy, trouble: str
 ) -> None:
     """Nothing says that it is gone: each wait has an end on our side."""
     begin, end = (

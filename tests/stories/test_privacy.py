@@ -79,7 +79,7 @@ def test_mydata_is_sent_by_dm(stage: Stage) -> None:
     message = stage.discord.wait_for("dm:mia", lambda m: bool(m["attachments"]))
     sent = file_in(message)
     assert sent["linked_accounts"][0]["user_id_there"] == MIA_ON_KICK
-    assert any(one.get("content") == "hello from mia" for one in sent["what_kick_told"])
+    assert any(event.get("content") == "hello from mia" for event in sent["received_from_kick"])
 
 
 def test_mydata_with_closed_dms_is_sent_privately(stage: Stage) -> None:
@@ -112,7 +112,7 @@ def test_forgotten_member_can_link_again(stage: Stage) -> None:
 
     nosy = stage.discord.click("leo", question["message_id"], yes)["response"]
     assert nosy["ephemeral"] is True
-    assert "somebody else" in nosy["embeds"][0]["title"]
+    assert "Only the person who ran this" in nosy["embeds"][0]["title"]
     assert stage.scalar("SELECT count(*) FROM people_links") == 1
 
     stage.product.kill()

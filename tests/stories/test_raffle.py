@@ -105,7 +105,7 @@ def given_before_linking(
         f"**+{count} tickets** in raffle #1",
         "⏳ They count once the account is linked: `/link`.",
     ]
-    assert "so far will count" in own(stage, person)
+    assert "in this raffle will count" in own(stage, person)
     link(stage, person, platform=platform)
     until(lambda: direct_messages(stage, person, f"{count} tickets waited for you"), "a message")
     medal = "🥇🥈"[place - 1]
@@ -115,8 +115,13 @@ def given_before_linking(
 def test_anonymous_gifts_are_announced_without_tickets(stage: Stage) -> None:
     for channel in channels_of(stage):
         channel.gift(None, 3)
-    until(lambda: len(thanks(stage, "Somebody gave 3 subs")) == 2, "thanks on both platforms")
-    assert all("earn no tickets" in thank for thank in thanks(stage, "Somebody gave 3 subs"))
+    until(
+        lambda: len(thanks(stage, "An anonymous viewer gifted 3 subs")) == 2,
+        "thanks on both platforms",
+    )
+    assert all(
+        "earn no tickets" in thank for thank in thanks(stage, "An anonymous viewer gifted 3 subs")
+    )
     assert stage.rows("SELECT 1 FROM raffle_entries") == []
 
 
@@ -141,8 +146,8 @@ def test_admin_ticket_changes_are_announced(stage: Stage) -> None:
     assert refused["title"] == "⚠️ lil\\_bean has 4 tickets."
     until(lambda: len(changes(stage)) == 2, f"two changes, not {changes(stage)}")
     assert changes(stage) == [
-        "⭐ lil\\_bean was given 7 tickets",
-        "✏️ 3 tickets were taken from lil\\_bean",
+        "⭐ 7 tickets given to lil\\_bean",
+        "✏️ 3 tickets removed from lil\\_bean",
     ]
     has(stage, "leo", 4)
 
@@ -159,7 +164,7 @@ def test_gifts_count_once_despite_kills_and_two_processes(stage: Stage) -> None:
     # Platforms that tell again what was not answered; Kick of today leaves it to the realtime feed.
     again = {"webhook.retries": 60, "webhook.retry_delay_ms": 500}
     stage.kick.faults(
-        {f"{one}.{name}": value for one in PLATFORMS for name, value in again.items()}
+        {f"{platform}.{name}": value for platform in PLATFORMS for name, value in again.items()}
     )
     for platform in PLATFORMS:
         link(stage, "leo", platform=platform)

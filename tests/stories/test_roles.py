@@ -156,7 +156,7 @@ def test_linked_role_is_granted_and_removed(stage: Stage) -> None:
     has(stage, "leo", VIP)
     admin(stage, "roles linked", role="off")
     has(stage, "leo")
-    until(lambda: "Add one with" in str(admin(stage, "roles list")), "no reward any more")
+    until(lambda: "Add one with" in str(admin(stage, "roles list")), "reward removed")
 
 
 def test_role_above_bot_is_reported_with_fix(stage: Stage) -> None:

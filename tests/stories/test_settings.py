@@ -46,7 +46,7 @@ def channel_in(stage: Stage, guild: str | None = None, person: str = "nora") -> 
     """Where slot calls appear, and who says so."""
     shown = chosen(stage, person, "show", guild, key="slot_calls.channel")
     fields = {field["name"]: field["value"] for field in shown["fields"]}
-    return f"{fields['Now']}, {fields['Comes from']}"
+    return f"{fields['Now']}, {fields['Source']}"
 
 
 def test_channel_setting_accepts_mention_and_can_be_reset(stage: Stage) -> None:
@@ -110,7 +110,7 @@ def test_time_zone_autocompletes_by_city(stage: Stage) -> None:
     offered = stage.discord.autocomplete(
         "nora", "general", "settings set", "value", {"key": "guilds.time_zone", "value": "stock"}
     )
-    assert [one["value"] for one in offered] == ["Europe/Stockholm"]
+    assert [choice["value"] for choice in offered] == ["Europe/Stockholm"]
     echo = chosen(stage, "nora", "set", key="time_zone", value="Stockholm")
     assert "**UTC** → **Europe/Stockholm**" in echo["description"]
     assert (

@@ -1,4 +1,4 @@
-"""How it starts, how it declines to start, how it ends; and that its bot comes back by itself."""
+"""Starting, refusing to start, stopping; and the bot's recovery."""
 
 import errno
 import os
@@ -102,7 +102,7 @@ def test_start_fails_when_redis_is_unreachable(tmp_path: Path, program: str, url
 @pytest.mark.parametrize("host", ["192.0.2.7", "2001:db8::7", "no-such-host.invalid"])
 def test_start_fails_on_a_host_of_another_computer(tmp_path: Path, host: str) -> None:
     said = declined(tmp_path, "combined_server.py", HOST=host)
-    assert f"HOST={host} is no address of this computer" in said
+    assert f"HOST={host} is not an address of this computer" in said
     assert "0.0.0.0" in said
 
 

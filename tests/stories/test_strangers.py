@@ -1,4 +1,4 @@
-"""Strangers: whatever they ask, and however many at once, costs nobody else anything."""
+"""Requests of strangers never slow down others, however many there are."""
 
 import threading
 from collections.abc import Iterator

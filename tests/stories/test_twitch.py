@@ -201,7 +201,11 @@ def test_two_servers_on_one_channel(stage: Stage, connected: TwitchDriver) -> No
     assert stage.rows(called) == [(GUILD,)], "the server that answers takes requests"
 
     def answers() -> list[Json]:
-        return [one for one in connected.transcript() if one["by_app"] and "Wanted" in one["text"]]
+        return [
+            message
+            for message in connected.transcript()
+            if message["by_app"] and "Wanted" in message["text"]
+        ]
 
     until(answers, "the answer in chat")
     # Vera's was connected last, so it is her server's token that is used.

@@ -75,7 +75,7 @@ def test_redemption_is_granted_extended_and_told(stage: Stage, twitch: TwitchDri
     redeemed = str(twitch.do("redeem", person="mia", title="VIP")["redemption_id"])
     assert _decided(twitch, redeemed) == "FULFILLED"
     assert "mia" in _channel(twitch)["vips"]
-    assert "is VIP now" in twitch.wait_for_line("@MadCats")["text"]
+    assert "is now a VIP" in twitch.wait_for_line("@MadCats")["text"]
     again = str(twitch.do("redeem", person="mia", title="VIP")["redemption_id"])
     assert _decided(twitch, again) == "FULFILLED"
     mine = "SELECT minutes FROM vips_sessions JOIN people_viewers v USING (guild_id, viewer_id)"
@@ -104,12 +104,15 @@ def test_moderator_extends_and_takes_away_with_the_buttons_of_the_log(
 ) -> None:
     redeemed = str(twitch.do("redeem", person="mia", title="VIP")["redemption_id"])
     assert _decided(twitch, redeemed) == "FULFILLED"
-    post = stage.discord.wait_for("mods", lambda m: "MadCats is VIP" in title(m))
-    for label, answer in (("Extend", "MadCats is VIP"), ("Remove", "MadCats is no longer VIP")):
+    post = stage.discord.wait_for("mods", lambda m: "MadCats is now a VIP" in title(m))
+    for label, answer in (
+        ("Extend", "MadCats is now a VIP"),
+        ("Remove", "MadCats is no longer a VIP"),
+    ):
         pressed = stage.discord.click("nora", post["message_id"], custom_id_of(post, label))
         assert answer in answered(stage, pressed)["title"]
     until(lambda: "mia" not in _channel(twitch)["vips"], "VIP is taken away")
-    stage.discord.wait_for("mods", lambda m: "MadCats is no longer VIP" in title(m))
+    stage.discord.wait_for("mods", lambda m: "MadCats is no longer a VIP" in title(m))
 
 
 @pytest.mark.browser

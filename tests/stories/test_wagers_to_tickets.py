@@ -72,7 +72,7 @@ def test_wagers_become_tickets(stage: Stage) -> None:
     shuffle.fault(down=True)
     shuffle.wager("MiaSpins", "925")
     shuffle.wager("leo_77", "1000.10")
-    shown_to_admins(stage, "is not answering right now", "HTTP 503")
+    shown_to_admins(stage, "is not responding right now", "HTTP 503")
     counts(stage, "50")
     shuffle.reset_faults()
     has(stage, "mia", 19)
@@ -80,13 +80,13 @@ def test_wagers_become_tickets(stage: Stage) -> None:
 
     shuffle.fault(error_object=True)
     shuffle.wager("MiaSpins", "25")
-    shown_to_admins(stage, "is not answering right now", "it said: Internal error")
+    shown_to_admins(stage, "is not responding right now", "it answered: Internal error")
     shuffle.reset_faults()
     has(stage, "mia", 20)
 
     shuffle.fault(busy_s=2)
     shuffle.wager("MiaSpins", "333.33")
-    shown_to_admins(stage, "is not answering right now", "it was asked too often")
+    shown_to_admins(stage, "is not responding right now", "too many requests")
     shuffle.reset_faults()
     has(stage, "mia", 26)
 
@@ -148,5 +148,5 @@ def as_by_hand(stage: Stage) -> None:
     assert "49 tickets" in str(board)
     assert str(board).index("MadCats") < str(board).index("lil")
     titles = [title(post) for post in stage.discord.transcript(RAFFLE) if post["author"] == "bot"]
-    nobody_elses_business = [one for one in titles if "Raffle #1" not in one]
+    nobody_elses_business = [title for title in titles if "Raffle #1" not in title]
     assert nobody_elses_business == []

@@ -29,9 +29,9 @@ def test_connect_check_and_decide(site: Site, site_sandbox: Sandbox) -> None:
 
     assert "not a JWT" in send("connect", token="nonsense")
     token = sandbox.channel()["jwt"]
-    assert "NoraPlays is connected with Nora&#39;s Corner." in send("connect", token=token)
+    assert "NoraPlays is connected to Nora&#39;s Corner." in send("connect", token=token)
     assert token not in admin.get(PAGE).text
-    assert "Everything is in place" in send("check")
+    assert "set up correctly" in send("check")
     with site.services.work_in(GUILD) as work:
         actions.queue_changes(work, "pay", "Payout of heist 3", [Change("madcats", 1, 10)])
     sandbox.set_points("madcats", 3000)
@@ -46,13 +46,13 @@ def test_connect_check_and_decide(site: Site, site_sandbox: Sandbox) -> None:
     shown = words(admin.get(PAGE))
     assert "madcats +10 had 3,000, now 3,017" in shown
     assert "Payout of heist 3" in words(admin.get(PAGE))
-    assert "1 unclear" in send("check")
+    assert "1 need review" in send("check")
     with site.services.work_in(GUILD) as work:
         [(unclear, _lines)] = actions.list_unclear(work)
-    assert "settled already" in send("decide", number=str(unclear.number), login="x", applied="yes")
+    assert "already settled" in send("decide", number=str(unclear.number), login="x", applied="yes")
     done = send("decide", number=str(unclear.number), login="madcats", applied="yes")
-    assert "Payout of heist 3 counts as done." in done
-    assert "settled already" in send("decide", number=str(unclear.number), applied="no")
+    assert "Marked as applied: Payout of heist 3." in done
+    assert "already settled" in send("decide", number=str(unclear.number), applied="no")
     sandbox.reset_faults()
     sandbox.close()
 

@@ -1,3 +1,3 @@
 """A connected channel at the pretend Twitch."""
 
-from tests.twitch.conftest import clean, new_client, office, pretend, twitch  # noqa: F401
+from tests.twitch.conftest import clean, installation, new_client, pretend, twitch  # noqa: F401

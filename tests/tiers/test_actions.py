@@ -139,7 +139,7 @@ def test_conflicting_sources_and_badges(tx: Connection, guild_id: int) -> None:
     found = find(tx, guild_id)
     assert found.tier == "prime"
     text = tier_message([("twitch", "M*ia", found)]).description or ""
-    assert "Tier 3 by StreamElements" in text
+    assert "Tier 3 from StreamElements" in text
     assert "another source has priority" in text
     viewer_id = people.set_viewer(tx, guild_id, "twitch", 71, "Mia", NOON)
     badges = {viewer_id: badge_tier(["subscriber"], 3001)}
@@ -154,5 +154,5 @@ def test_lifetime_is_a_setting_and_old_rows_are_deleted(
         change_settings(work, TierSettings, lifetime_hours=hours)
     remember(tx, [told(guild_id, events.SubscriptionStarted, 3, subscriber=MIA, tier="3000")])
     assert find(tx, guild_id).tier == tier
-    before = NOON - timedelta(hours=hours) - store.KEPT_BEYOND
+    before = NOON - timedelta(hours=hours) - store.SHOWN_AFTER_EXPIRY
     assert store.delete_old(tx, guild_id, before, maximum=10) == (0 if tier == "3000" else 1)

@@ -43,7 +43,7 @@ def test_viewers_see_their_own_tier_on_each_platform(ask: Asker) -> None:
     shown = ask("tier", person="mia")["description"]
     assert "**Kick · MadCats: No subscription**" in shown
     assert "**Twitch · MadCats: Tier 3**" in shown
-    assert "Tier 3 by a subscription or gift" in shown
+    assert "Tier 3 from a subscription or gift" in shown
     assert "moderators" in str(ask("tier", person="mia", who="ada"))
     assert "/link" in str(ask("tier", person="leo"))
 
@@ -51,6 +51,6 @@ def test_viewers_see_their_own_tier_on_each_platform(ask: Asker) -> None:
 def test_moderators_see_anybodys_tier_and_where_it_is_known_from(ask: Asker) -> None:
     shown = ask("tier", who="ada")
     assert shown["title"] == "⭐ ada: Prime"
-    assert "Prime by the StreamElements widget" in shown["description"]
+    assert "Prime from the StreamElements widget" in shown["description"]
     mention = f"<@{BY_HANDLE['mia'].discord_id}>"
     assert "Tier 3" in str(ask("tier", who=mention))

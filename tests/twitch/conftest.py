@@ -12,7 +12,7 @@ from sandbox.kick.signing import SigningKey
 from sandbox.serve import Sandbox, on_thread
 from sandbox.twitch.driver import TwitchDriver
 from tests.clean import cleaned
-from tests.twitch.rig import Office, open_office
+from tests.twitch.rig import Installation, open_installation
 
 KEY = SigningKey()
 
@@ -45,5 +45,7 @@ def twitch(pretend: Sandbox) -> Iterator[TwitchDriver]:
 
 
 @pytest.fixture
-def office(clean: Database, pretend: Sandbox, twitch: TwitchDriver, tmp_path: Path) -> Office:
-    return open_office(clean, pretend, twitch, tmp_path)
+def installation(
+    clean: Database, pretend: Sandbox, twitch: TwitchDriver, tmp_path: Path
+) -> Installation:
+    return open_installation(clean, pretend, twitch, tmp_path)

@@ -51,7 +51,7 @@ _numbers = count(1)
 
 @dataclass
 class Shifted:
-    """The real time, which can be told to be later: Twitch's tokens are dated by the real one."""
+    """The real time plus an offset: Twitch's tokens are dated by the real time."""
 
     by: timedelta = timedelta()
 
@@ -63,7 +63,7 @@ class Shifted:
 
 
 @dataclass
-class Office:
+class Installation:
     """Our side, with the pretend Twitch's addresses."""
 
     services: Services
@@ -78,7 +78,7 @@ class Office:
         )
         with self.services.work_in(guild_id, ADMIN) as work:
             actions.open_attempt(work, attempt)
-        return connect.make_link(self.services, attempt)
+        return connect.LINKS[role].url(self.services, attempt)
 
     def browser(self) -> FlaskClient:
         return self.app.test_client()
@@ -90,7 +90,7 @@ class Office:
         headers = {"Accept": "text/html"}
         return browser.get(path, base_url="http://localhost:8080", headers=headers)
 
-    def depart(self, browser: FlaskClient, link: str) -> str:
+    def redirect_to_provider(self, browser: FlaskClient, link: str) -> str:
         """Press the button of the link's page; the address of Twitch's consent page."""
         page = self.open(browser, link)
         found = re.search(r'href="([^"]+)"[^>]*>Continue on Twitch', page.text)
@@ -100,7 +100,7 @@ class Office:
     def round_trip(self, link: str, person: str | None = "nora") -> TestResponse:
         """All of it; the last page."""
         browser = self.browser()
-        back = self.twitch.consent(self.depart(browser, link), person)
+        back = self.twitch.consent(self.redirect_to_provider(browser, link), person)
         return self.open(browser, back)
 
     def connect(
@@ -133,11 +133,11 @@ class Office:
         found = self.rows(f"{sql} AND source LIKE 'twitch.%' ORDER BY id")
         return [(kind, delivery_id) for kind, delivery_id in found]
 
-    def with_settings(self, **values: Any) -> "Office":
+    def with_settings(self, **values: Any) -> "Installation":
         """The same with other settings, as after a restart."""
         changed = self.services.settings.model_copy(update=values)
         services = replace(self.services, settings=changed)
-        return Office(services, self.clock, self.twitch, _app(services))
+        return Installation(services, self.clock, self.twitch, _app(services))
 
     @contextmanager
     def listening(self, timing: SocketTiming = FAST) -> Iterator[TwitchListener]:
@@ -150,9 +150,9 @@ class Office:
             listener.stop()
 
 
-def open_office(
+def open_installation(
     database: Database, pretend: Sandbox, twitch: TwitchDriver, folder: Path, **values: Any
-) -> Office:
+) -> Installation:
     clock = Shifted()
     addresses = {k.lower(): v for k, v in pretend.env.items() if k.startswith("TWITCH_")}
     given: dict[str, Any] = {
@@ -162,7 +162,7 @@ def open_office(
         **values,
     }
     services = Services(settings(**given), database, LocalBus(), clock)
-    return Office(services, clock, twitch, _app(services))
+    return Installation(services, clock, twitch, _app(services))
 
 
 def _app(services: Services) -> Flask:
@@ -209,7 +209,7 @@ def someone(**differs: Any) -> Body:
 
 
 def deliver(
-    office: Office,
+    installation: Installation,
     kind: str,
     event: Body | None,
     *,
@@ -225,10 +225,10 @@ def deliver(
     if event is not None:
         body["event"] = event
     raw = json.dumps(body).encode()
-    at = utc_now() + office.clock.by + timedelta(seconds=seconds)
+    at = utc_now() + installation.clock.by + timedelta(seconds=seconds)
     timestamp = at.strftime("%Y-%m-%dT%H:%M:%S.%f") + "789Z"
     message_id = message_id or f"message-{next(_numbers)}"
-    key = (secret or secret_of(office.services.settings)).encode()
+    key = (secret or secret_of(installation.services.settings)).encode()
     digest = hmac.new(key, message_id.encode() + timestamp.encode() + raw, hashlib.sha256)
     headers = {
         "Content-Type": "application/json",
@@ -237,4 +237,4 @@ def deliver(
         "Twitch-Eventsub-Message-Type": message_type,
         "Twitch-Eventsub-Message-Signature": "sha256=" + digest.hexdigest(),
     }
-    return office.browser().post(path, data=raw, headers=headers)
+    return installation.browser().post(path, data=raw, headers=headers)

@@ -1,7 +1,13 @@
 """Which subscriptions a channel should have."""
 
 from core.twitch.bodies import KINDS
-from core.twitch.eventsub.rules import FULL, MAX_A_SOCKET, ChannelPlan, Wanted, within_limits
+from core.twitch.eventsub.rules import (
+    MAX_PER_SOCKET,
+    SOCKET_FULL,
+    ChannelPlan,
+    Wanted,
+    within_limits,
+)
 
 BOT = 7
 
@@ -16,15 +22,15 @@ def plan(channel_id: int) -> ChannelPlan:
 
 
 def test_a_channel_is_far_from_the_limit_of_a_socket() -> None:
-    assert len(KINDS) < MAX_A_SOCKET / 10
+    assert len(KINDS) < MAX_PER_SOCKET / 10
     assert within_limits([plan(1)]) == [plan(1)]
 
 
 def test_bot_account_that_reads_too_many_channels_is_told_what_to_do() -> None:
     by_reader = [name for name, kind in KINDS.items() if kind.by_reader]
-    fit = MAX_A_SOCKET // len(by_reader)
+    fit = MAX_PER_SOCKET // len(by_reader)
     plans = within_limits(plan(100 + number) for number in range(fit + 1))
     assert plans[:-1] == [plan(100 + number) for number in range(fit)]
     last = plans[-1]
-    assert last.lacking == {"other": "why"} | dict.fromkeys(by_reader, FULL)
+    assert last.lacking == {"other": "why"} | dict.fromkeys(by_reader, SOCKET_FULL)
     assert len(last.wanted) == len(KINDS) - len(by_reader)

@@ -13,33 +13,33 @@ from core.twitch.eventsub.reconcile import place_of, reconcile
 from core.twitch.eventsub.rules import callback_of
 from core.twitch.feature import FEATURE as TWITCH
 from tests.conftest import GUILD
-from tests.twitch.rig import NORA, Office, chat, deliver, someone
+from tests.twitch.rig import NORA, Installation, chat, deliver, someone
 
 CHAT = "channel.chat.message"
 
 
 @pytest.fixture(autouse=True)
-def connected(office: Office) -> None:
-    office.connect()
+def connected(installation: Installation) -> None:
+    installation.connect()
 
 
 @pytest.mark.parametrize("path", ["/webhooks/twitch", "/api/webhooks/eventsub"])
-def test_event_is_stored(office: Office, path: str) -> None:
-    answer = deliver(office, CHAT, chat(), path=path, message_id="m1")
+def test_event_is_stored(installation: Installation, path: str) -> None:
+    answer = deliver(installation, CHAT, chat(), path=path, message_id="m1")
     assert (answer.status_code, answer.json) == (200, {"status": "stored"})
-    assert office.stored() == [(CHAT, "m1")]
+    assert installation.stored() == [(CHAT, "m1")]
 
 
-def test_repetition_is_stored_once(office: Office) -> None:
+def test_repetition_is_stored_once(installation: Installation) -> None:
     event = chat()
-    deliver(office, CHAT, event, message_id="m1")
-    assert deliver(office, CHAT, event, message_id="m1").json == {"status": "seen"}
-    assert len(office.stored()) == 1
+    deliver(installation, CHAT, event, message_id="m1")
+    assert deliver(installation, CHAT, event, message_id="m1").json == {"status": "seen"}
+    assert len(installation.stored()) == 1
 
 
-def test_challenge_is_answered_as_plain_text(office: Office) -> None:
+def test_challenge_is_answered_as_plain_text(installation: Installation) -> None:
     answer = deliver(
-        office,
+        installation,
         CHAT,
         None,
         message_type="webhook_callback_verification",
@@ -49,70 +49,72 @@ def test_challenge_is_answered_as_plain_text(office: Office) -> None:
     assert answer.mimetype == "text/plain"
 
 
-def test_forged_signature_is_refused(office: Office) -> None:
-    answer = deliver(office, CHAT, chat(), secret="another secret")
+def test_forged_signature_is_refused(installation: Installation) -> None:
+    answer = deliver(installation, CHAT, chat(), secret="another secret")
     assert answer.status_code == 403
-    assert office.stored() == []
+    assert installation.stored() == []
 
 
-def test_challenge_with_a_forged_signature_is_refused(office: Office) -> None:
+def test_challenge_with_a_forged_signature_is_refused(installation: Installation) -> None:
     kind = "webhook_callback_verification"
-    answer = deliver(office, CHAT, None, message_type=kind, challenge="x", secret="other")
+    answer = deliver(installation, CHAT, None, message_type=kind, challenge="x", secret="other")
     assert answer.status_code == 403
 
 
 @pytest.mark.parametrize(("seconds", "status"), [(-590, 200), (-610, 403), (590, 200), (610, 403)])
-def test_ten_minutes_are_the_limit(office: Office, seconds: float, status: int) -> None:
-    assert deliver(office, CHAT, chat(), seconds=seconds).status_code == status
+def test_ten_minutes_are_the_limit(installation: Installation, seconds: float, status: int) -> None:
+    assert deliver(installation, CHAT, chat(), seconds=seconds).status_code == status
 
 
-def test_unknown_type_and_foreign_channel_are_acknowledged(office: Office) -> None:
-    assert deliver(office, "channel.hype_train.begin", someone()).json == {"status": "ignored"}
+def test_unknown_type_and_foreign_channel_are_acknowledged(installation: Installation) -> None:
+    assert deliver(installation, "channel.hype_train.begin", someone()).json == {
+        "status": "ignored"
+    }
     foreign = chat(broadcaster_user_id="999")
-    assert deliver(office, CHAT, foreign).json == {"status": "ignored"}
-    assert office.stored() == []
+    assert deliver(installation, CHAT, foreign).json == {"status": "ignored"}
+    assert installation.stored() == []
 
 
 @pytest.mark.parametrize("event", [{}, {"broadcaster_user_id": "x"}, [], "text", None])
-def test_body_that_does_not_fit_is_declined(office: Office, event: object) -> None:
-    answer = deliver(office, CHAT, event or {})  # type: ignore[arg-type]
+def test_body_that_does_not_fit_is_declined(installation: Installation, event: object) -> None:
+    answer = deliver(installation, CHAT, event or {})  # type: ignore[arg-type]
     assert answer.status_code == 422
-    assert office.stored() == []
+    assert installation.stored() == []
 
 
-def test_missing_headers_and_bodies_are_declined(office: Office) -> None:
-    browser = office.browser()
+def test_missing_headers_and_bodies_are_declined(installation: Installation) -> None:
+    browser = installation.browser()
     assert browser.post("/webhooks/twitch", data=b"{}").status_code == 400
     assert browser.post("/webhooks/twitch", data=b"x" * 1_000_001).status_code == 413
 
 
-def test_revoked_subscription_is_shown_and_made_again(office: Office) -> None:
-    with office.services.database.begin() as tx:
-        now = office.clock()
+def test_revoked_subscription_is_shown_and_made_again(installation: Installation) -> None:
+    with installation.services.database.begin() as tx:
+        now = installation.clock()
         store.set_subscription(tx, NORA, CHAT, now, subscription_id="s1", place="here")
     subscription = {"id": "s1", "type": CHAT, "status": "notification_failures_exceeded"}
-    answer = deliver(office, CHAT, None, message_type="revocation", subscription=subscription)
+    answer = deliver(installation, CHAT, None, message_type="revocation", subscription=subscription)
     assert answer.json == {"status": "revoked"}
-    with office.services.database.begin() as tx:
+    with installation.services.database.begin() as tx:
         [one] = store.list_subscriptions(tx, NORA)
     assert one.subscription_id is None
-    assert one.trouble == "Twitch ended it: Twitch could not reach this server too often."
+    assert one.trouble == "Twitch ended it: Twitch failed to reach this server too often."
 
 
 # -- subscriptions by webhook ---------------------------------------------------------------------
 
 
 @pytest.fixture
-def hooked(office: Office) -> Office:
+def hooked(installation: Installation) -> Installation:
     """Webhooks to a server that the pretend Twitch cannot reach: only what is subscribed counts."""
-    return office.with_settings(twitch_eventsub="webhook")
+    return installation.with_settings(twitch_eventsub="webhook")
 
 
-def kinds(office: Office) -> list[str]:
-    return sorted(subscription["type"] for subscription in office.twitch.subscriptions())
+def kinds(installation: Installation) -> list[str]:
+    return sorted(subscription["type"] for subscription in installation.twitch.subscriptions())
 
 
-def test_every_type_is_subscribed_once(hooked: Office) -> None:
+def test_every_type_is_subscribed_once(hooked: Installation) -> None:
     reconcile(hooked.services)
     first = kinds(hooked)
     assert CHAT in first
@@ -124,7 +126,7 @@ def test_every_type_is_subscribed_once(hooked: Office) -> None:
     assert all(one.trouble is None for one in known)
 
 
-def test_what_is_lost_is_made_again_and_nothing_twice(hooked: Office) -> None:
+def test_what_is_lost_is_made_again_and_nothing_twice(hooked: Installation) -> None:
     reconcile(hooked.services)
     before = kinds(hooked)
     hooked.twitch.do("lose_subscription", type="channel.raid")
@@ -133,12 +135,12 @@ def test_what_is_lost_is_made_again_and_nothing_twice(hooked: Office) -> None:
     assert kinds(hooked) == before
 
 
-def missed(office: Office) -> int:
+def missed(installation: Installation) -> int:
     sql = "SELECT count(*) FROM inbox_deliveries WHERE kind = 'EventsMissed'"
-    return int(office.rows(sql)[0][0])
+    return int(installation.rows(sql)[0][0])
 
 
-def test_new_subscriptions_and_starts_are_told_as_gaps(hooked: Office) -> None:
+def test_new_subscriptions_and_starts_are_told_as_gaps(hooked: Installation) -> None:
     reconcile(hooked.services)
     assert missed(hooked) == 1
     hooked.twitch.do("lose_subscription", type="channel.raid")
@@ -150,7 +152,7 @@ def test_new_subscriptions_and_starts_are_told_as_gaps(hooked: Office) -> None:
     assert missed(hooked) == 3
 
 
-def test_other_callbacks_are_never_touched(hooked: Office) -> None:
+def test_other_callbacks_are_never_touched(hooked: Installation) -> None:
     """The same app runs somewhere else, with a database of its own."""
     elsewhere = hooked.with_settings(oauth_base_url="https://elsewhere.example")
     reconcile(elsewhere.services)
@@ -165,7 +167,7 @@ def test_other_callbacks_are_never_touched(hooked: Office) -> None:
 @pytest.mark.parametrize("then", ["webhook", "websocket"])
 @pytest.mark.parametrize("from_older", [True, False], ids=["by their ids", "by their address"])
 def test_subscriptions_of_an_earlier_address_are_removed(
-    hooked: Office, then: str, from_older: bool
+    hooked: Installation, then: str, from_older: bool
 ) -> None:
     """Also the one for the app as a whole, and where the listener has already replaced the ids."""
     elsewhere = hooked.with_settings(oauth_base_url="https://elsewhere.example")
@@ -181,25 +183,29 @@ def test_subscriptions_of_an_earlier_address_are_removed(
 
 
 @pytest.mark.parametrize("minutes", [-60 * 24, -11, 11, 60 * 24])
-def test_events_are_taken_whatever_our_clock_says(office: Office, minutes: float) -> None:
-    office.clock.forward(minutes=minutes)
+def test_events_are_taken_whatever_our_clock_says(
+    installation: Installation, minutes: float
+) -> None:
+    installation.clock.forward(minutes=minutes)
     fresh, old = -60 * minutes, -60 * minutes - 660
-    assert deliver(office, CHAT, chat(), seconds=fresh).json == {"status": "stored"}
-    assert deliver(office, CHAT, chat(), seconds=old).status_code == 403
+    assert deliver(installation, CHAT, chat(), seconds=fresh).json == {"status": "stored"}
+    assert deliver(installation, CHAT, chat(), seconds=old).status_code == 403
 
 
 def test_time_is_asked_for_if_only_our_clock_speaks_against_it(
-    office: Office, monkeypatch: pytest.MonkeyPatch
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As in a web process that has not asked Twitch anything yet."""
-    client = client_of(office.services.settings)
+    client = client_of(installation.services.settings)
     monkeypatch.setattr(client._wire, "time", RemoteClock())
-    office.clock.forward(minutes=11)
-    assert deliver(office, CHAT, chat(), seconds=-660).json == {"status": "stored"}
+    installation.clock.forward(minutes=11)
+    assert deliver(installation, CHAT, chat(), seconds=-660).json == {"status": "stored"}
 
 
-def test_unclear_age_is_sent_again(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
-    away = office.with_settings(twitch_auth_url="http://127.0.0.1:9/oauth2")
+def test_unclear_age_is_sent_again(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    away = installation.with_settings(twitch_auth_url="http://127.0.0.1:9/oauth2")
     away.clock.forward(minutes=11)
     assert deliver(away, CHAT, chat(), seconds=-660).status_code == 503
     assert deliver(away, CHAT, chat()).json == {"status": "stored"}
@@ -229,19 +235,21 @@ WAYS = ("old-address", "new-address")
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_an_event_that_comes_by_two_subscriptions_counts_once(
-    office: Office, kind: str, event: dict[str, object]
+    installation: Installation, kind: str, event: dict[str, object]
 ) -> None:
     """And one that happens twice, twice, where Twitch allows that."""
 
     def come(via: str, message_id: str) -> None:
         subscription = {"id": via, "type": kind, "status": "enabled"}
-        deliver(office, kind, event, message_id=message_id, subscription=subscription)
+        deliver(installation, kind, event, message_id=message_id, subscription=subscription)
 
     def seen() -> int:
-        worker = Worker(office.services.database, TWITCH.translates, {}, office.services.clock)
+        worker = Worker(
+            installation.services.database, TWITCH.translates, {}, installation.services.clock
+        )
         while worker.work_once():
             pass
-        found = office.rows("SELECT count(*) FROM inbox_events WHERE delivery IS NOT NULL")
+        found = installation.rows("SELECT count(*) FROM inbox_events WHERE delivery IS NOT NULL")
         return int(found[0][0])
 
     come(WAYS[0], "m1")
@@ -260,7 +268,7 @@ def test_an_event_that_comes_by_two_subscriptions_counts_once(
 ONCE_A_DAY = ("channel.subscribe", "channel.subscription.message")
 
 
-def test_new_secret_replaces_the_subscriptions(hooked: Office) -> None:
+def test_new_secret_replaces_the_subscriptions(hooked: Installation) -> None:
     def made() -> set[str]:
         found = hooked.twitch.subscriptions()
         return {one["id"] for one in found if one["type"] != REVOKED}
@@ -273,14 +281,14 @@ def test_new_secret_replaces_the_subscriptions(hooked: Office) -> None:
     assert len(made()) == len(before)
 
 
-def test_channel_that_nobody_follows_is_unsubscribed(hooked: Office) -> None:
+def test_channel_that_nobody_follows_is_unsubscribed(hooked: Installation) -> None:
     reconcile(hooked.services)
     hooked.rows("DELETE FROM guild_channels WHERE guild_id = :g RETURNING 1", g=GUILD)
     reconcile(hooked.services)
     assert kinds(hooked) == ["user.authorization.revoke"]
 
 
-def test_missing_permission_is_named_and_the_rest_works(hooked: Office) -> None:
+def test_missing_permission_is_named_and_the_rest_works(hooked: Installation) -> None:
     sql = "UPDATE twitch_accounts SET scopes = :scopes RETURNING 1"
     hooked.rows(sql, scopes=["user:read:chat", "user:bot", "channel:bot"])
     reconcile(hooked.services)
@@ -289,5 +297,5 @@ def test_missing_permission_is_named_and_the_rest_works(hooked: Office) -> None:
             subscription.kind: subscription.trouble
             for subscription in store.list_subscriptions(tx, NORA)
         }
-    assert troubles["channel.cheer"] == "The streamer has not allowed: Seeing cheers."
+    assert troubles["channel.cheer"] == "The streamer has not allowed: View cheers."
     assert troubles[CHAT] is None

@@ -2,12 +2,12 @@
 
 import pytest
 
-from tests.twitch.conftest import clean, new_client, office, pretend, twitch  # noqa: F401
-from tests.twitch.rig import Office
+from tests.twitch.conftest import clean, installation, new_client, pretend, twitch  # noqa: F401
+from tests.twitch.rig import Installation
 from tests.vips.rig import Scene, open_scene
 
 
 @pytest.fixture
-def scene(office: Office) -> Scene:  # noqa: F811
+def scene(installation: Installation) -> Scene:  # noqa: F811
     """The streamer has connected; nothing is done until `scene.work()`."""
-    return open_scene(office)
+    return open_scene(installation)

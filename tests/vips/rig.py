@@ -25,7 +25,7 @@ from core.vips.records import Redemption, Reward, Session
 from core.vips.rules import RewardForm
 from core.vips.runner import VipRunner
 from tests.conftest import GUILD
-from tests.twitch.rig import MIA, NORA, TOMAS, VERA, Office
+from tests.twitch.rig import MIA, NORA, TOMAS, VERA, Installation
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -43,14 +43,14 @@ PEOPLE = {"mia": MIA, "nora": NORA, "tomas": TOMAS, "vera": VERA}
 class Scene:
     """Our side and the pretend Twitch."""
 
-    office: Office
+    installation: Installation
     runner: VipRunner
     guild_id: int = GUILD
     numbers: list[int] = field(default_factory=lambda: [0])
 
     def do(self, action: Callable[Concatenate[Work, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """A moderator does this."""
-        with self.office.services.work_in(self.guild_id, ADMIN) as work:
+        with self.installation.services.work_in(self.guild_id, ADMIN) as work:
             return action(work, *args, **kwargs)
 
     def work(self, times: int = 1) -> None:
@@ -62,7 +62,7 @@ class Scene:
 
     def later(self, **time: float) -> None:
         """Time passes, and the runner looks."""
-        self.office.clock.forward(**time)
+        self.installation.clock.forward(**time)
         self.work()
 
     def set(self, **values: Any) -> None:
@@ -81,7 +81,7 @@ class Scene:
 
     def redeem(self, person: str = "mia", title: str = "VIP") -> str:
         """Somebody redeems; the redemption's id. No event of it reaches us."""
-        answer = self.office.twitch.do("redeem", person=person, title=title)
+        answer = self.installation.twitch.do("redeem", person=person, title=title)
         return str(answer["redemption_id"])
 
     def hear_redeemed(
@@ -113,7 +113,7 @@ class Scene:
             (self.guild_id,),
             self.guild_id,
             frozenset(),
-            self.office.clock(),
+            self.installation.clock(),
             message_id or f"message-{self.numbers[0]}",
         )
         for one in translate(parse(kind, event), context):
@@ -121,7 +121,7 @@ class Scene:
 
     def receive(self) -> None:
         """What has arrived in the inbox is handled."""
-        services = self.office.services
+        services = self.installation.services
         translates = {**TWITCH.translates, **INBOX.translates}
         worker = Worker(services.database, translates, collect([FEATURE]), services.clock)
         while worker.work_once():
@@ -129,10 +129,10 @@ class Scene:
 
     def web(self) -> FlaskClient:
         """The whole web application."""
-        return web(self.office.services, load_features()).test_client()
+        return web(self.installation.services, load_features()).test_client()
 
     def handle(self, event: Event) -> None:
-        with self.office.services.database.begin() as tx:
+        with self.installation.services.database.begin() as tx:
             FEATURE.handlers[type(event)](tx, event)
 
     def hear_vip(self, what: str, person: str) -> None:
@@ -145,7 +145,7 @@ class Scene:
     @property
     def channel(self) -> dict[str, Any]:
         """The pretend channel."""
-        found: dict[str, Any] = self.office.twitch.state()["channels"][0]
+        found: dict[str, Any] = self.installation.twitch.state()["channels"][0]
         return found
 
     @property
@@ -189,7 +189,7 @@ class Scene:
 
     def _posted(self, service: str) -> list[tuple[str, dict[str, Any]]]:
         ours = (messages.c.guild_id == self.guild_id) & (messages.c.service == service)
-        with self.office.services.database.begin() as tx:
+        with self.installation.services.database.begin() as tx:
             found = tx.execute(select(messages).where(ours).order_by(messages.c.id))
             return [(row.kind, row.payload) for row in found if row.kind.startswith("vips.")]
 
@@ -198,9 +198,9 @@ class Scene:
         return [one.act for one in reversed(self.do(store.list_activity))]
 
 
-def open_scene(office: Office) -> Scene:
-    office.connect()
-    made = Scene(office, VipRunner(office.services))
+def open_scene(installation: Installation) -> Scene:
+    installation.connect()
+    made = Scene(installation, VipRunner(installation.services))
     made.work()
     assert made.do(lambda work: actions.get_channel_state(work).trouble) == ""
     return made

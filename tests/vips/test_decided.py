@@ -33,7 +33,7 @@ def hear_decided(scene: Scene, redemption_id: str, status: str, title: str = "VI
 def test_what_was_decided_before_is_not_granted(scene: Scene, status: str, order: str) -> None:
     scene.reward()
     redeemed = scene.redeem()
-    scene.office.twitch.do("decide", redemption_id=redeemed, status=status)
+    scene.installation.twitch.do("decide", redemption_id=redeemed, status=status)
     if order == "decision first":
         hear_decided(scene, redeemed, status.lower())
     scene.hear_redeemed(redeemed)
@@ -50,10 +50,10 @@ def test_returned_while_it_is_being_granted(scene: Scene, heard: bool) -> None:
     scene.reward()
     redeemed = scene.redeem()
     scene.hear_redeemed(redeemed)
-    scene.office.twitch.fault(api__only="/channels/vips", api__500=3)
+    scene.installation.twitch.fault(api__only="/channels/vips", api__500=3)
     scene.work()
     assert scene.session.state == "granting"
-    scene.office.twitch.do("decide", redemption_id=redeemed, status="CANCELED")
+    scene.installation.twitch.do("decide", redemption_id=redeemed, status="CANCELED")
     if heard:
         hear_decided(scene, redeemed, "canceled")
     for _try in range(3):
@@ -90,14 +90,14 @@ def granted_then_returned(scene: Scene, redeemed: str, monkeypatch: pytest.Monke
         patched.setattr(GuildSync, "_decide_on_twitch", lambda _self: None)
         scene.work()
     assert scene.vips == ["mia"]
-    scene.office.twitch.do("decide", redemption_id=redeemed, status="CANCELED")
+    scene.installation.twitch.do("decide", redemption_id=redeemed, status="CANCELED")
 
 
 @pytest.mark.parametrize("status", ["canceled", "fulfilled", "unfulfilled"])
 def test_old_redemption_of_a_reward_that_is_used_later_gives_nothing(
     scene: Scene, status: str
 ) -> None:
-    scene.office.twitch.do("reward", title="Theirs")
+    scene.installation.twitch.do("reward", title="Theirs")
     scene.later(minutes=11)
     old = scene.redeem(title="Theirs")
     scene.hear_redeemed(old, title="Theirs")
@@ -121,7 +121,7 @@ def test_old_redemption_of_a_reward_that_is_used_later_gives_nothing(
 @pytest.mark.parametrize("told", [True, False], ids=["change heard", "change unheard"])
 def test_reward_that_skips_the_queue_still_gives_vip_and_is_told(scene: Scene, told: bool) -> None:
     scene.reward()
-    scene.office.twitch.do("reward", title="VIP", should_redemptions_skip_request_queue=True)
+    scene.installation.twitch.do("reward", title="VIP", should_redemptions_skip_request_queue=True)
     redeemed = scene.redeem()
     assert scene.status(redeemed) == "FULFILLED"
     if told:
@@ -138,12 +138,12 @@ def test_reward_that_skips_the_queue_still_gives_vip_and_is_told(scene: Scene, t
 
 def test_points_that_cannot_be_returned_are_told_to_all(scene: Scene) -> None:
     scene.reward()
-    scene.office.twitch.do("moderator", person="mia")
-    scene.office.twitch.do("reward", title="VIP", should_redemptions_skip_request_queue=True)
+    scene.installation.twitch.do("moderator", person="mia")
+    scene.installation.twitch.do("reward", title="VIP", should_redemptions_skip_request_queue=True)
     redeemed = scene.redeem()
     scene.hear(REDEEMED, scene.redeemed(redeemed) | {"status": "fulfilled"})
     scene.work(2)
-    assert "ask the streamer for your points back" in scene.chat()[-1]
+    assert "Ask the streamer for your points back" in scene.chat()[-1]
     assert "lost_points" in [post["what"] for post in scene.posts("vips.alert")]
     assert "lost" in scene.acts()
     assert scene.redemption(redeemed).state == "closed"
@@ -157,13 +157,13 @@ def test_vips_can_be_ended_before_the_channel_is_disconnected(scene: Scene) -> N
         scene.do(actions.give, type(MIA_ACCOUNT)(user_id=user_id, name=person), 60)
     scene.work()
     assert scene.do(leaving.describe) == "2 viewers have VIP from the bot."
-    scene.office.twitch.fault(api__only="/channels/vips", api__500=1)
+    scene.installation.twitch.fault(api__only="/channels/vips", api__500=1)
     scene.do(leaving.end_first)
     scene.work()
-    assert scene.office.account() is not None, "one is still VIP"
+    assert scene.installation.account() is not None, "one is still VIP"
     scene.later(minutes=1)
     assert scene.vips == []
-    assert scene.office.account() is None
+    assert scene.installation.account() is None
     assert {session.end_reason for session in scene.sessions()} == {"disconnected"}
     assert scene.acts() == ["granted", "granted", "ended", "ended"]
 
@@ -172,10 +172,10 @@ def test_vips_that_stay_are_not_called_ended(scene: Scene) -> None:
     scene.set(log_channel=1)
     scene.do(actions.give, MIA_ACCOUNT, 60)
     scene.work()
-    ACCOUNTS["streamer"].disconnect(scene.office.services, GUILD, ADMIN)
+    ACCOUNTS["streamer"].disconnect(scene.installation.services, GUILD, ADMIN)
     assert scene.acts() == ["granted", "kept"]
     assert scene.do(store.list_live) == []
-    scene.office.connect()
+    scene.installation.connect()
     scene.later(hours=3)
     assert scene.vips == ["mia"]
     assert scene.acts() == ["granted", "kept"], "nothing about an end that never was"
@@ -185,22 +185,22 @@ def test_vips_that_stay_are_not_called_ended(scene: Scene) -> None:
 def test_another_channel_is_refused_while_somebody_is_vip(scene: Scene) -> None:
     scene.do(actions.give, MIA_ACCOUNT, 60)
     scene.work()
-    page = scene.office.round_trip(scene.office.link(), "vera")
+    page = scene.installation.round_trip(scene.installation.link(), "vera")
     assert "1 viewer has VIP from the bot." in page.text
     assert "/disconnect_twitch" in page.text
-    account = scene.office.account()
+    account = scene.installation.account()
     assert account is not None
     assert account.login == "noraplays"
-    scene.office.connect()  # the same channel again is no exchange
-    ACCOUNTS["streamer"].disconnect(scene.office.services, GUILD, ADMIN)
-    assert scene.office.round_trip(scene.office.link(), "vera").status_code == 200
+    scene.installation.connect()  # the same channel again is no exchange
+    ACCOUNTS["streamer"].disconnect(scene.installation.services, GUILD, ADMIN)
+    assert scene.installation.round_trip(scene.installation.link(), "vera").status_code == 200
 
 
 def test_sessions_of_another_channel_are_not_called_expired(scene: Scene) -> None:
     """As left by an earlier version, or when the channel was set by hand."""
     scene.do(actions.give, MIA_ACCOUNT, 60)
     scene.work()
-    scene.office.rows("UPDATE vips_sessions SET channel_id = 77 RETURNING 1")
+    scene.installation.rows("UPDATE vips_sessions SET channel_id = 77 RETURNING 1")
     scene.later(hours=2)
     (session,) = scene.sessions()
     assert session.end_reason == "left"
@@ -216,7 +216,7 @@ def test_audit_log_has_what_the_bot_did(scene: Scene) -> None:
     for _time in range(2):
         scene.hear_redeemed(scene.redeem())
         scene.work()
-    scene.office.twitch.do("moderator", person="vera")
+    scene.installation.twitch.do("moderator", person="vera")
     scene.hear_redeemed(scene.redeem("vera"), "vera")
     scene.later(hours=3)
     scene.work()
@@ -231,7 +231,7 @@ def test_audit_log_has_what_the_bot_did(scene: Scene) -> None:
     granted = next(one for one in found if one["action"] == "vips.bot_granted")
     assert (granted["actor"], granted["after"]["minutes"]) == ("0", 60)
     line = audit_line("granted")(None, granted["after"])
-    assert line == "made {target} VIP (channel points, 1 h 00 min, 500 channel points)"
+    assert line == "made {target} a VIP (channel points, 1 h 00 min, 500 channel points)"
 
 
 def test_what_a_moderator_did_is_audited_once(scene: Scene) -> None:
@@ -240,21 +240,21 @@ def test_what_a_moderator_did_is_audited_once(scene: Scene) -> None:
     scene.do(actions.revoke, scene.session.number)
     scene.work()
     sql = "SELECT action FROM guild_audit_log WHERE action LIKE 'vips.%' ORDER BY id"
-    assert scene.office.rows(sql) == [("vips.give",), ("vips.revoke",)]
+    assert scene.installation.rows(sql) == [("vips.give",), ("vips.revoke",)]
 
 
 def test_ending_first_needs_a_usable_account(scene: Scene) -> None:
     scene.do(actions.give, MIA_ACCOUNT, 60)
     scene.work()
-    scene.office.rows("UPDATE twitch_accounts SET state = 'reconnect' RETURNING 1")
+    scene.installation.rows("UPDATE twitch_accounts SET state = 'reconnect' RETURNING 1")
     with pytest.raises(Refusal):
         scene.do(leaving.end_first)
 
 
 def test_second_server_leaves_redemptions_to_the_first(scene: Scene) -> None:
     scene.reward()
-    scene.office.connect(guild_id=OTHER_GUILD)
-    second = Scene(scene.office, scene.runner, OTHER_GUILD)
+    scene.installation.connect(guild_id=OTHER_GUILD)
+    second = Scene(scene.installation, scene.runner, OTHER_GUILD)
     second.work()
     redeemed = scene.redeem()
     for server in (second, scene):

@@ -10,7 +10,7 @@ from core.kit.health_item import HealthItem
 from core.twitch.client import TwitchClient, User
 from core.vips import actions, rewards, store
 from core.vips.feature import check_health
-from core.vips.rules import FULL_AGAIN, RewardForm
+from core.vips.rules import RETRY_FULL_AFTER, RewardForm
 from core.vips.runner import VipRunner
 from tests.conftest import GUILD
 from tests.twitch.rig import MIA
@@ -21,7 +21,7 @@ EVERY = ["400", "401", "403", "404", "409", "422", "425", "429", "500", "malform
 
 
 def fail(scene: Scene, only: str, **faults: int) -> None:
-    scene.office.twitch.fault(api__only=only, **{f"api__{k}": v for k, v in faults.items()})
+    scene.installation.twitch.fault(api__only=only, **{f"api__{k}": v for k, v in faults.items()})
 
 
 def failing(scene: Scene, where: str) -> str:
@@ -73,8 +73,8 @@ def test_others_go_on(scene: Scene, where: str, error: str) -> None:
 
 
 def health(scene: Scene) -> list[HealthItem]:
-    with scene.office.services.database.begin() as tx:
-        return check_health(tx, scene.office.clock())
+    with scene.installation.services.database.begin() as tx:
+        return check_health(tx, scene.installation.clock())
 
 
 def told(scene: Scene) -> list[str]:
@@ -86,7 +86,7 @@ def told(scene: Scene) -> list[str]:
     [
         ("/redemptions?", "403", "1 redemption is waiting for Twitch."),
         (f"user_id={MIA}", "403", "1 VIP cannot be granted."),
-        ("custom_rewards?", "403", "The rewards cannot be listed."),
+        ("custom_rewards?", "403", "Reading the rewards failed."),
     ],
 )
 def test_a_lasting_problem_is_shown_and_told_once_until_it_is_over(
@@ -105,7 +105,7 @@ def test_a_lasting_problem_is_shown_and_told_once_until_it_is_over(
     assert what in trouble
     assert what in health(scene)[0].reason
     fail(scene, "")
-    scene.office.twitch.fault(**{f"api__{error}": 0})
+    scene.installation.twitch.fault(**{f"api__{error}": 0})
     scene.later(minutes=11)
     scene.later(minutes=1)
     assert scene.do(lambda work: actions.get_channel_state(work).trouble) == ""
@@ -124,7 +124,7 @@ def test_a_short_outage_tells_nobody(scene: Scene) -> None:
 def test_reward_of_another_app_is_recognised(scene: Scene) -> None:
     """As after the operator has set another TWITCH_CLIENT_ID."""
     scene.reward()
-    scene.office.twitch.do("reward", title="VIP", client_id="another app")
+    scene.installation.twitch.do("reward", title="VIP", client_id="another app")
     scene.later(minutes=11)
     (reward,) = scene.do(store.list_rewards)
     assert not reward.is_ours
@@ -139,7 +139,7 @@ def test_reward_of_another_app_is_recognised(scene: Scene) -> None:
 def full(scene: Scene) -> None:
     """No slot is left, and Twitch has said so."""
     scene.reward()
-    scene.office.twitch.do("slots", count=1)
+    scene.installation.twitch.do("slots", count=1)
     scene.do(actions.give, MIA_ACCOUNT, 60 * 24)
     scene.work()
     scene.hear_redeemed(scene.redeem("vera"), "vera")
@@ -150,9 +150,9 @@ def full(scene: Scene) -> None:
 @pytest.mark.parametrize("way", ["time", "setting", "by hand"])
 def test_full_is_forgotten_after_slots_were_added(scene: Scene, way: str) -> None:
     full(scene)
-    scene.office.twitch.do("slots", count=2)
+    scene.installation.twitch.do("slots", count=2)
     if way == "time":
-        scene.later(seconds=FULL_AGAIN.total_seconds())
+        scene.later(seconds=RETRY_FULL_AFTER.total_seconds())
     elif way == "setting":
         scene.set(slots=2)
         scene.receive()
@@ -172,7 +172,7 @@ def test_full_is_forgotten_after_slots_were_added(scene: Scene, way: str) -> Non
 def test_full_for_longer_is_told_once_a_day(scene: Scene) -> None:
     full(scene)
     for _time in range(3):
-        scene.later(seconds=FULL_AGAIN.total_seconds())
+        scene.later(seconds=RETRY_FULL_AFTER.total_seconds())
         scene.hear_redeemed(scene.redeem("vera"), "vera")
         scene.work()
         assert scene.do(store.list_rewards)[0].pause == "full"
@@ -191,7 +191,7 @@ def test_vip_by_hand_after_our_call_failed_is_not_ours(scene: Scene, error: str)
     scene.hear_redeemed(redeemed)
     fail(scene, f"vips?broadcaster_id=5100001&user_id={MIA}", **{error: 1})
     scene.work()
-    scene.office.twitch.do("vip", person="mia")
+    scene.installation.twitch.do("vip", person="mia")
     for _try in range(3):
         scene.later(seconds=20)
     assert scene.status(redeemed) == "CANCELED"
@@ -210,8 +210,8 @@ def test_vip_by_hand_long_after_a_lost_call_is_not_ours(scene: Scene) -> None:
         session.attempts, session.try_at = 1, work.now + timedelta(minutes=5)
 
     scene.do(lose)
-    scene.office.clock.forward(minutes=1)
-    scene.office.twitch.do("vip", person="mia")
+    scene.installation.clock.forward(minutes=1)
+    scene.installation.twitch.do("vip", person="mia")
     scene.hear_vip("vip.add", "mia")
     scene.later(minutes=5)
     assert scene.sessions()[0].end_reason == "already_vip"
@@ -220,19 +220,19 @@ def test_vip_by_hand_long_after_a_lost_call_is_not_ours(scene: Scene) -> None:
 
 
 def test_two_processes_together_stay_under_twitchs_limit(scene: Scene) -> None:
-    twitch = scene.office.twitch
+    twitch = scene.installation.twitch
     twitch.do("slots", count=100)
     people = [f"v{number}" for number in range(24)]
     for person in people:
         made = twitch.do("account", handle=person, name=person)
         account = type(MIA_ACCOUNT)(user_id=made["user_id"], name=person)
         scene.do(actions.give, account, 600)
-    both = [scene.runner, VipRunner(scene.office.services)]
+    both = [scene.runner, VipRunner(scene.installation.services)]
     for _second in range(60):
         for runner in both:
             runner.work_for(GUILD)
-        scene.office.clock.forward(seconds=1)
-        twitch.fault(vip__seconds=scene.office.clock.by.total_seconds())
+        scene.installation.clock.forward(seconds=1)
+        twitch.fault(vip__seconds=scene.installation.clock.by.total_seconds())
     assert len(scene.vips) == 24
     assert scene.channel["limited"] == 0
 
@@ -240,8 +240,8 @@ def test_two_processes_together_stay_under_twitchs_limit(scene: Scene) -> None:
 def test_a_second_server_of_the_channel_counts_too(scene: Scene) -> None:
     from core.vips import pace
 
-    now = scene.office.clock()
-    with scene.office.services.database.begin() as tx:
+    now = scene.installation.clock()
+    with scene.installation.services.database.begin() as tx:
         taken = [pace.take(tx, 5, "add", now) for _call in range(9)]
         assert taken == [True] * 8 + [False]
         assert pace.remaining(tx, 5, "remove", now) == 8
@@ -261,7 +261,7 @@ def test_a_server_that_hangs_keeps_no_other_one_waiting(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     free, worked = threading.Event(), threading.Event()
-    runner = VipRunner(scene.office.services, idle=0.01)
+    runner = VipRunner(scene.installation.services, idle=0.01)
     rounds: list[int] = []
 
     def work_for(guild_id: int) -> None:
@@ -285,7 +285,7 @@ def test_a_server_that_hangs_keeps_no_other_one_waiting(
 def test_what_becomes_due_during_a_sync_does_not_wait_for_the_next_poll(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    runner = VipRunner(scene.office.services, idle=3600)
+    runner = VipRunner(scene.installation.services, idle=3600)
     began, free, again = threading.Event(), threading.Event(), threading.Event()
     looked = threading.Semaphore(0)
 
@@ -305,7 +305,7 @@ def test_what_becomes_due_during_a_sync_does_not_wait_for_the_next_poll(
     try:
         assert began.wait(30)
         assert looked.acquire(timeout=30)
-        scene.office.services.bus.publish(actions.TOPIC)
+        scene.installation.services.bus.publish(actions.TOPIC)
         assert looked.acquire(timeout=30)
         free.set()
         assert again.wait(30)
@@ -337,7 +337,7 @@ def test_lost_call_that_the_list_does_not_show_yet_was_ours(
 def test_runner_looks_less_often_after_a_quiet_minute(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    runner = VipRunner(scene.office.services, idle=2.0)
+    runner = VipRunner(scene.installation.services, idle=2.0)
     assert runner.pause() == 2.0
     monkeypatch.setattr("core.vips.runner.QUIET_SECONDS", -1.0)
     assert runner.pause() == 6.0

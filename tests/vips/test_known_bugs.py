@@ -45,7 +45,7 @@ def length(session: Session) -> timedelta:
 
 
 def test_01_the_apps_token_is_used_where_twitch_wants_the_streamers(scene: Scene) -> None:
-    client = client_of(scene.office.services.settings)
+    client = client_of(scene.installation.services.settings)
     token = client._headers_of_app()["Authorization"].removeprefix("Bearer ")
     socket = {"method": "websocket", "session_id": "x"}
     refused: list[Callable[[], object]] = [
@@ -59,10 +59,10 @@ def test_01_the_apps_token_is_used_where_twitch_wants_the_streamers(scene: Scene
         with pytest.raises(TwitchRejected):
             call()
     scene.reward()
-    with scene.office.listening():
-        scene.office.twitch.wait_for(lambda found: len(found) == len(KINDS))
+    with scene.installation.listening():
+        scene.installation.twitch.wait_for(lambda found: len(found) == len(KINDS))
         redeemed = scene.redeem()
-        until(lambda: scene.office.stored(), "the event")
+        until(lambda: scene.installation.stored(), "the event")
         scene.receive()
         scene.work()
     assert (scene.status(redeemed), scene.vips) == ("FULFILLED", ["mia"])
@@ -73,7 +73,7 @@ def test_01_the_apps_token_is_used_where_twitch_wants_the_streamers(scene: Scene
 def test_02_a_redemption_is_never_fulfilled_nor_cancelled(scene: Scene) -> None:
     scene.reward()
     assert scene.status(redeem(scene)) == "FULFILLED"
-    scene.office.twitch.do("moderator", person="vera")
+    scene.installation.twitch.do("moderator", person="vera")
     assert scene.status(redeem(scene, person="vera")) == "CANCELED"
 
 
@@ -101,11 +101,13 @@ def test_04_one_redemption_is_granted_twice(scene: Scene) -> None:
     redeemed = scene.redeem()
     event = scene.redeemed(redeemed)
     for message_id in ("a", "a", "b"):
-        assert deliver(scene.office, REDEEMED, event, message_id=message_id).status_code == 200
+        assert (
+            deliver(scene.installation, REDEEMED, event, message_id=message_id).status_code == 200
+        )
     scene.receive()
     scene.later(minutes=4)
     assert (scene.session.minutes, scene.acts()) == (60, ["granted"])
-    deliver(scene.office, REDEEMED, event, message_id="c")
+    deliver(scene.installation, REDEEMED, event, message_id="c")
     scene.receive()
     scene.work()
     assert (scene.session.minutes, scene.acts()) == (60, ["granted"])
@@ -125,7 +127,7 @@ def test_05_an_extension_shortens_or_ignores_its_duration(scene: Scene) -> None:
 
 def test_06_a_permanent_vip_loses_points_or_vip(scene: Scene) -> None:
     scene.reward()
-    scene.office.twitch.do("vip", person="mia")
+    scene.installation.twitch.do("vip", person="mia")
     redeemed = redeem(scene)
     assert (scene.status(redeemed), scene.redemption(redeemed).reason) == (
         "CANCELED",
@@ -144,9 +146,9 @@ def test_07_expiry_ignores_its_setting_repeats_for_ever_and_tells_nobody(
     scene.later(hours=2)
     assert scene.vips == ["mia"]
     scene.set(auto_remove=True)
-    scene.office.twitch.do("vip", person="mia", ends=True)  # Twitch answers 422 to a removal
+    scene.installation.twitch.do("vip", person="mia", ends=True)  # Twitch answers 422 to a removal
     told: list[tuple[str, Any]] = []
-    database = scene.office.services.database
+    database = scene.installation.services.database
     monkeypatch.setattr(database, "_notify", lambda topic, **data: told.append((topic, data)))
     scene.work()
     (session,) = scene.sessions()
@@ -162,13 +164,13 @@ def test_08_the_timer_lets_everybody_in_while_no_secret_is_set(
     headers = {} if given is None else {"Authorization": given}
     path = "/api/cron/remove-expired-vips"
     assert scene.web().post(path, headers=headers).status_code == 403
-    scene.office = scene.office.with_settings(cron_secret=SecretStr("geheim"))
+    scene.installation = scene.installation.with_settings(cron_secret=SecretStr("geheim"))
     web = scene.web()
     assert web.post(path, headers=headers).status_code == 401
     assert web.post(path, headers={"Authorization": "Bearer gehéim"}).status_code == 401
     scene.do(actions.give, MIA_ACCOUNT, 60)
     scene.work()
-    scene.office.clock.forward(hours=2)
+    scene.installation.clock.forward(hours=2)
     answer = web.post(path, headers={"Authorization": "Bearer geheim"})
     assert answer.json == {"expired": 1}
     assert scene.session.state == "ending"
@@ -215,24 +217,24 @@ def test_10_a_program_with_a_bearer_token_is_refused(scene: Scene) -> None:
     scene.work()
     assert scene.vips == ["mia"]
     assert web.get("/api/vip").status_code == 401
-    streamer = user_token(scene.office.services, scene.guild_id, "streamer")
+    streamer = user_token(scene.installation.services, scene.guild_id, "streamer")
     twitchs = {"Authorization": f"Bearer {streamer}"}
     assert web.get("/api/vip", headers=twitchs).status_code == 401
 
 
 def test_11_listening_gives_up_or_loses_what_happens_meanwhile(scene: Scene) -> None:
     scene.reward()
-    twitch = scene.office.twitch
-    with scene.office.listening(replace(FAST, pause_factor=0.0005)):
+    twitch = scene.installation.twitch
+    with scene.installation.listening(replace(FAST, pause_factor=0.0005)):
         twitch.wait_for(lambda found: len(found) == len(KINDS))
         twitch.do("move_sockets")
         moved = scene.redeem("vera")
-        until(lambda: scene.office.stored(), "what happened while it moved")
+        until(lambda: scene.installation.stored(), "what happened while it moved")
         twitch.fault(socket__refuse=12)
         twitch.do("drop_sockets", code=4000)
         missed = scene.redeem("mia")
         gaps = "SELECT count(*) FROM inbox_deliveries WHERE kind = 'EventsMissed'"
-        until(lambda: scene.office.rows(gaps) == [(2,)], "it is connected again")
+        until(lambda: scene.installation.rows(gaps) == [(2,)], "it is connected again")
     scene.receive()
     scene.work()
     assert [scene.status(one) for one in (moved, missed)] == ["FULFILLED", "FULFILLED"]
@@ -243,23 +245,25 @@ def test_12_forged_old_and_repeated_webhooks_are_believed(scene: Scene) -> None:
     scene.reward()
     event = {**scene.redeemed("forged"), "id": "forged"}
     for secret, seconds in (("another secret", 0), (None, -700), (None, 700)):
-        answer = deliver(scene.office, REDEEMED, event, secret=secret, seconds=seconds)
+        answer = deliver(scene.installation, REDEEMED, event, secret=secret, seconds=seconds)
         assert answer.status_code == 403
     for _time in range(2):
         real = scene.redeemed(scene.redeem())
         for _again in range(2):
-            assert deliver(scene.office, REDEEMED, real, message_id="one").status_code == 200
+            assert deliver(scene.installation, REDEEMED, real, message_id="one").status_code == 200
     scene.receive()
     sql = "SELECT count(*) FROM vips_redemptions"
-    assert scene.office.rows(sql) == [(1,)]
+    assert scene.installation.rows(sql) == [(1,)]
     ended = {"id": "s1", "type": REDEEMED, "status": "authorization_revoked"}
-    answer = deliver(scene.office, REDEEMED, None, message_type="revocation", subscription=ended)
+    answer = deliver(
+        scene.installation, REDEEMED, None, message_type="revocation", subscription=ended
+    )
     assert answer.json == {"status": "revoked"}
 
 
 def test_13_only_the_first_page_of_vips_is_read(scene: Scene) -> None:
     """And everybody on it is looked up on their own."""
-    twitch, people = scene.office.twitch, [f"v{number}" for number in range(130)]
+    twitch, people = scene.installation.twitch, [f"v{number}" for number in range(130)]
     twitch.do("slots", count=200)
     for person in people:
         twitch.do("account", handle=person, name=person)
@@ -273,21 +277,23 @@ def test_14_renewed_tokens_get_lost_and_logs_show_them(
     scene: Scene, capsys: pytest.CaptureFixture[str]
 ) -> None:
     scene.reward()
-    before = scene.office.token()
-    scene.office.twitch.do("tokens", action="expire")
+    before = scene.installation.token()
+    scene.installation.twitch.do("tokens", action="expire")
     redeem(scene)
-    renewed = scene.office.token()
+    renewed = scene.installation.token()
     assert renewed != before
     # Another process uses the renewed one.
     client_of.cache_clear()
-    scene.runner = VipRunner(scene.office.services)
-    scene.office.twitch.fault(token__500=10)
+    scene.runner = VipRunner(scene.installation.services)
+    scene.installation.twitch.fault(token__500=10)
     scene.later(hours=2)
     assert scene.vips == []
     shown = "".join(capsys.readouterr())
     assert not any(token[:8] in shown for token in (before, renewed))
     # Without a key in the environment one is made once, and kept.
-    settings = scene.office.services.settings.model_copy(update={"token_encryption_keys": None})
+    settings = scene.installation.services.settings.model_copy(
+        update={"token_encryption_keys": None}
+    )
     assert vault_of(settings).open(vault_of(settings).seal("secret")) == "secret"
 
 
@@ -299,8 +305,8 @@ def test_15_rewards_are_never_changed_and_foreign_ones_look_refundable(scene: Sc
     shown = scene.twitch_reward()
     assert shown is not None
     assert (shown["cost"], shown["is_paused"]) == (900, True)
-    scene.office.twitch.do("delete_reward", title="VIP")
-    scene.office.twitch.do("reward", title="Theirs")
+    scene.installation.twitch.do("delete_reward", title="VIP")
+    scene.installation.twitch.do("reward", title="Theirs")
     scene.do(actions.request_refresh, rewards=True)
     scene.work()
     scene.do(rewards.recreate_reward, reward.number)

@@ -41,15 +41,15 @@ class Model:
 @pytest.mark.parametrize("seed", [1, 2])
 def test_month_is_as_the_model_says(scene: Scene, seed: int) -> None:
     dice, model = random.Random(seed), Model()
-    scene.office.twitch.fault(vip__limit=1000)
+    scene.installation.twitch.fault(vip__limit=1000)
     scene.reward(minutes=600)
     wanted: dict[str, str] = {}
     for _step in range(STEPS):
-        scene.office.clock.forward(minutes=dice.randint(11, 700))
+        scene.installation.clock.forward(minutes=dice.randint(11, 700))
         # Outages make ours end some minutes after the model's.
-        while model.ends_lately(scene.office.clock()):
-            scene.office.clock.forward(minutes=15)
-        now = scene.office.clock()
+        while model.ends_lately(scene.installation.clock()):
+            scene.installation.clock.forward(minutes=15)
+        now = scene.installation.clock()
         who = dice.choice(VIEWERS)
         scene.work()
         model.pass_to(now)
@@ -69,7 +69,7 @@ def test_month_is_as_the_model_says(scene: Scene, seed: int) -> None:
                 del model.until[who]
             case "hand":
                 is_vip = who in model.vips
-                scene.office.twitch.do("vip", person=who, ends=is_vip)
+                scene.installation.twitch.do("vip", person=who, ends=is_vip)
                 scene.hear_vip("vip.remove" if is_vip else "vip.add", who)
                 if is_vip:
                     model.by_hand.discard(who)
@@ -81,7 +81,7 @@ def test_month_is_as_the_model_says(scene: Scene, seed: int) -> None:
                 scene.hear_redeemed(redeemed, who)
                 wanted[redeemed] = model.redeem(who, now, 600)
                 fault = dice.choice(("api__500", "api__429", "api__lost_answer"))
-                scene.office.twitch.fault(**{fault: dice.randint(1, 3)})
+                scene.installation.twitch.fault(**{fault: dice.randint(1, 3)})
                 for _try in range(8):
                     scene.later(seconds=20)
         scene.later(minutes=4)

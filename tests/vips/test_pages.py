@@ -12,7 +12,7 @@ from core.events import Person
 from core.guilds import store as guilds
 from core.guilds.store import Channel
 from core.kit.database.records import GuildId, MemberId, PlatformUserId, ViewerId
-from core.people.actions import meet_person
+from core.people.actions import get_or_create_person
 from core.twitch.accounts.actions import find_account
 from core.twitch.accounts.records import TwitchAccount
 from core.twitch.accounts.rules import SCOPES
@@ -47,7 +47,7 @@ def connect(site: Site, guild_id: int = GUILD) -> None:
                 connected_at=work.now,
             )
         )
-        viewer = meet_person(
+        viewer = get_or_create_person(
             work.tx, guild_id, "twitch", Person(user_id=TOMAS, name="TomasTV"), work.now
         )
         work.add(
@@ -91,7 +91,7 @@ def test_page_says_what_twitch_does_not_allow_yet(site: Site) -> None:
 
 
 def test_vips_are_given_extended_adopted_and_taken_away(admin: Visitor, site: Site) -> None:
-    assert "MadCats will be VIP in a few seconds." in sent(
+    assert "MadCats will be a VIP in a few seconds." in sent(
         admin, "give", viewer="MadCats", duration="2d"
     )
     assert "waiting for Twitch" in words(admin.get(PAGE))
@@ -103,7 +103,7 @@ def test_vips_are_given_extended_adopted_and_taken_away(admin: Visitor, site: Si
         tomas = store.list_manual(work)[0].viewer_id
     assert "is not a valid duration." in sent(admin, "1/extend", duration="soon")
     assert "VIPs added on Twitch" in words(admin.get(PAGE))
-    assert "That VIP now has an end." in sent(admin, f"adopt/{tomas}", duration="7d")
+    assert "End date set." in sent(admin, f"adopt/{tomas}", duration="7d")
     assert "2 VIPs extended." in sent(admin, "extend-all", duration="1h")
     assert "VIP #1 is being removed." in sent(admin, "1/revoke")
     assert "There is no Twitch account" in sent(admin, "give", viewer="nobody_of_this_name")
@@ -119,7 +119,7 @@ def test_rewards_are_created_edited_paused_deleted_and_created_again(
     admin: Visitor, site: Site
 ) -> None:
     page = f"{PAGE}/rewards"
-    assert "VIP will be on Twitch" in sent(admin, "rewards/create", page, **FORM)
+    assert "VIP will appear on Twitch" in sent(admin, "rewards/create", page, **FORM)
     assert "Another reward has that title." in sent(admin, "rewards/create", page, **FORM)
     assert "VIP saved." in sent(admin, "rewards/1/edit", page, **{**FORM, "cost": "600"})
     assert "600 points" in words(admin.get(page))
@@ -148,7 +148,7 @@ def test_activity_is_filtered_and_downloaded(admin: Visitor, site: Site) -> None
     sent(admin, "1/extend", duration="24h")
     shown = words(admin.get(f"{PAGE}/activity?act=extended"))
     assert "MadCats extended by a moderator Nora" in shown
-    assert "Nothing has happened" in words(admin.get(f"{PAGE}/activity?source=bits"))
+    assert "No activity yet" in words(admin.get(f"{PAGE}/activity?source=bits"))
     file = admin.get(f"{PAGE}/activity.csv").text.removeprefix("\ufeff")
     rows = list(csv.reader(io.StringIO(file)))
     assert [row[1] for row in rows[1:]] == ["extended", "granted"]
@@ -208,7 +208,7 @@ def test_programs_manage_vips(site: Site) -> None:
     assert [vip["name"] for vip in found["vips"]] == ["TomasTV", "MadCats"]
     ask("DELETE", f"/vip?number={made['number']}")
     assert len(ask("GET", "/vip")["vips"]) == 1
-    assert "is over" in ask("DELETE", f"/vip?number={made['number']}", 422)["detail"]
+    assert "has ended" in ask("DELETE", f"/vip?number={made['number']}", 422)["detail"]
 
 
 def test_programs_manage_rewards(site: Site) -> None:
@@ -257,9 +257,9 @@ def test_disconnecting_offers_to_end_or_to_keep_the_vips(admin: Visitor, site: S
 
 def test_what_the_bot_did_is_in_the_audit_log(admin: Visitor, site: Site) -> None:
     with site.services.work_in(GUILD) as work:  # the bot's own work
-        viewer = meet_person(
+        viewer = get_or_create_person(
             work.tx, GUILD, "twitch", Person(user_id=MIA, name="MadCats"), work.now
         )
         actions.start_session(work, viewer, MIA, 60, "bits")
     confirm(site)
-    assert "made MadCats VIP (bits, 1 h 00 min)" in words(admin.get(f"/g/{GUILD}/audit_log"))
+    assert "made MadCats a VIP (bits, 1 h 00 min)" in words(admin.get(f"/g/{GUILD}/audit_log"))

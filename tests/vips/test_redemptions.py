@@ -27,7 +27,7 @@ def test_redemption_makes_vip_and_is_fulfilled(scene: Scene) -> None:
     assert session.ends_at is not None
     assert session.started_at is not None
     assert session.ends_at - session.started_at == timedelta(hours=1)
-    assert "is VIP now, for 1 h 00 min" in scene.chat()[0]
+    assert "is now a VIP for 1 h 00 min" in scene.chat()[0]
 
 
 def test_same_redemption_under_other_message_ids_counts_once(scene: Scene) -> None:
@@ -53,7 +53,7 @@ def test_missed_redemption_is_found_after_a_gap(scene: Scene) -> None:
     scene.reward()
     redeemed = scene.redeem()
     gap = EventsMissed(
-        key="gap", guild_id=GUILD, at=scene.office.clock(), platform="twitch", channel_id=NORA
+        key="gap", guild_id=GUILD, at=scene.installation.clock(), platform="twitch", channel_id=NORA
     )
     scene.handle(gap)
     scene.work()
@@ -87,8 +87,8 @@ def test_two_redemptions_at_once_add_up(scene: Scene) -> None:
         ("granted", 60, both[0]),
         ("extended", 60, both[1]),
     ]
-    assert "is VIP now, for 1 h 00 min" in scene.chat()[0]
-    assert "VIP extended, 2 h 00 min left" in scene.chat()[1]
+    assert "is now a VIP for 1 h 00 min" in scene.chat()[0]
+    assert "VIP extended: 2 h 00 min left" in scene.chat()[1]
 
 
 def test_second_redemption_while_vip_is_given_back_adds_time(scene: Scene) -> None:
@@ -96,13 +96,13 @@ def test_second_redemption_while_vip_is_given_back_adds_time(scene: Scene) -> No
     scene.reward()
     scene.hear_redeemed(scene.redeem())
     scene.work()
-    scene.office.twitch.fault(api__only="/channels/vips", api__500=2)
+    scene.installation.twitch.fault(api__only="/channels/vips", api__500=2)
     scene.later(hours=1)
     both = [scene.redeem(), scene.redeem()]
     for redeemed in both:
         scene.hear_redeemed(redeemed)
         scene.work()
-    now = scene.office.clock()
+    now = scene.installation.clock()
     scene.later(minutes=1)
     assert [scene.status(one) for one in both] == ["FULFILLED", "FULFILLED"]
     assert scene.session.ends_at is not None
@@ -125,13 +125,13 @@ def test_who_cannot_be_vip_gets_the_points_back(
 ) -> None:
     scene.reward()
     details = dict(prepare)
-    scene.office.twitch.do(details.pop("action"), **details)
+    scene.installation.twitch.do(details.pop("action"), **details)
     redeemed = scene.redeem()
     scene.hear_redeemed(redeemed)
     scene.work()
     assert scene.status(redeemed) == "CANCELED"
     assert scene.redemption(redeemed).reason == reason
-    assert "channel points are back" in scene.chat()[-1]
+    assert "channel points were refunded" in scene.chat()[-1]
     assert scene.do(store.list_live) == []
 
 
@@ -146,7 +146,7 @@ def test_broadcaster_gets_the_points_back(scene: Scene) -> None:
 
 def test_permanent_vip_is_never_removed(scene: Scene) -> None:
     scene.reward()
-    scene.office.twitch.do("vip", person="mia")
+    scene.installation.twitch.do("vip", person="mia")
     redeemed = scene.redeem()
     scene.hear_redeemed(redeemed)
     scene.work()
@@ -160,7 +160,7 @@ def test_full_channel_pauses_and_resumes(scene: Scene) -> None:
     reward = scene.reward()
     by_hand = scene.reward("Other")
     scene.do(rewards.pause_reward, by_hand.number, paused=True)
-    scene.office.twitch.do("slots", count=1)
+    scene.installation.twitch.do("slots", count=1)
     scene.do(actions.give, Person(user_id=MIA, name="MadCats"), 60)
     scene.work()
     redeemed = scene.redeem("vera")
@@ -199,7 +199,7 @@ def test_what_passes_is_tried_again_and_never_doubled(scene: Scene, fault: str, 
     scene.reward()
     redeemed = scene.redeem()
     scene.hear_redeemed(redeemed)
-    scene.office.twitch.fault(api__only=path, **{fault: 2})
+    scene.installation.twitch.fault(api__only=path, **{fault: 2})
     scene.work()
     assert scene.status(redeemed) in ("UNFULFILLED", "FULFILLED")
     for _try in range(5):
@@ -214,7 +214,7 @@ def test_expired_token_is_renewed(scene: Scene) -> None:
     scene.reward()
     redeemed = scene.redeem()
     scene.hear_redeemed(redeemed)
-    scene.office.twitch.do("tokens", action="expire")
+    scene.installation.twitch.do("tokens", action="expire")
     scene.work()
     assert scene.status(redeemed) == "FULFILLED"
 
@@ -223,12 +223,12 @@ def test_dead_token_leaves_it_open_until_connected_again(scene: Scene) -> None:
     scene.reward()
     redeemed = scene.redeem()
     scene.hear_redeemed(redeemed)
-    scene.office.twitch.do("tokens", action="forget")
+    scene.installation.twitch.do("tokens", action="forget")
     scene.work()
     assert scene.status(redeemed) == "UNFULFILLED"
     scene.work()
     assert "Twitch has ended" in scene.do(lambda work: actions.get_channel_state(work).trouble)
-    scene.office.connect()
+    scene.installation.connect()
     scene.later(minutes=1)
     assert scene.status(redeemed) == "FULFILLED"
     assert scene.do(lambda work: actions.get_channel_state(work).trouble) == ""
@@ -266,7 +266,7 @@ def test_excluded_viewer_gets_the_points_back(scene: Scene, scope: Scope) -> Non
 def test_subscriber_may_redeem(scene: Scene) -> None:
     scene.reward()
     scene.set(subscribers_only=True)
-    scene.office.twitch.do("subscribe", person="mia")
+    scene.installation.twitch.do("subscribe", person="mia")
     redeemed = scene.redeem()
     scene.hear_redeemed(redeemed)
     scene.work()
@@ -288,7 +288,7 @@ def test_streamer_who_decides_first_is_respected(scene: Scene) -> None:
     scene.reward()
     redeemed = scene.redeem()
     scene.hear_redeemed(redeemed)
-    scene.office.twitch.do("decide", redemption_id=redeemed, status="CANCELED")
+    scene.installation.twitch.do("decide", redemption_id=redeemed, status="CANCELED")
     scene.work()
     assert scene.redemption(redeemed).state == "closed"
     assert (scene.vips, scene.do(store.list_live)) == ([], []), "nothing is given for nothing"
@@ -372,7 +372,7 @@ def test_kill_in_every_transaction_loses_and_doubles_nothing(
 def _restart(scene: Scene) -> None:
     from core.vips.runner import VipRunner
 
-    scene.runner = VipRunner(scene.office.services)
+    scene.runner = VipRunner(scene.installation.services)
     scene.later(minutes=1)
 
 
@@ -380,7 +380,7 @@ def test_vip_that_is_taken_away_before_twitch_confirms_is_refunded(scene: Scene)
     scene.reward()
     redeemed = scene.redeem()
     scene.hear_redeemed(redeemed)
-    scene.office.twitch.fault(api__only="/channels/vips", api__500=1)
+    scene.installation.twitch.fault(api__only="/channels/vips", api__500=1)
     scene.work()
     scene.do(actions.revoke, scene.session.number)
     scene.later(minutes=1)

@@ -21,7 +21,7 @@ def test_reward_is_created_as_described(scene: Scene) -> None:
 
 
 def test_created_once_although_the_answer_was_lost(scene: Scene) -> None:
-    scene.office.twitch.fault(api__only="custom_rewards", api__lost_answer=2)
+    scene.installation.twitch.fault(api__only="custom_rewards", api__lost_answer=2)
     made = scene.do(rewards.create_reward, RewardForm(title="VIP", cost=5))
     for _try in range(4):
         scene.later(minutes=1)
@@ -40,7 +40,7 @@ def test_change_reaches_twitch(scene: Scene) -> None:
 
 
 def test_what_twitch_refuses_is_shown(scene: Scene) -> None:
-    scene.office.twitch.do("reward", title="Hydrate")
+    scene.installation.twitch.do("reward", title="Hydrate")
     made = scene.do(rewards.create_reward, RewardForm(title="Hydrate", cost=5))
     scene.work()
     found = scene.do(store.get_reward, made.number)
@@ -49,7 +49,7 @@ def test_what_twitch_refuses_is_shown(scene: Scene) -> None:
 
 def test_change_on_twitch_is_adopted(scene: Scene) -> None:
     reward = scene.reward()
-    scene.office.twitch.do("reward", title="VIP", cost=777, is_paused=True)
+    scene.installation.twitch.do("reward", title="VIP", cost=777, is_paused=True)
     scene.do(lambda work: setattr(actions.get_channel_state(work), "rewards_due", True))
     scene.work()
     found = scene.do(store.get_reward, reward.number)
@@ -58,7 +58,7 @@ def test_change_on_twitch_is_adopted(scene: Scene) -> None:
 
 def test_only_skipping_the_queue_is_reset(scene: Scene) -> None:
     scene.reward()
-    scene.office.twitch.do("reward", title="VIP", should_redemptions_skip_request_queue=True)
+    scene.installation.twitch.do("reward", title="VIP", should_redemptions_skip_request_queue=True)
     scene.do(lambda work: setattr(actions.get_channel_state(work), "rewards_due", True))
     scene.work()
     shown = scene.twitch_reward()
@@ -69,7 +69,7 @@ def test_only_skipping_the_queue_is_reset(scene: Scene) -> None:
 
 def test_deleted_on_twitch_can_be_created_again(scene: Scene) -> None:
     reward = scene.reward()
-    scene.office.twitch.do("delete_reward", title="VIP")
+    scene.installation.twitch.do("delete_reward", title="VIP")
     scene.do(lambda work: setattr(actions.get_channel_state(work), "rewards_due", True))
     scene.work()
     assert scene.do(store.get_reward, reward.number).state == "deleted"
@@ -96,7 +96,7 @@ def test_open_redemptions_are_refunded_before_a_reward_is_deleted(scene: Scene) 
 
 
 def test_reward_made_elsewhere_is_marked_and_never_decided(scene: Scene) -> None:
-    scene.office.twitch.do("reward", title="Theirs")
+    scene.installation.twitch.do("reward", title="Theirs")
     scene.do(lambda work: setattr(actions.get_channel_state(work), "rewards_due", True))
     scene.work()
     (reward,) = scene.do(store.list_rewards)

@@ -38,7 +38,7 @@ def give(scene: Scene, account: Person = MIA_ACCOUNT, minutes: int | None = 60) 
 
 
 def channel_event(scene: Scene, kind: type[Any], key: str = "k", **values: Any) -> Any:
-    given = {"key": key, "guild_id": GUILD, "at": scene.office.clock(), "platform": "twitch"}
+    given = {"key": key, "guild_id": GUILD, "at": scene.installation.clock(), "platform": "twitch"}
     return kind(**given, channel_id=NORA, **values)
 
 
@@ -58,7 +58,7 @@ def test_given_vip_ends_by_itself(scene: Scene) -> None:
 def test_log_names_who_gave_and_took_vip(scene: Scene, streamer: int | None) -> None:
     """Twitch confirms both later, when the bot is at work."""
     moderator = 0 if streamer else 4711
-    services = scene.office.services
+    services = scene.installation.services
     with services.work_in(GUILD, moderator, streamer=streamer) as work:
         actions.give(work, MIA_ACCOUNT, 60)
     scene.work()
@@ -79,11 +79,11 @@ def test_servers_are_looked_at_only_when_something_is_due(scene: Scene) -> None:
     give(scene, minutes=2)
     scene.later(seconds=6)
     assert scene.runner.list_due() == []
-    scene.office.clock.forward(minutes=2)
+    scene.installation.clock.forward(minutes=2)
     assert scene.runner.list_due() == [GUILD], "an end"
     scene.work()
     assert scene.runner.list_due() == []
-    scene.office.clock.forward(minutes=3)
+    scene.installation.clock.forward(minutes=3)
     assert scene.runner.list_due() == [GUILD], "time to look for missed redemptions"
 
 
@@ -102,14 +102,14 @@ def test_extension_adds_to_the_end_also_while_it_is_being_removed(scene: Scene) 
     assert scene.do(actions.extend, scene.session.number, 30).ends_at == ends_at + timedelta(
         minutes=30
     )
-    scene.office.twitch.fault(api__only="/channels/vips", api__500=2)
+    scene.installation.twitch.fault(api__only="/channels/vips", api__500=2)
     scene.later(hours=2)
     assert [session.state for session in scene.sessions()] == ["ending"]
     scene.do(actions.give, MIA_ACCOUNT, 60)
     scene.later(minutes=1)
     assert scene.session.state == "active"
     assert scene.session.ends_at is not None
-    assert scene.session.ends_at > scene.office.clock()
+    assert scene.session.ends_at > scene.installation.clock()
     assert scene.vips == ["mia"]
     assert len(scene.sessions()) == 1
 
@@ -117,8 +117,8 @@ def test_extension_adds_to_the_end_also_while_it_is_being_removed(scene: Scene) 
 def test_removal_whose_answer_was_lost_is_not_repeated_blindly(scene: Scene) -> None:
     give(scene)
     scene.later(minutes=55)
-    scene.office.clock.forward(minutes=6)
-    scene.office.twitch.fault(api__only="/channels/vips", api__lost_answer=1)
+    scene.installation.clock.forward(minutes=6)
+    scene.installation.twitch.fault(api__only="/channels/vips", api__lost_answer=1)
     scene.work()
     assert scene.vips == []
     scene.later(minutes=1)
@@ -129,24 +129,24 @@ def test_removal_whose_answer_was_lost_is_not_repeated_blindly(scene: Scene) -> 
 @pytest.mark.parametrize("heard", [True, False])
 def test_vip_removed_on_twitch_ends_the_session(scene: Scene, heard: bool) -> None:
     give(scene)
-    scene.office.clock.forward(minutes=11)
-    scene.office.twitch.do("vip", person="mia", ends=True)
+    scene.installation.clock.forward(minutes=11)
+    scene.installation.twitch.do("vip", person="mia", ends=True)
     if heard:
         scene.hear_vip("vip.remove", "mia")
     scene.work()
     (session,) = scene.sessions()
     assert (session.state, session.end_reason) == ("ended", "removed_on_twitch")
     # Whom the streamer makes VIP afterwards stays so.
-    scene.office.twitch.do("vip", person="mia")
+    scene.installation.twitch.do("vip", person="mia")
     scene.later(days=2)
     assert scene.vips == ["mia"]
 
 
 def test_removed_and_made_vip_by_hand_at_once_is_no_longer_ours(scene: Scene) -> None:
     give(scene)
-    scene.office.clock.forward(minutes=5)
+    scene.installation.clock.forward(minutes=5)
     for ends in (True, False):
-        scene.office.twitch.do("vip", person="mia", ends=ends)
+        scene.installation.twitch.do("vip", person="mia", ends=ends)
     scene.hear_vip("vip.remove", "mia")
     scene.hear_vip("vip.add", "mia")
     scene.later(days=1)
@@ -165,8 +165,8 @@ def test_own_echo_does_not_end_a_session(scene: Scene) -> None:
 @pytest.mark.parametrize("heard", [[], ["moderator.add"], ["vip.remove", "moderator.add"]])
 def test_new_moderator_ends_it_with_a_note(scene: Scene, heard: list[str]) -> None:
     give(scene)
-    scene.office.clock.forward(minutes=11)
-    scene.office.twitch.do("moderator", person="mia")
+    scene.installation.clock.forward(minutes=11)
+    scene.installation.twitch.do("moderator", person="mia")
     for event in heard:
         scene.hear_vip(event, "mia")
     scene.work()
@@ -175,7 +175,7 @@ def test_new_moderator_ends_it_with_a_note(scene: Scene, heard: list[str]) -> No
 
 
 def test_manual_vip_is_listed_and_can_be_adopted(scene: Scene) -> None:
-    scene.office.twitch.do("vip", person="mia")
+    scene.installation.twitch.do("vip", person="mia")
     scene.later(minutes=11)
     (known,) = scene.do(store.list_manual)
     with pytest.raises(Refusal, match="from Twitch"):
@@ -188,7 +188,7 @@ def test_manual_vip_is_listed_and_can_be_adopted(scene: Scene) -> None:
 
 def test_forty_ends_at_once_stay_under_twitchs_limit(scene: Scene) -> None:
     """Its limit, ten changes in ten seconds, runs on the same clock as we do."""
-    twitch, people = scene.office.twitch, [f"v{number}" for number in range(40)]
+    twitch, people = scene.installation.twitch, [f"v{number}" for number in range(40)]
     twitch.do("slots", count=100)
     twitch.do("vip", person="vera")
     for person in people:
@@ -205,12 +205,12 @@ def test_forty_ends_at_once_stay_under_twitchs_limit(scene: Scene) -> None:
 
 def _pass(scene: Scene, is_done: Callable[[], bool]) -> float:
     """Let time pass here and at the pretend Twitch; how many seconds it took."""
-    began = scene.office.clock()
+    began = scene.installation.clock()
     while not is_done():
         scene.later(seconds=2)
-        scene.office.twitch.fault(vip__seconds=scene.office.clock.by.total_seconds())
-        assert scene.office.clock() - began < timedelta(minutes=5)
-    return (scene.office.clock() - began).total_seconds()
+        scene.installation.twitch.fault(vip__seconds=scene.installation.clock.by.total_seconds())
+        assert scene.installation.clock() - began < timedelta(minutes=5)
+    return (scene.installation.clock() - began).total_seconds()
 
 
 def test_everybody_is_extended(scene: Scene) -> None:
@@ -246,12 +246,12 @@ def test_subscription_gives_a_fixed_time(scene: Scene) -> None:
 def test_vip_lasts_as_long_as_the_subscription(scene: Scene, heard: bool) -> None:
     scene.set(subscription="while_subscribed")
     mia = Person(user_id=MIA, name="MadCats")
-    scene.office.twitch.do("subscribe", person="mia")
+    scene.installation.twitch.do("subscribe", person="mia")
     scene.handle(channel_event(scene, SubscriptionStarted, subscriber=mia))
     scene.work()
     scene.later(days=40)
     assert scene.vips == ["mia"]
-    scene.office.twitch.do("unsubscribe", person="mia")
+    scene.installation.twitch.do("unsubscribe", person="mia")
     if heard:
         scene.handle(channel_event(scene, SubscriptionEnded, subscriber=mia))
     scene.later(minutes=11)
@@ -273,13 +273,13 @@ def test_raffle_winner_gets_vip(scene: Scene) -> None:
     scene.set(raffle_hours=24)
     viewer_id = scene.do(actions.get_viewer_id, MIA_ACCOUNT)
     on_kick = scene.do(
-        lambda work: people.meet_person(
+        lambda work: people.get_or_create_person(
             work.tx, GUILD, "kick", Person(user_id=9, name="KickOnly"), work.now
         )
     )
     for who in (viewer_id, on_kick):
         won = RaffleWon(
-            key=f"1.{who}", guild_id=GUILD, at=scene.office.clock(), viewer_id=who, raffle=1
+            key=f"1.{who}", guild_id=GUILD, at=scene.installation.clock(), viewer_id=who, raffle=1
         )
         scene.handle(won)
     scene.work()
@@ -289,7 +289,7 @@ def test_raffle_winner_gets_vip(scene: Scene) -> None:
 
 @pytest.mark.parametrize("slots", [10, 0])
 def test_vip_is_bought_with_points(scene: Scene, slots: int) -> None:
-    scene.office.twitch.do("slots", count=slots)
+    scene.installation.twitch.do("slots", count=slots)
     viewer_id = scene.do(actions.get_viewer_id, MIA_ACCOUNT)
     scene.handle(_bought(scene, viewer_id, "purchase-1", days=3))
     scene.work()
@@ -302,7 +302,7 @@ def _bought(scene: Scene, viewer_id: int, key: str, days: int = 1) -> PointsSpen
     return PointsSpent(
         key=key,
         guild_id=GUILD,
-        at=scene.office.clock(),
+        at=scene.installation.clock(),
         viewer_id=viewer_id,
         offer="vips.day",
         quantity=days,
@@ -313,14 +313,14 @@ def _bought(scene: Scene, viewer_id: int, key: str, days: int = 1) -> PointsSpen
 def _returned(scene: Scene) -> list[str]:
     """Keys of the purchases whose points went back."""
     sql = "SELECT body->>'key' FROM inbox_deliveries WHERE kind = 'PointsPurchaseRefused'"
-    return sorted(key for (key,) in scene.office.rows(sql))
+    return sorted(key for (key,) in scene.installation.rows(sql))
 
 
 def test_every_purchase_that_waited_is_returned_when_twitch_declines(scene: Scene) -> None:
     viewer_id = scene.do(actions.get_viewer_id, MIA_ACCOUNT)
     for key in ("one", "two"):
         scene.handle(_bought(scene, viewer_id, key))
-    scene.office.twitch.do("slots", count=0)
+    scene.installation.twitch.do("slots", count=0)
     scene.work()
     assert (scene.vips, _returned(scene)) == ([], ["one", "two"])
 
@@ -337,11 +337,11 @@ def test_only_what_twitch_has_not_confirmed_is_returned(scene: Scene) -> None:
     viewer_id = scene.do(actions.get_viewer_id, MIA_ACCOUNT)
     scene.handle(_bought(scene, viewer_id, "one"))
     scene.work()
-    scene.office.twitch.fault(api__only="/channels/vips", api__500=2)
+    scene.installation.twitch.fault(api__only="/channels/vips", api__500=2)
     scene.later(days=1)
     scene.handle(_bought(scene, viewer_id, "two"))
-    scene.office.twitch.do("vip", person="mia", ends=True)
-    scene.office.twitch.do("ban", person="mia")
+    scene.installation.twitch.do("vip", person="mia", ends=True)
+    scene.installation.twitch.do("ban", person="mia")
     scene.later(minutes=1)
     assert _returned(scene) == ["two"]
 
@@ -349,14 +349,14 @@ def test_only_what_twitch_has_not_confirmed_is_returned(scene: Scene) -> None:
 def test_watchtime_makes_vip_once(scene: Scene) -> None:
     scene.set(watch_hours=10, watch_vip_hours=1)
     viewer_id = scene.do(actions.get_viewer_id, MIA_ACCOUNT)
-    scene.office.rows(
+    scene.installation.rows(
         "INSERT INTO watchtime_totals (guild_id, viewer_id, credited, adjusted)"
         " VALUES (:guild_id, :viewer_id, '10 hours', '0') RETURNING 1",
         guild_id=GUILD,
         viewer_id=viewer_id,
     )
     for _time in range(2):
-        sources.give_for_watchtime(scene.office.services)
+        sources.give_for_watchtime(scene.installation.services)
         scene.later(hours=2)
         scene.work()
     assert [session.source for session in scene.sessions()] == ["watchtime"]
@@ -374,17 +374,17 @@ def test_viewer_is_warned_once(scene: Scene) -> None:
 def test_linked_viewer_is_warned_by_message_or_else_in_chat(scene: Scene) -> None:
     scene.set(warn_percent=80)
     give(scene)
-    viewer_id, now = scene.session.viewer_id, scene.office.clock()
+    viewer_id, now = scene.session.viewer_id, scene.installation.clock()
     scene.do(lambda work: links.add_link(work.tx, GUILD, 4711, "twitch", viewer_id, now))
     scene.later(minutes=49)
     assert len(scene.posts("vips.warning")) == 1
     assert not [one for one in scene.chat() if "ends in" in one]
-    with scene.office.services.database.begin() as tx:
+    with scene.installation.services.database.begin() as tx:
         warnings = select(Outgoing).where(Outgoing.kind == "vips.warning")
         (message,) = read_records(tx, warnings.execution_options(**ACROSS_GUILDS))
         FEATURE.settles["vips.warning"](tx, message, {"message_id": 1}, now)
     assert not [one for one in scene.chat() if "ends in" in one], "they have the message"
-    with scene.office.services.database.begin() as tx:
+    with scene.installation.services.database.begin() as tx:
         FEATURE.settles["vips.warning"](tx, message, {"skipped": "closed"}, now)
     (told,) = [one for one in scene.chat() if "ends in" in one]
     assert told.startswith("@MadCats Your VIP ends in ")
@@ -394,12 +394,12 @@ def test_vip_command_tells_the_time_left(scene: Scene) -> None:
     give(scene, minutes=600)
     for user_id in (MIA, VERA):
         message = chat_message(GUILD, "!vip", user_id=user_id, platform="twitch")
-        message = replace(message, at=scene.office.clock())  # an old one is not answered
-        with scene.office.services.work_in(GUILD) as work:
+        message = replace(message, at=scene.installation.clock())  # an old one is not answered
+        with scene.installation.services.work_in(GUILD) as work:
             sources.reply_with_time_left(work, message, "")
     replies = scene.chat()[-2:]
     assert "VIP for another" in replies[0]
-    assert "not VIP" in replies[1]
+    assert "not a VIP" in replies[1]
 
 
 def test_forgotten_viewer_loses_vip_and_is_unknown(scene: Scene) -> None:
@@ -414,7 +414,7 @@ def test_forgotten_viewer_loses_vip_and_is_unknown(scene: Scene) -> None:
 def test_time_across_a_change_of_clocks_is_exact(scene: Scene) -> None:
     """An hour of VIP is an hour, whatever clocks on the wall do."""
     spring = datetime(2027, 3, 28, 0, 30, tzinfo=UTC)
-    scene.office.clock.by += spring - scene.office.clock()
+    scene.installation.clock.by += spring - scene.installation.clock()
     give(scene, minutes=120)
     started, ends = scene.session.started_at, scene.session.ends_at
     assert started is not None
@@ -423,10 +423,10 @@ def test_time_across_a_change_of_clocks_is_exact(scene: Scene) -> None:
 
 
 def test_second_server_of_a_channel_leaves_its_vips_alone(scene: Scene) -> None:
-    office = scene.office
+    installation = scene.installation
     give(scene)
-    office.connect(guild_id=OTHER_GUILD)
-    second = Scene(office, scene.runner, OTHER_GUILD)
+    installation.connect(guild_id=OTHER_GUILD)
+    second = Scene(installation, scene.runner, OTHER_GUILD)
     second.work()
     with pytest.raises(Refusal, match="managed by"):
         second.do(actions.give, VERA_ACCOUNT, 60)

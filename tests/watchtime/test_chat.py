@@ -48,7 +48,7 @@ def test_watchtime_command_answers_in_chat(
     assert said(tx, guild_id) == [
         "@viewer2 you have watched 10 min, rank 2.",
         "@viewer3 no watchtime yet: "
-        "you are counted for 10 minutes after each message while the stream is live.",
+        "each chat message counts for 10 minutes while the stream is live.",
     ]
     target = answers(tx, guild_id)[0]["target"]
     assert target["reply_to"].startswith("2@")
@@ -60,7 +60,7 @@ def test_streamer_is_answered_that_their_time_is_not_counted(
 ) -> None:
     (command,) = FEATURE.chat_commands
     command.run(tx, [teller.says(9, at(30), is_broadcaster=True)])
-    told = ["@viewer9 the streamer's own time is not counted, your viewers' is."]
+    told = ["@viewer9 streamers don't earn watchtime in their own channel."]
     assert said(tx, guild_id) == told
 
 

@@ -55,11 +55,11 @@ def test_card_shows_rank_goal_and_stream() -> None:
     assert str(embed.description).split("\n") == [
         "## 12 h 05 min",
         "🏅 rank **4** of 120",
-        "`▰▰▰▰▰▰▱▱▱▱ 60 %` 7 h 55 min behind the next place",
+        "`▰▰▰▰▰▰▱▱▱▱ 60 %` 7 h 55 min behind the next rank",
         "📅 This month: 2 h 00 min",
-        "🟢 Live and counted right now; without another message it stops <t:1772405880:R>.",
-        "This stream: 35 min · last seen <t:1772405280:R>",
-        "-# You are counted for 10 minutes after each message while the stream is live.",
+        "🟢 Live and counting. Without another message, counting stops <t:1772405880:R>.",
+        "This stream: 35 min · last message <t:1772405280:R>",
+        "-# Each chat message counts for 10 minutes while the stream is live.",
     ]
 
 
@@ -77,7 +77,7 @@ def test_progress_bar_is_full_only_when_complete() -> None:
 @pytest.mark.parametrize(
     ("stream", "words"),
     [
-        (LIVE, "⚪ Live, but not counted right now: one message in chat and it goes on."),
+        (LIVE, "⚪ Live, but not counting right now. Send a chat message to continue."),
         (OVER, "⚫ Not counted: the stream is offline."),
         (None, "⚫ Not counted: the stream is offline."),
     ],
@@ -99,7 +99,7 @@ def test_card_without_watchtime_explains_how_it_fills() -> None:
         spoke_at=None,
         counted_until=None,
     )
-    assert text_of(never).startswith("No watchtime yet. It fills while the stream is live.")
+    assert text_of(never).startswith("No watchtime yet. Chat while the stream is live")
 
 
 def test_progress_bar_shows_the_next_goal() -> None:
@@ -121,19 +121,21 @@ def test_excluded_viewer_sees_no_rank_or_goal() -> None:
 def test_streamer_sees_no_rank_or_goal() -> None:
     mine = replace(CARD, is_streamer=True, rank=Rank(timedelta(), None, 120, None))
     text = text_of(replace(mine, goal=Goal("VIP", timedelta(hours=20)), counted_until=None))
-    assert "Not counted: the streamer's own time never is." in text
+    assert "Not counted: the streamer does not earn watchtime." in text
     assert "one message" not in text
     assert "It fills" not in text
     assert "VIP" not in text
-    assert "You are counted" not in text
+    assert "Each chat message" not in text
 
 
 def test_disabled_watchtime_and_limits_are_shown() -> None:
     off = text_of(replace(CARD, enabled=False))
     assert "⏸️ Not counted" in off
-    assert "You are counted" not in off
+    assert "Each chat message" not in off
     reached = replace(CARD, counted_until=None, limit_ends_at=at(120))
-    assert "Live, but today's limit is reached; it goes on <t:1772409600:R>." in text_of(reached)
+    assert "Live, but you've reached today's limit. Counting resumes <t:1772409600:R>." in text_of(
+        reached
+    )
 
 
 def board(*places: Place, **differs: Any) -> Board:
@@ -165,14 +167,14 @@ def test_own_line_is_below_the_leaderboard() -> None:
 
 def test_excluded_viewer_sees_exclusion_in_the_leaderboard() -> None:
     text = str(rendered(board(is_excluded=True)).description)
-    assert "You: excluded from watchtime here" in text
+    assert "You: excluded from watchtime" in text
     assert "no watchtime yet\n" not in text
 
 
 def test_period_shows_when_it_resets() -> None:
     shown = rendered(board(period="week", stretch=Stretch(at(0), at(60))))
     assert shown.title == "🏆 Most watchtime · This week"
-    assert "Starts over <t:1772406000:R>." in str(shown.description)
+    assert "Resets <t:1772406000:R>." in str(shown.description)
 
 
 def test_longest_leaderboard_fits_in_an_embed() -> None:
@@ -183,7 +185,7 @@ def test_longest_leaderboard_fits_in_an_embed() -> None:
 
 def test_empty_leaderboard_explains_how_it_fills() -> None:
     shown = rendered(board())
-    assert str(shown.description).startswith("No watchtime yet. It fills while the stream is live.")
+    assert str(shown.description).startswith("No watchtime yet. Chat while the stream is live")
 
 
 OFF = WatchtimeSettings(enabled=False)
@@ -200,7 +202,7 @@ def test_overview_shows_status_and_totals() -> None:
     embed = messages.overview(OVERVIEW)
     assert embed.title == "🟢 Watchtime is on"
     assert "🟢 Live on Kick; started <t:1772402400:R>" in str(embed.description)
-    assert "counted for 1 minute after" in str(embed.description)
+    assert "counts for 1 minute" in str(embed.description)
     assert [field.value for field in embed.fields] == [
         *(
             "1 min",
@@ -234,7 +236,7 @@ def test_unlinked_viewer_sees_how_to_link_and_what_counts() -> None:
     assert "account isn't linked yet" in str(shown.title)
     assert "Link it to see your watchtime" in str(shown.description)
     assert "🟢 Live on Kick" in str(shown.description)
-    assert "switched off" in str(shown.description)
+    assert "Watchtime is off" in str(shown.description)
 
 
 def test_history_lists_streams_and_adjustments() -> None:
@@ -245,20 +247,20 @@ def test_history_lists_streams_and_adjustments() -> None:
     shown = messages.history(History(CARD.viewer, timedelta(minutes=5), 1, 1, entries))
     assert shown.title == r"🗓️ Watchtime of \*mad\*cats"
     assert str(shown.description).split("\n") == [
-        "**5 min in all**",
+        "**5 min in total**",
         "",
         "✏️ **−30 min** · <t:1772406000:f> by <@900>: \\*twice\\* @\u200beveryone",
-        "📺 **+35 min** · <t:1772402400:f> to <t:1772405700:t>, in 2 pieces",
+        "📺 **+35 min** · <t:1772402400:f> to <t:1772405700:t>, in 2 sessions",
     ]
 
 
 def test_adjustment_shows_amount_and_new_total() -> None:
     taken = Adjusted(CARD.viewer, timedelta(minutes=-30), timedelta(hours=2), "counted twice")
     embed = messages.adjusted(taken)
-    assert embed.title == r"✏️ 30 min taken from \*mad\*cats"
-    assert embed.description == "Now 2 h 00 min in all. Reason: counted twice"
+    assert embed.title == r"✏️ Removed 30 min from \*mad\*cats"
+    assert embed.description == "New total: 2 h 00 min. Reason: counted twice"
     given = messages.adjusted(replace(taken, amount=timedelta(minutes=90)))
-    assert given.title == r"✏️ 1 h 30 min given to \*mad\*cats"
+    assert given.title == r"✏️ Added 1 h 30 min to \*mad\*cats"
 
 
 def test_chat_reply_shows_total_and_rank() -> None:
@@ -266,5 +268,5 @@ def test_chat_reply_shows_total_and_rank() -> None:
     assert messages.reply(payload) == "@MadCats you have watched 12 h 05 min, rank 1,204."
     assert messages.reply({**payload, "rank": None}) == (
         "@MadCats no watchtime yet: "
-        "you are counted for 10 minutes after each message while the stream is live."
+        "each chat message counts for 10 minutes while the stream is live."
     )

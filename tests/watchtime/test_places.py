@@ -47,7 +47,7 @@ def test_ranks_match_sorting_everyone(
         listed = standings.list_places(tx, GUILD, limit=50)
         assert [(place.rank, place.viewer_id, place.watched) for place in listed] == places
         assert standings.list_places(tx, GUILD, limit=3, offset=2) == listed[2:5]
-        assert standings.count_ranked(tx, GUILD, at_most=50) == len(ranked)
+        assert standings.count_ranked(tx, GUILD, maximum=50) == len(ranked)
         assert standings.get_totals(tx, GUILD).viewers == len(ranked)
         for rank, viewer, watched in places:
             ahead = min((more for more in ranked.values() if more > watched), default=None)

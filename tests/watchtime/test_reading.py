@@ -222,7 +222,7 @@ def test_viewers_over_time_are_those_counted_at_each_instant(
     """The chart of the stream has the number that "counted now" had at that moment."""
     stream, points = run_in_guild(tx, guild_id, NOBODY, at(55), views.get_viewers_over_time)
     assert stream is not None
-    assert len(points) == views.POINTS + 1
+    assert len(points) == views.CHART_POINTS + 1
     assert (points[0][0], points[-1][0]) == (at(-5), at(55))
     shown = [count for _instant, count in points]
     assert shown == [overview(tx, guild_id, instant).counted_now for instant, _count in points]
@@ -253,7 +253,7 @@ def test_days_of_a_viewer_add_up_to_their_streams(
     def last_days() -> list[timedelta]:
         cache_of(tx).clear()
         days = run_in_guild(tx, guild_id, NOBODY, at(140), views.get_days, viewer)
-        assert len(days) == views.DAYS
+        assert len(days) == views.CHART_DAYS
         assert sum((time for _day, time in days), minutes(0)) == minutes(40)
         return [time for _day, time in days[-2:]]
 

@@ -159,7 +159,9 @@ class Machinery:
         )
         with services.work_in(GUILD_OF[streamer], person.discord_id) as work:
             twitch_accounts.open_attempt(work, attempt)
-        self.follow_link(twitch_connect.make_link(services, attempt), {"person": streamer})
+        self.follow_link(
+            twitch_connect.LINKS["streamer"].url(services, attempt), {"person": streamer}
+        )
 
     def start(self) -> None:
         """A process of the product."""

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 QUIET = ("kick", "twitch", "kill", "fault", "mend", "page", "wager", "vips", "feed")
 """Steps that cannot break what is looked at after each."""
 
-EXPECTED = ("A batch failed and runs again",)
+EXPECTED = ("Batch failed, running it again",)
 """How events in the log begin that are no error."""
 
 VENDORS_FAULT = re.compile(

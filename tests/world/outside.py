@@ -176,17 +176,17 @@ class Outside:
         self.deliveries.append(sent)
 
     def _twitch_sends(
-        self, one: Subscription, message_id: str, kind: str, payload: Json, at: str = ""
+        self, subscription: Subscription, message_id: str, kind: str, payload: Json, at: str = ""
     ) -> None:
-        self.deliveries.append(self._twitch_delivery(one, message_id, kind, payload, at))
+        self.deliveries.append(self._twitch_delivery(subscription, message_id, kind, payload, at))
 
     def _twitch_delivery(
-        self, one: Subscription, message_id: str, kind: str, payload: Json, at: str = ""
+        self, subscription: Subscription, message_id: str, kind: str, payload: Json, at: str = ""
     ) -> Delivery:
         raw = json.dumps(payload, separators=(",", ":"), ensure_ascii=False).encode()
         timestamp = at or instant()
         signed = message_id.encode() + timestamp.encode() + raw
-        digest = hmac.new(one.secret.encode(), signed, hashlib.sha256).hexdigest()
+        digest = hmac.new(subscription.secret.encode(), signed, hashlib.sha256).hexdigest()
         headers = {
             "Content-Type": "application/json",
             "Twitch-Eventsub-Message-Id": message_id,
@@ -194,10 +194,12 @@ class Outside:
             "Twitch-Eventsub-Message-Type": kind,
             "Twitch-Eventsub-Message-Signature": f"sha256={digest}",
             "Twitch-Eventsub-Message-Timestamp": timestamp,
-            "Twitch-Eventsub-Subscription-Type": one.type,
-            "Twitch-Eventsub-Subscription-Version": one.version,
+            "Twitch-Eventsub-Subscription-Type": subscription.type,
+            "Twitch-Eventsub-Subscription-Version": subscription.version,
         }
-        return Delivery("twitch", urlsplit(one.callback).path, one.type, headers, raw)
+        return Delivery(
+            "twitch", urlsplit(subscription.callback).path, subscription.type, headers, raw
+        )
 
 
 class _Quiet(ChangeFeed):

@@ -1,2 +1,2 @@
-"""What the services that are connected with a server have in common: their accounts, and the chats
+"""What the services that are connected to a server have in common: their accounts, and the chats
 that admins write in and test."""

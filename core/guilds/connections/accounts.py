@@ -1,5 +1,5 @@
-"""Accounts at other services that admins connect with their server, such as the streamer's on Kick:
-each kind is declared once, and its actions, checks and messages are the same for all."""
+"""Accounts at other services that are connected to a server, such as the streamer's on Kick: what
+all kinds do in the same way. A service declares its kinds as `AccountKind`."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select
 
 from core.guilds import store
 from core.guilds.actions import audit, name_of
-from core.guilds.channels import tell_admins
+from core.guilds.channels import alert_admins
 from core.guilds.store import Channel
 from core.kit.database.personal import Subject
 from core.kit.database.work import ACROSS_GUILDS, Work, read_records
@@ -48,7 +48,7 @@ class Disconnected:
     is_revoked: bool
 
     def describe(self) -> str:
-        """What became of its tokens."""
+        """What happened to its tokens, and what is left to do."""
         if self.is_revoked:
             return _("Its tokens are revoked and deleted.")
         if self.kind.revoke is None:
@@ -73,15 +73,16 @@ class AccountKind(Generic[A]):
         lost: what does not work while the service has ended the grant, in a sentence.
         role: second part of the record's key, where a server has several at the service.
         title: as the health page names it.
-        owner_of: its platform user id, which has to be that of the server's channel; None for an
-            account that may be anybody's.
+        owner_of: the account's user id, which has to be that of the server's channel; None if any
+            account will do.
         missing: `missing(scopes)`: what was not granted, in words.
-        is_needed: nothing works without one.
-        revoke: `revoke(settings, *tokens)`: False if the service did not do that; None for a
-            service that cannot.
-        held: what would stay at the service without one, in a sentence; "" for nothing.
+        is_needed: the service does not work without one.
+        revoke: `revoke(settings, *tokens)`: revoke them at the service; False if that failed. None
+            if the service cannot.
+        held: what would stay at the service and could not be ended afterwards, in a sentence; ""
+            for nothing.
         end_first: end that, then disconnect; returns what it was.
-        before_delete: called in the same transaction. Raises Refusal if it has to stay.
+        before_delete: called in the transaction that deletes it. Raises Refusal to prevent that.
     """
 
     service: str
@@ -118,7 +119,7 @@ class AccountKind(Generic[A]):
         KINDS[self.platform, self.role] = self
 
     def describe_end(self, held: str) -> str:
-        """What `end_first` has begun."""
+        """What `end_first` has started."""
         text = _("{held} That is being ended on {service}. Then the account is disconnected.")
         return text.format(held=held, service=self.service)
 
@@ -178,7 +179,7 @@ class AccountKind(Generic[A]):
             return "down" if is_down else "warn", refusal.what, refusal.remedy
         found, missing = _("Connected as {name}."), self.missing(getattr(account, "scopes", ()))
         if isinstance(account, ConnectedAccount) and account.expires_at <= now:
-            found = _("Connected as {name}, but its token could not be renewed yet.")
+            found = _("Connected as {name}, but its token could not be refreshed yet.")
         elif missing:
             found = _("Connected as {name}, without: {missing}.")
         else:
@@ -195,8 +196,8 @@ class AccountKind(Generic[A]):
         return CheckLine(self.label, state, found, ends_at, remedy, _("token ends"))
 
     def check_health(self, tx: Connection, now: datetime) -> list[HealthItem]:
-        """Who is connected, what was not allowed, and what has to be done. A server that follows a
-        channel without an account may want it so."""
+        """Each server's account: who is connected, which permissions are missing, what to do. A
+        channel without an account is not a problem: an admin may have disconnected it."""
         accounts = {account.guild_id: account for account in self.list_all(tx)}
         channels = {channel.guild_id: channel for channel in store.list_channels(tx, self.platform)}
         known = {*accounts, *(channels if self.owner_of is not None else ())}
@@ -212,10 +213,10 @@ class AccountKind(Generic[A]):
     # -- connecting and disconnecting -------------------------------------------------------
 
     def keep(self, work: Work, account: A, *, notify: bool = True) -> A:
-        """Its owner agreed: the account replaces the one before.
+        """Store an account, in place of the one before.
 
         Args:
-            notify: the admin who asked gets a message, unless the streamer did it.
+            notify: send a message to the admin who asked, unless the streamer did it.
         """
         kept = work.merge(account)
         audit(work, f"{self.platform}.connect", account.name, after=self.role or None)
@@ -228,18 +229,18 @@ class AccountKind(Generic[A]):
         return kept
 
     def require_reconnect(self, work: Work, before: A) -> bool:
-        """The service has ended the grant: alert the admins once. False if that was known, or
-        another account is connected by now."""
+        """The service has ended the grant: alert the admins once. False if that was known, or the
+        account was connected again."""
         account = find_unchanged(work, before)
         if account is None:
             return False
         end_grant(account)
         key, about = self._key("guilds.reconnect", account), self._about(work, account)
-        tell_admins(work, "guilds.reconnect", key, about)
+        alert_admins(work, "guilds.reconnect", key, about)
         return True
 
     def _key(self, kind: str, account: A) -> str:
-        """Another one each time that an account is connected."""
+        """Differs each time an account is connected."""
         return f"{kind}:{self.platform}:{self.role}:{account.connected_at.isoformat()}"
 
     def _about(self, work: Work, account: A) -> dict[str, Any]:
@@ -252,8 +253,8 @@ class AccountKind(Generic[A]):
         }
 
     def delete(self, work: Work) -> A | None:
-        """Delete the server's account; the channel stays. What is returned is for `revoke_tokens`.
-        Raises Refusal if it has to stay."""
+        """Delete the server's account, but not its channel; pass what is returned to
+        `revoke_tokens`. Raises Refusal if `before_delete` does."""
         account = self.find(work)
         if account is None:
             return None
@@ -286,14 +287,14 @@ class AccountKind(Generic[A]):
         return self.revoke(services.settings, *tokens)
 
     def disconnect(self, services: Services, guild_id: int, actor: int) -> Disconnected | None:
-        """Delete the server's account and revoke its tokens; None if there is none. No transaction
-        is open while the service is asked. Raises Refusal if it has to stay."""
+        """Delete the server's account and revoke its tokens; None if none is connected. No
+        transaction is open while the service is asked. Raises Refusal as `delete` does."""
         with services.work_in(guild_id, actor) as work:
             account = self.delete(work)
         return None if account is None else self.revoke_tokens(services, account)
 
     def require_disconnected(self, work: Work, subject: Subject) -> None:
-        """Before somebody is forgotten: Raises Refusal if alerts about an account go to them."""
+        """Raises Refusal if this person connected the account, and so gets the alerts about it."""
         if work.exists(self.record.connected_by == subject.discord_id):
             raise Refusal(
                 _("You connected this server's {account}, and get the alerts about it.").format(
@@ -307,4 +308,4 @@ class AccountKind(Generic[A]):
 
 
 KINDS: dict[tuple[str, str], AccountKind[Any]] = {}
-"""Platform and role -> the kind; every declared one."""
+"""Platform and role -> the kind, of all that are declared."""

@@ -1,5 +1,4 @@
-"""The chat of a server's channel as admins use it: they say a line as the bot, and test that lines
-are sent and received.
+"""The chat of a server's channel, as admins use it: sending a line as the bot, and the self-test.
 
 A self-test sends a line and waits until it comes back: the only end-to-end test that the platforms
 allow.
@@ -78,7 +77,7 @@ class Chat:
             Refusal: nothing can be sent, and why.
         """
         if not text.strip():
-            raise Refusal(_("There is nothing to say."), _("Write the `line` after the command."))
+            raise Refusal(_("The line is empty."), _("Type the `line` after the command."))
         if len(text) > MAX_CHARACTERS:
             raise Refusal(
                 _("That is too long: {count} characters.").format(count=len(text)),
@@ -103,7 +102,7 @@ class Chat:
         """Send a line and wait until it comes back, at most half a minute.
 
         Args:
-            seconds: a clock that nobody sets.
+            seconds: a monotonic clock.
 
         Raises:
             Refusal: there is no channel, no account that can send, or a test was sent just now.
@@ -180,7 +179,7 @@ class Chat:
         return Result(True, after, arrivals=arrivals)
 
     def state_of(self, work: Work, services: Services, test: SelfTest) -> TestState:
-        """What has become of a self-test by now."""
+        """The current state of a self-test."""
         if test.state != "waiting":
             return test.state
         result = self.find_result(work, services, test)

@@ -6,7 +6,7 @@ from typing import Any
 import discord
 
 from core.guilds.connections.accounts import KINDS, AccountKind, Disconnected
-from core.kit.discord.ui import card, safe
+from core.kit.discord.ui import Tone, card, safe
 from core.kit.text.words import _
 from core.outbox.discord_transport import Rendered
 
@@ -17,13 +17,17 @@ def invitation(kind: Kind, body: str, note: str = "") -> discord.Embed:
     """Above the button that connects an account."""
     note = note or _("The link is yours, works once and for 15 minutes.")
     title = "🔗 " + _("Connect {service}").format(service=kind.service)
-    tone: Any = kind.platform if kind.platform in ("kick", "twitch") else "system"
-    return card(title, f"{body}\n-# {note}", tone=tone)
+    return card(title, f"{body}\n-# {note}", tone=tone_of(kind.platform))
+
+
+def tone_of(platform: str) -> Tone:
+    tones: dict[str, Tone] = {"kick": "kick", "twitch": "twitch"}
+    return tones.get(platform, "system")
 
 
 def connected(kind: Kind, account: str, server: str, scopes: Iterable[str] = ()) -> discord.Embed:
     missing = kind.missing(scopes)
-    body = _("**{account}** on {service} is connected with **{server}**.").format(
+    body = _("**{account}** on {service} is connected to **{server}**.").format(
         account=safe(account), server=safe(server), service=kind.service
     )
     if missing:
@@ -52,10 +56,10 @@ def reconnect(payload: Mapping[str, Any]) -> Rendered:
 
 
 def ask_disconnect(kind: Kind, name: str, held: str = "") -> discord.Embed:
-    """`held`: what the bot cannot end any more afterwards."""
+    """`held`: what the bot could not end afterwards."""
     body = kind.stops()
     if held:
-        body += "\n" + _("{held} Afterwards the bot cannot end that any more.").format(held=held)
+        body += "\n" + _("{held} Afterwards the bot can no longer end that.").format(held=held)
     title = _("Disconnect {name}?").format(name=safe(name))
     return card("❓ " + title, body, tone="warning")
 

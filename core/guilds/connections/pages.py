@@ -8,10 +8,26 @@ from flask import Response, flash, redirect, url_for
 
 from core.guilds.connections.accounts import AccountKind
 from core.guilds.connections.chat import Chat
+from core.guilds.connections.links import Link
 from core.kit.database.work import Work
 from core.kit.errors import Refusal
+from core.kit.oauth.pages import begin
 from core.kit.text.words import _
 from core.kit.web.guild_pages import GuildPages, Page, SetupStep, View, local_time
+
+
+def add_link(pages: GuildPages, *links: Link[Any], shows: View) -> None:
+    """Let the page `shows` lead to the page of a personal link, which leads back to it; `role` in
+    the form tells the links apart."""
+    by_role = {link.kind.role: link for link in links}
+
+    @pages.post("connect", shows=shows)
+    def link_account(page: Page) -> Response:
+        link, person = by_role.get(page.form.get("role", ""), links[0]), page.person
+        more = {"streamer_id": person.twitch_id} if person.is_streamer else {}
+        attempt = link.request(page.services, person.discord_id, page.member.name, **more)
+        page.run(link.open, attempt)
+        return begin(page, link.url(page.services, attempt), attempt.link_id)
 
 
 def add_disconnect(pages: GuildPages, *kinds: AccountKind[Any], shows: View) -> None:

@@ -2,7 +2,7 @@
 import { Broken, bytesOf, canonical, checkBeacon, firstRoundAt, has, isPublic, need, seconds, sha256, shown, throwFairly, utf8 } from "/draws/static/verify.js";
 
 const RULE = "68efc80d09dc82b6cffee0f6fa5fcfe43c3c9f468b2a7b1f6b7bf71fe9b197f7";
-const AHEAD = 6;
+const MIN_DELAY_SECONDS = 6;
 const UNIT = 10000n;
 const HEADER = new RegExp(
   "^regulars game 1\nserver [0-9a-f]{16}\ngame [a-z_]+ [1-9][0-9]*\nopened \\S+Z\n" +
@@ -16,8 +16,8 @@ async function read(raw) {
   const bundle = JSON.parse(text);
   need(`${canonical(bundle)}\n` === text, "the proof file was changed, or not written by the bot");
   need(has(bundle, "beacon", "format", "results", "rule", "seed", "snapshot", "snapshot_sha256"), "this is not a proof file");
-  need(bundle.format === "regulars game 1", "this is a proof file of another version");
-  need((await sha256(utf8(bundle.rule))) === RULE, "it has another rule");
+  need(bundle.format === "regulars game 1", "this proof file has a different version");
+  need((await sha256(utf8(bundle.rule))) === RULE, "it has a different rule");
   return bundle;
 }
 
@@ -40,7 +40,7 @@ async function result(key, message, turn, place, [stake, chance, lowest, highest
   return [true, multiplier, stake + (stake * (multiplier - UNIT) * bonus) / UNIT ** 2n];
 }
 
-/** Check everything; throws what is wrong. */
+/** Verify everything; throws the first problem. */
 async function verify(raw, say, seen) {
   const bundle = await read(raw);
   const snapshot = `${bundle.snapshot.join("\n")}\n`;
@@ -48,14 +48,14 @@ async function verify(raw, say, seen) {
   say("The proof file is complete and valid.");
   const hash = await sha256(utf8(snapshot));
   need(hash === bundle.snapshot_sha256, "the list does not match its hash");
-  need(seen.every((one) => [hash, terms.commitment].includes(one)), "this page shows other hashes");
+  need(seen.every((one) => [hash, terms.commitment].includes(one)), "this page shows different hashes");
   say(`The list (players: ${crew.length.toLocaleString()}) matches its hash. It was frozen ${shown(terms.frozen)}.`);
   need(/^([0-9a-f]{2})+$/.test(bundle.seed) && (await sha256(bytesOf(bundle.seed))) === terms.commitment, "the seed does not match the hash posted at the opening");
   say("The seed matches the hash posted at the opening.");
   await checkBeacon(bundle.beacon, terms);
   if (isPublic(bundle)) {
-    need(Number(terms.round) === firstRoundAt(seconds(terms.frozen) + AHEAD), "the rule demands another round");
-    say(`The random number is from round ${terms.round}, published at least ${AHEAD} seconds after the freeze.`);
+    need(Number(terms.round) === firstRoundAt(seconds(terms.frozen) + MIN_DELAY_SECONDS), "the rule requires a different round");
+    say(`The random number is from round ${terms.round}, published at least ${MIN_DELAY_SECONDS} seconds after the freeze.`);
   } else {
     say("NOT THE PUBLIC BEACON: whoever runs that beacon could have known the result.", "bad");
   }
@@ -71,13 +71,13 @@ async function verify(raw, say, seen) {
     need(has(published, "account", "multiplier", "payout", "pseudonym", "secret", "won") && published.pseudonym === name, `player ${at + 1} is malformed`);
     const [wins, multiplier, payout] = await result(key, message, turn, at + 1, bet);
     const agrees = published.won === wins && BigInt(published.multiplier) === multiplier && BigInt(published.payout) === payout;
-    need(agrees, `player ${at + 1} has another result by the rule`);
+    need(agrees, `player ${at + 1} has a different result by the rule`);
     if (published.account !== null) {
       const own = (await sha256(utf8(`${published.secret} ${published.account}`))).slice(0, 40);
       need(own === name, `player ${at + 1} was replaced by another`);
     }
     const row = document.querySelector(`[data-pseudonym="${name}"]`);
-    need(!row || row.dataset.payout === String(payout), `this page shows another result of player ${at + 1}`);
+    need(!row || row.dataset.payout === String(payout), `this page shows a different result for player ${at + 1}`);
     won += wins ? 1 : 0;
   }
   const results = crew.length === 1 ? "The one result follows" : `All ${crew.length.toLocaleString()} results follow`;
@@ -97,7 +97,7 @@ function tell(line, look = "") {
 
 async function check() {
   if (!globalThis.crypto?.subtle) {
-    verdict.textContent = "Browsers can verify this on https pages only. The verifier checks the same.";
+    verdict.textContent = "Browsers can verify this only on https pages. The verifier runs the same checks.";
     return;
   }
   try {

@@ -1,4 +1,4 @@
-"""What one can do with a server's Kick account, inside a transaction. Network calls are made by
+"""Changes of a server's Kick channel and account, inside a transaction. Network calls are made by
 `connect`, `channels` and `tokens`, between transactions."""
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from core.guilds import store as guilds
 from core.guilds.actions import audit
 from core.guilds.connections.accounts import AccountKind
 from core.kick.accounts import oauth
-from core.kick.accounts.records import Account, ConnectAttempt, KnownChannel, Source
+from core.kick.accounts.records import Account, KickConnectAttempt, KnownChannel, Source
 from core.kick.accounts.rules import missing_words
 from core.kick.bodies import PLATFORM
 from core.kick.client import SiteChannel, client_of
@@ -29,7 +29,7 @@ def get_channel(work: Work) -> guilds.Channel:
     """The configured channel.
 
     Raises:
-        Refusal: there is none.
+        Refusal: no channel is configured.
     """
     channel = guilds.find_channel(work.tx, work.guild_id, PLATFORM)
     if channel is None:
@@ -43,10 +43,10 @@ def get_channel(work: Work) -> guilds.Channel:
 def choose_channel(
     work: Work, channel: guilds.Channel, *, by_admin: bool = True, named: str | None = None
 ) -> None:
-    """This channel streams for the server from now on; what was known of another is dropped.
+    """Set the server's channel, and forget what was known of the one before.
 
     Args:
-        named: how the environment calls it.
+        named: its name in the environment, if that chose it.
     """
     before = guilds.find_channel(work.tx, work.guild_id, PLATFORM)
     changed = guilds.set_channel(work.tx, channel)
@@ -80,18 +80,18 @@ def _know(
 
 
 def rename_channels(tx: Connection, slugs: Mapping[int, str]) -> None:
-    """What Kick calls these channels today: addresses at its website are made of the name."""
+    """Store new names of channels, which are part of their addresses on Kick's website."""
     for channel in guilds.list_channels(tx, PLATFORM):
         slug = slugs.get(channel.channel_id, channel.slug)
         if slug != channel.slug:
             guilds.set_channel(tx, replace(channel, slug=slug))
-            _log.info("A channel was renamed", name=slug, guild_id=channel.guild_id)
+            _log.info("Channel renamed", name=slug, guild_id=channel.guild_id)
 
 
 def is_settled(work: Work, named: str) -> bool:
-    """Whether an admin has chosen a channel, which goes before KICK_CHANNEL, or it is known which
-    channel the environment means by this name. That is asked once: a renamed channel stays the
-    same, and its old name may be somebody else's by now."""
+    """Whether an admin has chosen a channel, which overrides KICK_CHANNEL, or the name in the
+    environment was looked up before. That is done once: a renamed channel stays the same, and its
+    old name may belong to somebody else."""
     known = work.find(KnownChannel)
     if known is None or known.chosen_by is not None:
         return known is not None
@@ -101,7 +101,7 @@ def is_settled(work: Work, named: str) -> bool:
 
 
 def get_known_channel(work: Work) -> KnownChannel:
-    """What is known of the configured channel; added now for one that was configured before.
+    """What is known of the configured channel; a new record if there is none yet.
 
     Raises:
         Refusal: no channel is configured.
@@ -119,17 +119,16 @@ def type_numbers(
     site_channel_id: int | None,
     found: SiteChannel | None = None,
 ) -> KnownChannel:
-    """An admin types in the website's numbers; 0 forgets one, None leaves it as it is.
+    """Store the website's ids as an admin entered them; 0 clears one, None keeps it.
 
     Args:
         found: what Kick's website says, if it answered.
 
     Raises:
-        Refusal: no channel is configured, these are no such numbers, or others are known to be
-            right.
+        Refusal: no channel is configured, or these are not its ids.
     """
     if not all(0 <= number < 2**63 for number in (chatroom_id, site_channel_id or 0)):
-        raise Refusal(_("These ids are positive numbers."), _("Use 0 to forget one."))
+        raise Refusal(_("The ids must be positive numbers."), _("Use 0 to clear one."))
     known = get_known_channel(work)
     if chatroom_id:
         _require_right(work, known, chatroom_id, site_channel_id, found)
@@ -160,8 +159,8 @@ def _require_right(
     site_channel_id: int | None,
     found: SiteChannel | None,
 ) -> None:
-    """A number that works is not replaced by one that is wrong, or that nobody can check."""
-    # What the website once said, to any server that follows the channel, never changes.
+    """Raises Refusal for a wrong id, and for one that cannot be checked while another works."""
+    # These ids never change, so what the website said for any server is still right.
     said = select(KnownChannel.chatroom_id).where(
         KnownChannel.broadcaster_user_id == known.broadcaster_user_id,
         KnownChannel.chatroom_from == "site",
@@ -176,7 +175,7 @@ def _require_right(
         )
     if found is not None and site_channel_id and site_channel_id != found.channel_id:
         raise Refusal(
-            _("{id} is not your channel's number on Kick's website.").format(id=site_channel_id),
+            _("{id} is not your channel's id on Kick's website.").format(id=site_channel_id),
             _("Kick's website says it is {right}.").format(right=found.channel_id),
         )
     if right is None and known.confirmed_at is not None and known.chatroom_id != chatroom_id:
@@ -192,8 +191,8 @@ def _require_right(
 # -- accounts -------------------------------------------------------------------------------------
 
 
-def open_attempt(work: Work, attempt: ConnectAttempt) -> guilds.Channel:
-    """An admin asks for a link with which the streamer of the channel can connect.
+def open_attempt(work: Work, attempt: KickConnectAttempt) -> guilds.Channel:
+    """Store an admin's request for a link with which the streamer can connect.
 
     Raises:
         Refusal: no channel is configured.
@@ -219,5 +218,5 @@ ACCOUNT = AccountKind(
 
 
 def connect_account(work: Work, account: Account) -> None:
-    """The streamer agreed. The account replaces the one before."""
+    """Store the account, in place of the one before."""
     ACCOUNT.keep(work, account).bot_failed_at = None  # a default is not merged

@@ -1,6 +1,6 @@
-"""The channel that streams for a server: choosing it, and finding out its numbers at Kick.
+"""The channel that streams for a server: choosing it, and looking up its ids at Kick.
 
-Three numbers that must never be mixed: the owner's user id (all of Kick's API and webhooks), the
+Three ids that must never be mixed: the owner's user id (all of Kick's API and webhooks), the
 website's channel id and its chatroom id (the realtime feed only). The last two have no official
 endpoint, and the website often blocks servers, so nothing that works by webhook needs them.
 """
@@ -22,8 +22,8 @@ from core.kit.errors import Outage, Refusal
 from core.kit.services import Services
 from core.kit.text.words import _
 
-LOOK_AGAIN = timedelta(hours=6)
-"""How long the website is not asked again when it did not answer."""
+RETRY_WEBSITE_AFTER = timedelta(hours=6)
+"""How long to wait before the website is asked again after it did not answer."""
 
 _log = structlog.get_logger(__name__)
 
@@ -42,10 +42,10 @@ class Synced:
 
 
 def ensure_channel(services: Services, guild_id: int) -> Channel:
-    """The configured channel; KICK_CHANNEL's, where none has been yet.
+    """The configured channel; that of KICK_CHANNEL if none is.
 
     Raises:
-        Refusal: there is none, or Kick does not know it.
+        Refusal: no channel is configured, or Kick does not know it.
         Outage: Kick does not answer.
     """
     name = services.settings.kick_channel
@@ -61,10 +61,10 @@ def ensure_channel(services: Services, guild_id: int) -> Channel:
 
 
 def find_at_kick(services: Services, guild_id: int, name: str) -> Channel:
-    """The channel of this name.
+    """The channel with this name.
 
     Raises:
-        Refusal: Kick knows none.
+        Refusal: Kick knows no such channel.
         Outage: Kick does not answer.
     """
     slug = slug_of(name)
@@ -81,8 +81,8 @@ def find_at_kick(services: Services, guild_id: int, name: str) -> Channel:
 
 
 def follow_environment(services: Services) -> None:
-    """Tie KICK_CHANNEL to DISCORD_GUILD_ID, unless an admin has chosen a channel there, or it was
-    done before.
+    """Set KICK_CHANNEL as the channel of DISCORD_GUILD_ID, unless an admin has chosen a channel
+    there, or that was done before.
 
     Raises:
         Refusal: a setting is missing, or Kick does not know the channel.
@@ -110,7 +110,7 @@ def follow_environment(services: Services) -> None:
 
 
 def sync(services: Services, guild_id: int) -> Synced:
-    """Ask Kick for the channel's current name and its numbers, and keep them.
+    """Ask Kick for the channel's current name and its ids, and store them.
 
     Raises:
         Refusal: no channel is configured, or Kick declines.
@@ -130,7 +130,7 @@ def sync(services: Services, guild_id: int) -> Synced:
 
 
 def look_at_site(services: Services, client: KickClient, slug: str, known: KnownChannel) -> Synced:
-    """Ask the website for its two numbers. It may well not answer; that is no error."""
+    """Ask the website for its two ids. It often does not answer, which is not an error."""
     found, trouble = _ask_site(client, slug, known)
     with services.work_in(known.guild_id) as work:
         current = work.find(KnownChannel)
@@ -148,10 +148,10 @@ def look_at_site(services: Services, client: KickClient, slug: str, known: Known
 def type_numbers(
     services: Services, guild_id: int, chatroom_id: int, site_channel_id: int | None, actor: int
 ) -> Synced:
-    """Check what an admin types in with Kick's website, and keep it; 0 forgets a number.
+    """Check the ids that an admin entered with Kick's website, and store them; 0 clears one.
 
     Raises:
-        Refusal: no channel is configured, or these are not its numbers.
+        Refusal: no channel is configured, or these are not its ids.
     """
     with services.work_in(guild_id, actor) as work:
         channel = actions.get_channel(work)
@@ -177,7 +177,7 @@ def _ask_site(client: KickClient, slug: str, known: KnownChannel) -> tuple[SiteC
 
 
 def look_up_missing(services: Services) -> None:
-    """Ask the website for the chatrooms that are not known, now and then."""
+    """Ask the website for the ids that are not known, if it was not asked lately."""
     now = services.clock()
     with services.database.begin() as tx:
         followed = {channel.guild_id: channel for channel in guilds.list_channels(tx, PLATFORM)}
@@ -189,7 +189,7 @@ def look_up_missing(services: Services) -> None:
             synced = look_at_site(services, client, channel.slug, known)
             if synced.site_trouble:
                 _log.info(
-                    "Kick's website did not name the chatroom",
+                    "Looking up the chatroom id failed",
                     reason=synced.site_trouble,
                     guild_id=known.guild_id,
                 )
@@ -199,4 +199,4 @@ def _is_missing(known: KnownChannel, now: datetime) -> bool:
     is_complete = known.chatroom_id is not None and known.site_channel_id is not None
     if is_complete and known.is_chatroom_sure:
         return False
-    return known.checked_at is None or now - known.checked_at > LOOK_AGAIN
+    return known.checked_at is None or now - known.checked_at > RETRY_WEBSITE_AFTER

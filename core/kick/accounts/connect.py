@@ -6,14 +6,17 @@ No transaction is open while Kick is asked.
 import structlog
 
 from core.guilds.actions import name_of
+from core.guilds.connections.links import Link
 from core.guilds.store import Channel
 from core.kick.accounts import actions, channels, oauth, store
-from core.kick.accounts.records import Account, ConnectAttempt
+from core.kick.accounts.records import Account, KickConnectAttempt
 from core.kick.accounts.rules import LINK_LASTS, STATE_LASTS, missing_words
 from core.kick.client import KickClient, client_of
 from core.kick.intake.reconcile import reconcile_channel
 from core.kick.wire import KickRejected
 from core.kit.database.records import PlatformUserId
+from core.kit.database.work import Work
+from core.kit.discord.ui import safe
 from core.kit.errors import Outage
 from core.kit.oauth.flow import OAuthFlow
 from core.kit.oauth.signed_links import SignedLinks
@@ -24,7 +27,7 @@ from core.kit.text.words import _
 FLOW = OAuthFlow(
     "kick_connect",
     SignedLinks("kick.connect", "/connect/kick", LINK_LASTS),
-    ConnectAttempt,
+    KickConnectAttempt,
     oauth.CALLBACK,
     STATE_LASTS,
     "Kick",
@@ -34,14 +37,25 @@ FLOW = OAuthFlow(
     nothing=lambda: _("Nothing was connected."),
 )
 
+
+def _open(work: Work, attempt: KickConnectAttempt) -> str:
+    channel = actions.open_attempt(work, attempt)
+    return _(
+        "This ties **{server}** to the channel **{channel}** on Kick. The streamer of that channel "
+        "has to agree on Kick."
+    ).format(server=safe(name_of(work)), channel=safe(channel.slug))
+
+
+LINK = Link(actions.ACCOUNT, FLOW, _open)
+
 _log = structlog.get_logger(__name__)
 
 
 class WrongPerson(Exception):
-    """Somebody else than the channel's streamer agreed.
+    """Somebody other than the channel's streamer consented.
 
     Attributes:
-        came: the account that came.
+        came: the account that consented.
         needed: the slug of the channel whose streamer is needed.
     """
 
@@ -52,10 +66,10 @@ class WrongPerson(Exception):
 
 
 def choose(services: Services, guild_id: int, name: str | None, actor: int) -> Channel:
-    """The channel to connect: the one named here, or the one configured already.
+    """The channel to connect: the named one, which becomes the server's, or the configured one.
 
     Raises:
-        Refusal: there is none, or Kick does not know it.
+        Refusal: no channel is configured, or Kick does not know it.
         Outage: Kick does not answer.
     """
     if name is None:
@@ -71,14 +85,14 @@ def choose(services: Services, guild_id: int, name: str | None, actor: int) -> C
     return channel
 
 
-def arrive(services: Services, attempt: ConnectAttempt, code: str) -> Connected:
-    """The streamer agreed: exchange the code, check whose account it is, and store it.
+def arrive(services: Services, attempt: KickConnectAttempt, code: str) -> Connected:
+    """The streamer consented: exchange the code, check whose account it is, and store it.
 
     Raises:
-        StateExpired: that came too late.
-        WrongPerson: it is not the channel's streamer; nothing is kept.
-        GrantEnded: Kick does not take the code.
-        Refusal: no channel is configured any more, or Kick does not take our app.
+        StateExpired: the answer came too late.
+        WrongPerson: it is not the channel's streamer; nothing is stored.
+        GrantEnded: Kick does not accept the code.
+        Refusal: no channel is configured, or Kick does not accept our app.
         Outage: Kick does not answer.
     """
     client, now = client_of(services.settings), services.clock()
@@ -124,7 +138,7 @@ def _subscribe(services: Services, channel: Channel) -> None:
         reconcile_channel(services, channel.channel_id)
     except (Outage, KickRejected) as error:
         _log.warning(
-            "Channel connected, subscribing failed",
+            "Subscribing to Kick events failed after connecting",
             reason=str(error),
             guild_id=channel.guild_id,
         )

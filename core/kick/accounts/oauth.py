@@ -1,8 +1,7 @@
 """Kick's OAuth 2.1: the address of its consent page, and the three grants.
 
-https://docs.kick.com/getting-started/generating-tokens-oauth2-flow. Written by hand on the one
-HTTP client of this package: a library keeps the verifier in the browser's cookie; here it is kept
-encrypted in a row, and it would save these few lines only.
+https://docs.kick.com/getting-started/generating-tokens-oauth2-flow. Requests go through `Wire`,
+which ends them in time and understands Kick's errors; Authlib's session would be more code.
 """
 
 from collections.abc import Iterable, Iterator
@@ -11,9 +10,10 @@ from datetime import datetime
 from urllib.parse import urlencode
 
 import structlog
+from authlib.oauth2.rfc7636 import create_s256_code_challenge
 
 from core.events import Person
-from core.kick.accounts.rules import SCOPES, challenge_of
+from core.kick.accounts.rules import SCOPES
 from core.kick.client import KickClient, client_of
 from core.kick.wire import KickRejected
 from core.kit.errors import Outage, Refusal
@@ -55,7 +55,7 @@ def consent_url(
         "redirect_uri": redirect_uri(settings),
         "scope": " ".join(scopes),
         "state": state,
-        "code_challenge": challenge_of(verifier),
+        "code_challenge": create_s256_code_challenge(verifier),
         "code_challenge_method": "S256",
     }
     return f"{settings.kick_auth_url}/oauth/authorize?{urlencode(query)}"
@@ -69,7 +69,7 @@ def redeem(
 
     Raises:
         GrantEnded: the code is wrong, used or too old.
-        Refusal: Kick does not take our app's id and secret.
+        Refusal: Kick does not accept our app's id and secret.
         Outage: Kick does not answer.
     """
     with _translated():
@@ -86,7 +86,7 @@ def redeem(
 def refresh(
     client: KickClient, refresh_token: str, scopes: tuple[str, ...], now: datetime
 ) -> Tokens:
-    """A new pair for an old one. `scopes` are what was granted, should Kick not repeat it.
+    """A new pair for an old one. `scopes` are what was granted, in case Kick does not repeat it.
 
     Raises:
         GrantEnded, Refusal, Outage: as above.
@@ -99,7 +99,7 @@ def refresh(
 def revoke(client: KickClient, access: str, refresh: str) -> bool:
     """Revoke both tokens at Kick; False if that failed.
 
-    Sent as a form: in the address, where Kick's page shows them, they would end in logs.
+    Sent as a form: in the address, as in Kick's documentation, they would end up in logs.
     """
     try:
         for token, kind in ((refresh, "refresh_token"), (access, "access_token")):
@@ -107,16 +107,16 @@ def revoke(client: KickClient, access: str, refresh: str) -> bool:
                 # The name of this field is Kick's; RFC 7009 has another.
                 client.ask_oauth("revoke", token=token, token_hint_type=kind)
     except Outage as outage:
-        _log.warning("Tokens could not be revoked", reason=outage.reason)
+        _log.warning("Revoking tokens failed", reason=outage.reason)
         return False
     except KickRejected as rejected:
-        _log.warning("Kick declined to revoke tokens", status=rejected.status)
+        _log.warning("Revoking tokens failed: Kick declined", status=rejected.status)
         return False
     return True
 
 
 def identify(services: Services, code: str, verifier: str) -> Person:
-    """Whose account it is that came back with this code. Nothing of it is kept. Raises as `redeem`
+    """Whose account consented. Nothing is stored. Raises as `redeem`
     does."""
     client = client_of(services.settings)
     tokens = redeem(client, services.settings, code, verifier, services.clock())

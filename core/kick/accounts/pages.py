@@ -5,7 +5,7 @@ from flask import Blueprint, Response, render_template
 from core.guilds.actions import name_of
 from core.kick.accounts import actions, connect, oauth
 from core.kick.accounts.connect import FLOW
-from core.kick.accounts.records import ConnectAttempt
+from core.kick.accounts.records import KickConnectAttempt
 from core.kick.accounts.rules import SCOPES, scope_words
 from core.kit.database.work import Work
 from core.kit.oauth.pages import OAuthPages, end_connecting
@@ -23,19 +23,20 @@ def pages(services: Services) -> Blueprint:
     return blueprint
 
 
-class _Views(OAuthPages[ConnectAttempt]):
-    def link_page(self, work: Work, attempt: ConnectAttempt, **given: object) -> str:
+class _Views(OAuthPages[KickConnectAttempt]):
+    def link_page(self, work: Work, attempt: KickConnectAttempt, **given: object) -> str:
         """Which server and which channel are about to be connected."""
         return render_template(
             "kick/connect.html",
+            kind=actions.ACCOUNT,
             server=name_of(work),
             channel=actions.get_channel(work),
             asked_by=attempt.asked_by_name,
-            scopes=[scope_words(scope) for scope in SCOPES],
+            scopes=[(scope_words(scope), "") for scope in SCOPES],
             **given,
         )
 
-    def finish(self, attempt: ConnectAttempt, error: str, code: str) -> Response:
+    def finish(self, attempt: KickConnectAttempt, error: str, code: str) -> Response:
         oauth.check_answer(error)
         connected = connect.arrive(self.services, attempt, code)
         return end_connecting(attempt.link_id, "Kick", connected)

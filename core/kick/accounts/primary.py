@@ -11,7 +11,7 @@ from sqlalchemy import Connection, text
 
 from core.guilds import store as guilds
 from core.guilds.actions import audit
-from core.guilds.channels import tell_admins
+from core.guilds.channels import alert_admins
 from core.kick.accounts import actions, store
 from core.kick.accounts.rules import Follower, may_claim, primary_of
 from core.kick.bodies import PLATFORM
@@ -25,10 +25,10 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Primary:
-    """The servers that follow a channel, as one of them sees it.
+    """The servers that follow a channel, from the point of view of one of them.
 
     Attributes:
-        guild_id: of the server that asks.
+        guild_id: of that server.
         slug: the channel's name.
     """
 
@@ -53,7 +53,7 @@ class Primary:
 
     @property
     def is_here(self) -> bool:
-        """Whether the server that asks is the primary one."""
+        """This server is the primary one."""
         return self.current is not None and self.current.guild_id == self.guild_id
 
     def other_choices(self) -> list[tuple[str, str]]:
@@ -114,10 +114,10 @@ def describe(work: Work, *, lock: bool = False) -> Primary:
 
 
 def claim(work: Work, *, manages: int | None) -> Primary:
-    """This server is to be the primary from now on.
+    """Make this server the primary one.
 
     Args:
-        manages: the other server that the person who asks may manage as well, if it is known.
+        manages: another server that the admin manages as well, if known.
 
     Raises:
         Refusal: the other server's admins or the streamer have to agree, or no channel is set.
@@ -136,15 +136,15 @@ def claim(work: Work, *, manages: int | None) -> Primary:
             _("{server} answers in this channel's chat.").format(server=found.server),
             _(
                 "An admin of that server can hand it over with `/kick_primary server:{ours}`. Or "
-                "the streamer decides: run `/connect_kick` here and, within an hour of the "
-                "streamer's yes, `/kick_primary` again."
+                "the streamer decides: run `/connect_kick` here, and `/kick_primary` again within "
+                "an hour after the streamer has agreed."
             ).format(ours=found.name_of(ours)),
         )
     return _change(work, found, current, ours)
 
 
 def hand_over(work: Work, to: str) -> Primary:
-    """The primary server lets another one answer.
+    """Make another server the primary one.
 
     Args:
         to: name or Discord id of the other server.
@@ -161,9 +161,9 @@ def hand_over(work: Work, to: str) -> Primary:
         )
     wanted = to.strip().casefold()
     meant = [
-        one
-        for one in found.followers
-        if wanted in (str(one.guild_id), found.name_of(one).casefold())
+        follower
+        for follower in found.followers
+        if wanted in (str(follower.guild_id), found.name_of(follower).casefold())
     ]
     if len(meant) != 1:
         others = ", ".join(
@@ -183,9 +183,9 @@ def hand_over(work: Work, to: str) -> Primary:
 
 
 def _not_connected(current: str, other: str = "") -> Refusal:
-    """A server in which the streamer has allowed the bot to write goes before one without."""
+    """Only a server in which the streamer has connected the account can take over."""
     return Refusal(
-        _("The streamer has connected the Kick account in {server} only.").format(server=current),
+        _("The streamer has connected the Kick account only in {server}.").format(server=current),
         _("Run `/connect_kick` in {other} first.").format(other=other)
         if other
         else _("Run `/connect_kick` here first."),
@@ -196,13 +196,13 @@ def _change(work: Work, found: Primary, before: Follower, after: Follower) -> Pr
     key = f"kick.primary:{work.now.isoformat()}"
     names = {"before": found.name_of(before), "after": found.name_of(after)}
     for follower in (before, after):
-        with Work(work.tx, follower.guild_id, actor=work.actor, now=work.now) as one:
+        with Work(work.tx, follower.guild_id, actor=work.actor, now=work.now) as theirs:
             if follower is after:
-                known = actions.get_known_channel(one)
+                known = actions.get_known_channel(theirs)
                 known.primary_since = work.now
                 cache_of(work.tx).pop(("kick.primary", known.broadcaster_user_id), None)
-            audit(one, "kick.primary", found.slug, **names)
-            if one.guild_id != work.guild_id:  # whoever did it sees the answer
-                tell_admins(one, "kick.primary", key, {"slug": found.slug, **names})
-    _log.info("A channel has another primary server", channel=found.slug, guild_id=after.guild_id)
+            audit(theirs, "kick.primary", found.slug, **names)
+            if theirs.guild_id != work.guild_id:  # here the admin sees the answer
+                alert_admins(theirs, "kick.primary", key, {"slug": found.slug, **names})
+    _log.info("Primary server changed", channel=found.slug, guild_id=after.guild_id)
     return describe(work)

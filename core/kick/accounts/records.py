@@ -13,16 +13,16 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
+from core.guilds.connections.links import ConnectAttempt
 from core.kit.database.personal import holds
 from core.kit.database.records import GuildId, GuildRecord, MemberId, PlatformUserId, one_of
-from core.kit.oauth.flow import OAuthAttempt
 from core.kit.oauth.tokens import CONNECTION, AccountState, ConnectedAccount
 
 Source = Literal["site", "typed"]
 
 
 class Account(ConnectedAccount, kw_only=True):
-    """The streamer's account that is connected with a server."""
+    """The streamer's account that is connected to a server."""
 
     __tablename__ = "kick_accounts"
 
@@ -38,13 +38,10 @@ class Account(ConnectedAccount, kw_only=True):
     )
 
 
-class ConnectAttempt(OAuthAttempt, kw_only=True):
+class KickConnectAttempt(ConnectAttempt, kw_only=True):
     """An admin asked for a link with which the streamer connects the channel."""
 
     __tablename__ = "kick_connect_attempts"
-
-    asked_by: Mapped[MemberId] = mapped_column(info=holds("number", deletes_row=True))
-    asked_by_name: Mapped[str] = mapped_column(info=holds("name"))
 
     __table_args__ = (
         PrimaryKeyConstraint("guild_id", "link_id", name="kick_connect_attempts_link"),

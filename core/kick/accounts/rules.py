@@ -1,7 +1,5 @@
 """Scopes, PKCE, and which server answers in chat."""
 
-import base64
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,13 +15,13 @@ SCOPES = (
     "channel:rewards:write",
     "kicks:read",
 )
-"""All that the product needs, asked for at once: Kick fixes scopes at consent."""
+"""All that the bot needs, requested at once: adding one later needs another consent."""
 
 LINK_LASTS = timedelta(minutes=15)
-"""From asking for a link to following it."""
+"""How long a link can be opened."""
 
 STATE_LASTS = timedelta(minutes=10)
-"""From leaving for Kick to coming back."""
+"""How long the consent on Kick may take."""
 
 
 def scope_words(scope: str) -> str:
@@ -31,10 +29,10 @@ def scope_words(scope: str) -> str:
     words = {
         "user:read": _("Name and picture"),
         "channel:read": _("Channel details"),
-        "chat:write": _("Writing in chat"),
-        "events:subscribe": _("Receiving events"),
-        "channel:rewards:read": _("Seeing rewards"),
-        "channel:rewards:write": _("Managing rewards"),
+        "chat:write": _("Send chat messages"),
+        "events:subscribe": _("Receive events"),
+        "channel:rewards:read": _("View rewards"),
+        "channel:rewards:write": _("Manage rewards"),
         "kicks:read": _("KICKs leaderboard"),
     }
     return words.get(scope, scope)
@@ -43,16 +41,18 @@ def scope_words(scope: str) -> str:
 def without_scope(scope: str) -> str:
     """What does not work while a scope is missing."""
     if scope == "chat:write":
-        return _("the bot cannot write in Kick's chat in the streamer's name")
+        return _("the bot cannot write in Kick's chat as the streamer")
     if scope == "user:read":
         return _("linking again cannot tell whose account it is")
-    return _("nothing stops working today")
+    return _("nothing stops working")
 
 
 def missing_words(granted: Iterable[str]) -> list[str]:
-    """What we ask for and was not granted, each with what does not work without it."""
+    """The scopes that were not granted, each with what does not work without it."""
     held = set(granted)
-    return [f"{scope_words(one)} ({without_scope(one)})" for one in SCOPES if one not in held]
+    return [
+        f"{scope_words(scope)} ({without_scope(scope)})" for scope in SCOPES if scope not in held
+    ]
 
 
 def slug_of(name: str) -> str:
@@ -93,29 +93,23 @@ class Follower:
 
 
 def primary_of(followers: Iterable[Follower]) -> Follower | None:
-    """The server that answers in the channel's chat: one that the streamer has connected goes
-    before others, then the one that was chosen last, then the one that has followed longest."""
+    """The server that answers in the channel's chat: servers that the streamer has connected come
+    first, then the one that was chosen last, then the one that has followed longest."""
 
-    def rank(each: Follower) -> tuple[bool, float, datetime, int]:
-        chosen = (each.primary_since or _NEVER).timestamp()
-        since = each.followed_since or _NEVER
-        return not each.is_connected, -chosen, since, each.guild_id
+    def rank(follower: Follower) -> tuple[bool, float, datetime, int]:
+        chosen = (follower.primary_since or _NEVER).timestamp()
+        since = follower.followed_since or _NEVER
+        return not follower.is_connected, -chosen, since, follower.guild_id
 
     return min(followers, key=rank, default=None)
 
 
 def may_claim(ours: Follower, current: Follower, now: datetime, *, manages_current: bool) -> bool:
-    """Whether an admin of our server may make it the primary one: they may manage the present one,
-    too, or the streamer has just connected the Kick account here, and did not choose the other
-    since."""
+    """Whether an admin of our server may make it the primary one: they manage the current one as
+    well, or the streamer has connected the Kick account here within the last hour and has not
+    chosen the other server since."""
     if manages_current:
         return True
     if ours.connected_at is None or now - ours.connected_at > CONSENT_LASTS:
         return False
     return ours.connected_at > max(current.connected_at or _NEVER, current.primary_since or _NEVER)
-
-
-def challenge_of(verifier: str) -> str:
-    """PKCE, S256: https://datatracker.ietf.org/doc/html/rfc7636#section-4.2."""
-    digest = hashlib.sha256(verifier.encode()).digest()
-    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()

@@ -16,12 +16,12 @@ from core.kit.database.work import ACROSS_GUILDS, read_records
 
 
 def find_account(tx: Connection, guild_id: int) -> Account | None:
-    """The account that is connected with this server."""
+    """The account that is connected to this server."""
     return next(iter(read_records(tx, select(Account).where(Account.guild_id == guild_id))), None)
 
 
 def find_known_channel(tx: Connection, guild_id: int) -> KnownChannel | None:
-    """What is known of the server's channel."""
+    """The record of the server's channel."""
     found = select(KnownChannel).where(KnownChannel.guild_id == guild_id)
     return next(iter(read_records(tx, found)), None)
 
@@ -33,7 +33,7 @@ def list_known_channels(tx: Connection) -> Sequence[KnownChannel]:
 
 
 def set_confirmed(tx: Connection, broadcaster_user_id: int, chatroom_id: int, at: datetime) -> None:
-    """Webhooks and the feed of this chatroom showed the same line."""
+    """Webhooks and the feed of this chatroom have shown the same line."""
     every = update(KnownChannel).execution_options(**ACROSS_GUILDS).values(confirmed_at=at)
     tx.execute(
         every.where(

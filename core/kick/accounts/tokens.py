@@ -1,4 +1,4 @@
-"""The streamer's token, for whoever needs it."""
+"""The streamer's token."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ from core.kit.services import Services
 
 
 class _KickTokens(TokenKeeper[Account]):
-    """Of the streamer who is connected with a server; the key is the server's id."""
+    """The streamer's; the key is the server's id."""
 
     service, connect_command = "Kick", "connect_kick"
 
@@ -43,4 +43,4 @@ class _KickTokens(TokenKeeper[Account]):
 
 _TOKENS = _KickTokens()
 user_token, refresh_after_401 = _TOKENS.user_token, _TOKENS.refresh_after_401
-renew_due = _TOKENS.renew_due
+refresh_due = _TOKENS.refresh_due

@@ -1,4 +1,4 @@
-"""Sending lines to a server's chat."""
+"""Sending messages to a server's chat."""
 
 from uuid import uuid4
 
@@ -25,7 +25,7 @@ _log = structlog.get_logger(__name__)
 def send_kick_message(
     services: Services, message: str, guild_id: int, reply_to: str | None = None
 ) -> bool:
-    """Send a line to the server's chat, as a reply where `reply_to` is the id of a message.
+    """Send a message to the server's chat, as a reply if `reply_to` is the id of a message.
 
     It is stored here and sent soon after, in order. False, with the reason in the log and on
     the health page, when there is no channel or no account that can send.
@@ -35,7 +35,7 @@ def send_kick_message(
 
 
 def say(work: Work, services: Services, text: str, key: str, reply_to: str | None = None) -> bool:
-    """The same as part of a transaction; a `key` is sent once. False as above."""
+    """Like `send_kick_message`, in the caller's transaction; each `key` is sent once."""
     reason = why_unable_to_send(work, services)
     if reason is not None:
         note_unsent(work, reason)
@@ -48,8 +48,8 @@ def say(work: Work, services: Services, text: str, key: str, reply_to: str | Non
 
 
 def note_unsent(work: Work, reason: str) -> None:
-    """A line cannot be sent: log why, and show it on the health page."""
-    _log.warning("A line cannot be sent to Kick's chat", reason=reason, guild_id=work.guild_id)
+    """Log why a message cannot be sent, and show it on the health page."""
+    _log.warning("Sending to Kick chat failed", reason=reason, guild_id=work.guild_id)
     if work.find(Guild) is None:
         return
     new = {"reason": reason, "at": work.now}

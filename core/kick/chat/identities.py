@@ -27,16 +27,16 @@ from core.kit.oauth.tokens import ReconnectNeeded
 from core.kit.services import Services
 
 WRITING = "chat:write"
-"""The scope without which Kick takes no line."""
+"""The scope needed to send messages."""
 
 BOT_PAUSE = timedelta(hours=1)
 """How long the app's bot is skipped after another identity had to send."""
 
 CLOCKS_DIFFER = timedelta(seconds=30)
-"""Between the clocks of our processes, at most."""
+"""Maximum difference between the clocks of our processes."""
 
-COMES_BACK = timedelta(minutes=10)
-"""How late a line of ours may come back and still be recognised."""
+MAX_ECHO_DELAY = timedelta(minutes=10)
+"""How late a message of ours may come back and still be recognised."""
 
 _log = structlog.get_logger(__name__)
 
@@ -47,9 +47,9 @@ class ChatIdentity:
 
     Attributes:
         name: `app bot`, `bot account` or `streamer`.
-        kind: Kick's word for it.
-        token: gives the access token.
-        renewed: gives another token after Kick rejected that one; None if there is no other.
+        kind: Kick's name for it.
+        token: returns the access token.
+        renewed: returns another token after Kick rejected that one; None if there is no other.
     """
 
     name: str
@@ -103,9 +103,9 @@ def _why_streamer_unable(account: Account | None, channel: Channel | None) -> st
 
 
 class AppBot:
-    """Finds out which account the app's own bot is, so that our own lines earn nothing and command
-    nothing. Kick does not say so, but what the bot sent comes back as chat under the message id
-    that we were given."""
+    """Finds out which account the app's own bot has, so that our own messages earn nothing and run
+    no commands. Kick does not say so, but what the bot sends comes back as chat with the message id
+    that Kick returned."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -113,10 +113,10 @@ class AppBot:
         self._is_known = False
 
     def learn(self, channel_id: int, message_id: str) -> None:
-        """It sent this just now; what it sent before that may have come back in the meantime.
+        """The bot just sent this message; its previous one may have come back by now.
 
         Raises:
-            Outage: the database is away.
+            Outage: the database is down.
         """
         if self._is_known or not message_id:
             return
@@ -129,20 +129,20 @@ class AppBot:
             if sender is not None:
                 set_bot(tx, *sender)
                 self._is_known = True
-                _log.info("The account of the app's bot is known now", name=sender[1])
+                _log.info("App bot account identified", name=sender[1])
 
 
 def _find_sender(
     tx: Connection, channel_id: int, message_id: str, sent_at: datetime
 ) -> tuple[int, str] | None:
-    """User id and name of whom this line of chat came back from, unless that is the streamer."""
+    """User id and name of the sender of this chat message, unless it is the streamer."""
     sender = deliveries.c.body["sender"]
     user_id = sender["user_id"].as_integer()
     row = tx.execute(
         select(user_id, sender["username"].as_string())
         .where(
             deliveries.c.kind == CHAT,
-            deliveries.c.received_at.between(sent_at - CLOCKS_DIFFER, sent_at + COMES_BACK),
+            deliveries.c.received_at.between(sent_at - CLOCKS_DIFFER, sent_at + MAX_ECHO_DELAY),
             deliveries.c.lane == f"kick:{channel_id}",
             deliveries.c.body["message_id"].astext == message_id,
             user_id != channel_id,

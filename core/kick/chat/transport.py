@@ -1,7 +1,7 @@
-"""Delivers lines to Kick's chat at a limited rate, and never repeats one blindly.
+"""Delivers messages to Kick chat at a limited rate, and never blindly retries one.
 
-Kick has no idempotency key. So when an attempt may have succeeded, the chat's history is asked; if
-that is out of reach too, the line is given up rather than sent twice.
+Kick has no idempotency key. So if an attempt may have succeeded, the chat's history is searched; if
+that fails too, the message is dropped rather than sent twice.
 """
 
 import asyncio
@@ -29,11 +29,11 @@ from core.outbox.chat import REPLY_REFUSED, UNKNOWN_OUTCOME, ChatTransport, Line
 from core.outbox.records import Outgoing
 from core.outbox.transport import Receipt, Unsure
 
-ASK_HISTORY = 3
-"""Attempts until an unreachable history is given up."""
+MAX_HISTORY_ATTEMPTS = 3
+"""Attempts to read the history before the message is dropped."""
 
 CLOCKS_DIFFER = timedelta(seconds=5)
-"""Between Kick's clock and ours, at most."""
+"""Maximum difference between Kick's clock and ours."""
 
 _log = structlog.get_logger(__name__)
 
@@ -73,7 +73,7 @@ class KickTransport(ChatTransport):
             try:
                 message_id = self._say_with(identity, message, line)
             except (KickRejected, Refusal, Outage) as error:
-                if identity is identities[-1] or not _may_step_in(identity, error):
+                if identity is identities[-1] or not _may_fall_back(identity, error):
                     if isinstance(error, KickRejected):
                         raise Refusal(_plain(identity, error)) from error
                     raise
@@ -84,7 +84,7 @@ class KickTransport(ChatTransport):
         raise AssertionError("the last identity returns or raises")
 
     def _say_with(self, identity: ChatIdentity, message: Outgoing, line: Line) -> str:
-        """Send the line, as a plain one if the message that it replies to is gone."""
+        """Send the line, without the reply if the message that it replies to is gone."""
         try:
             return self._send(identity, message, line)
         except KickRejected as rejected:
@@ -103,7 +103,7 @@ class KickTransport(ChatTransport):
                     identity.kind,
                 )
             except NoAnswer as lost:
-                raise Unsure(f"Kick may have the line: {lost.reason}") from lost
+                raise Unsure(f"Kick may have posted it: {lost.reason}") from lost
 
         token = identity.token()
         try:
@@ -116,17 +116,19 @@ class KickTransport(ChatTransport):
     def _note(
         self, message: Outgoing, identity: ChatIdentity, message_id: str, bot_error: str
     ) -> None:
-        """Store what was learned: the app's bot is skipped for a while once another identity sent
-        what it could not. The line is sent, even if this fails."""
+        """Remember the app bot's account or its failure: it is skipped for a while after another
+        identity had to send. The line is sent even if this fails."""
         try:
             if identity.kind == "bot":
                 self._app_bot.learn(message.target["broadcaster_user_id"], message_id)
             if bot_error:
-                _log.info("The app's bot failed", reason=bot_error, guild_id=message.guild_id)
+                _log.info(
+                    "Sending as the app bot failed", reason=bot_error, guild_id=message.guild_id
+                )
                 with self._services.work_in(message.guild_id) as work:
                     work.execute(update(Account).values(bot_failed_at=work.now))
         except Outage as outage:
-            _log.info("The state of the chat identities was not stored", reason=outage.reason)
+            _log.info("Storing the state of the chat identities failed", reason=outage.reason)
 
     def _find_in_history(self, message: Outgoing) -> Receipt | None:
         with self._services.work_in(message.guild_id) as work:
@@ -134,12 +136,12 @@ class KickTransport(ChatTransport):
             account = work.find(Account)
             ours = set(list_bot_ids(work.tx)) | ({account.kick_user_id} if account else set())
         if channel is None:
-            raise Refusal("The server follows no Kick channel any more.")
+            raise Refusal("The server no longer follows a Kick channel.")
         text = self._compose(message).text
         try:
             recent = self._client.list_recent_lines(channel.slug)
         except (Outage, KickRejected) as error:
-            if isinstance(error, Outage) and message.attempts < ASK_HISTORY:
+            if isinstance(error, Outage) and message.attempts < MAX_HISTORY_ATTEMPTS:
                 raise
             raise Refusal(UNKNOWN_OUTCOME) from error
         assert message.first_sending_at is not None, "it was claimed"
@@ -156,8 +158,8 @@ class KickTransport(ChatTransport):
         return None
 
 
-def _may_step_in(identity: ChatIdentity, error: Exception) -> bool:
-    """Whether the next identity may send what this one could not.
+def _may_fall_back(identity: ChatIdentity, error: Exception) -> bool:
+    """Whether to try the next identity after this one failed.
 
     Kick is known to answer 400, 401 and 500 where the app has no bot; elsewhere such an answer is
     about the line or about Kick, and another identity would change nothing.
@@ -170,8 +172,8 @@ def _may_step_in(identity: ChatIdentity, error: Exception) -> bool:
 
 def _plain(identity: ChatIdentity, rejected: KickRejected) -> str:
     if rejected.status == 401 and identity.name == "bot account":
-        return "Kick no longer takes KICK_BOT_USER_TOKEN. Please make a new one."
+        return "Kick no longer accepts KICK_BOT_USER_TOKEN. Create a new one."
     if rejected.status == 403 and identity.name == "bot account":
-        return "The account of KICK_BOT_USER_TOKEN may not write in this chat."
+        return "The account of KICK_BOT_USER_TOKEN is not allowed to write in this chat."
     answer = f"({rejected.status}: {rejected.reason})"
-    return f"Kick did not accept the line from the {identity.name} {answer}."
+    return f"Kick rejected the message from the {identity.name} {answer}."

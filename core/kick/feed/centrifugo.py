@@ -1,7 +1,7 @@
 """The feed over Centrifugo, with `centrifuge-python`.
 
-The library answers pings, renews the guest's token and takes back feeds that the server took away.
-What it does not do here is reconnect: its first step towards that ends the session.
+The library answers pings, renews the guest's token and resubscribes when the server drops a feed.
+It must not reconnect here: its first attempt to do so ends the session.
 """
 
 from collections.abc import Awaitable, Callable, Collection
@@ -16,7 +16,7 @@ from core.kick.feed.session import FrameHandler, Session, Timing
 ORIGIN = "https://kick.com"
 
 _CALLED_BY_US = 0
-"""The library's code for what we did ourselves: connect, disconnect, unsubscribe."""
+"""The library's code for our own calls: connect, disconnect, unsubscribe."""
 
 _log = structlog.get_logger(__name__)
 
@@ -26,7 +26,7 @@ class CentrifugoSession(Session, ClientEventHandler):  # type: ignore[misc]  # w
 
     Args:
         url: of the WebSocket, from the negotiation.
-        get_token: gives a guest's token, always for the same client id.
+        get_token: returns a guest's token, always for the same client id.
     """
 
     provider = "centrifugo"
@@ -102,4 +102,6 @@ class _Subscription(SubscriptionEventHandler):  # type: ignore[misc]
     async def on_unsubscribed(self, ctx: Any) -> None:
         if ctx.code != _CALLED_BY_US:
             self._refused[self._feed] = f"{ctx.reason} ({ctx.code})"
-            _log.warning("A feed is refused", feed=self._feed, code=ctx.code, reason=ctx.reason)
+            _log.warning(
+                "Feed subscription refused", feed=self._feed, code=ctx.code, reason=ctx.reason
+            )

@@ -1,9 +1,8 @@
-"""Compares the chat that the realtime feed shows with the chat that webhooks bring. Pure.
+"""Compares the chat on the realtime feed with the chat from webhooks. Pure.
 
-A chatroom id that was typed in wrong leads to the feed of another channel, or of none, and nothing
-fails. And lines on the feed without a webhook prove that webhooks do not arrive.
-Whether a line has the same id on both sides is not documented, so sender and text count as well.
-"""
+A wrong chatroom ID leads to the feed of another channel, or of none, without any error. And
+messages on the feed without a webhook prove that webhooks do not arrive. Whether a line has the
+same id on both sides is not documented, so sender and text count as well."""
 
 from collections import deque
 from collections.abc import Collection, Sequence
@@ -13,14 +12,14 @@ from datetime import datetime, timedelta
 LOOK_BACK = timedelta(hours=1)
 """How long lines are compared."""
 
-SETTLED = timedelta(minutes=1)
-"""How old a line has to be before it counts as missing on the other side."""
+SETTLE_TIME = timedelta(minutes=1)
+"""How old a message must be before it counts as missing on the other side."""
 
-ENOUGH_MISSING_ON_FEED = 5
-"""Lines by webhook, none of them on the feed: then the feed shows another chat."""
+MIN_MISSING_ON_FEED = 5
+"""With this many messages by webhook and none of them on the feed, it shows another chat."""
 
-ENOUGH_MISSING_WEBHOOKS = 3
-"""Lines on the feed, none of them by webhook: one alone may be lost."""
+MIN_MISSING_WEBHOOKS = 3
+"""This many messages on the feed have no webhook: a single one may be lost."""
 
 MAX_LINES = 500
 
@@ -40,9 +39,9 @@ class Comparison:
 
     Attributes:
         since: the start of the connection.
-        confirmed_at: when a line came that both sides have; None if there was none.
-        missing_on_feed: lines by webhook, 0 if the feed showed any of them.
-        webhooks_missing_since: when the feed showed the first line that no webhook followed.
+        confirmed_at: when a message arrived on both sides; None if that never happened.
+        missing_on_feed: number of messages by webhook, 0 if the feed showed any of them.
+        webhooks_missing_since: when the feed showed the first message without a webhook.
     """
 
     def __init__(self, now: datetime) -> None:
@@ -63,7 +62,7 @@ class Comparison:
             by_webhook: the newest lines by webhook, of the last hour at most.
             ours: user ids of our own accounts, whose lines may come on one side only.
         """
-        settled = now - SETTLED
+        settled = now - SETTLE_TIME
         shown = [line for line in self._shown if now - line.at <= LOOK_BACK]
         ids = {line.message_id for line in shown}
         texts = {(line.sender_id, line.text) for line in shown}
@@ -81,7 +80,7 @@ class Comparison:
             for line in shown
             if last_by_webhook < line.at <= settled and line.sender_id not in ours
         ]
-        is_missing = len(missing) >= ENOUGH_MISSING_WEBHOOKS
+        is_missing = len(missing) >= MIN_MISSING_WEBHOOKS
         self.confirmed_at = max(shared, default=None)
         self.missing_on_feed = 0 if shared else sum(line.at <= settled for line in by_webhook)
         self.webhooks_missing_since = min(missing) if is_missing else None

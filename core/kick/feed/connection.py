@@ -1,5 +1,5 @@
-"""A connection to the feed that is kept up: for some channels, over whichever transport Kick's
-website offers today and works."""
+"""A connection to the feed that stays open: for some channels, over a working transport that Kick's
+website offers."""
 
 import asyncio
 import time
@@ -26,13 +26,13 @@ _AS_THE_SITE = {
     "Origin": "https://kick.com",
     "Referer": "https://kick.com/",
 }
-"""The feed is made for Kick's own pages and answers to nobody else's."""
+"""The feed only answers requests from Kick's own pages."""
 
 _log = structlog.get_logger(__name__)
 
 
 class Negotiator:
-    """Asks Kick's website for the transport and for a guest's token. Synchronous; call it in a
+    """Gets the transport and a guest's token from Kick's website. Synchronous; call it in a
     thread. Every method raises `Outage` when Kick does not answer properly."""
 
     def __init__(self, web_url: str) -> None:
@@ -40,13 +40,15 @@ class Negotiator:
         self._wire = Wire(KickRejected)
 
     def ask(self, client_id: str, accepted: Route) -> tuple[Provider, dict[str, str]]:
-        """The transport that Kick chooses among these, and what is needed to connect: `url`, or
+        """The transport that Kick chooses from these, and what is needed to connect: `url`, or
         for Pusher `app_key` and `cluster`."""
         answer = self._post(
             "connection",
             {
                 "client": {"id": client_id, "type": "web"},
-                "capabilities": {"accepted_providers": [{"provider": each} for each in accepted]},
+                "capabilities": {
+                    "accepted_providers": [{"provider": provider} for provider in accepted]
+                },
             },
         )
         with as_documented():
@@ -58,7 +60,7 @@ class Negotiator:
         raise Outage(SERVICE, f"Kick offers no {' or '.join(accepted)}")
 
     def guest_token(self, client_id: str) -> str:
-        """Lets this client in, for about 45 minutes. Always the same client id for a connection."""
+        """A token for this client, valid for about 45 minutes. A connection keeps its client id."""
         answer = self._post("auth/connection", {"client_id": client_id})
         with as_documented():
             return str(answer["token"])
@@ -106,7 +108,7 @@ class Connection:
         self._task: asyncio.Task[None] | None = None
 
     async def follow(self, channels: Mapping[int, Sequence[str]]) -> None:
-        """Listen to the feeds of these channels and no others from now on."""
+        """Listen to the feeds of these channels only."""
         self.channel_ids = list(channels)
         feeds = tuple(feed for feeds in channels.values() for feed in feeds)
         if set(feeds) != set(self._feeds):
@@ -115,13 +117,13 @@ class Connection:
                 await self._session.follow(feeds)
 
     def refused(self) -> dict[str, str]:
-        """Feed -> why we may not listen to it."""
+        """Feed -> why the server refuses it."""
         return self._session.refused if self._session is not None else {}
 
     def start(self) -> None:
-        """Connect, and again if a bug has ended it."""
+        """Connect, or connect again if a bug ended the connection."""
         if self._task is not None and self._task.done():
-            _log.error("A connection to the feed ended", exc_info=self._task.exception())
+            _log.error("Feed connection crashed", exc_info=self._task.exception())
             self._task = None
         self._task = self._task or asyncio.create_task(self._run())
 
@@ -137,7 +139,7 @@ class Connection:
             await asyncio.sleep(pause * self._timing.pause_factor)
 
     async def _connect(self) -> float:
-        """One session; how long to wait after it."""
+        """Run one session; returns how long to wait before the next."""
         route = self._routes.choose(time.monotonic())
         if route is None:
             return self._timing.update
@@ -155,7 +157,7 @@ class Connection:
         self.trouble = ended.reason
         pause = self._routes.failed(server, now, terminal=ended.terminal)
         _log.info(
-            "Kick's realtime feed is not connected",
+            "Feed connection ended",
             server=server,
             reason=ended.reason,
             pause=round(pause),
@@ -166,13 +168,13 @@ class Connection:
         assert self._session is not None, "it is this session that calls"
         self.connected_at, self.connected_over = time.monotonic(), self._session.provider
         self.trouble = ""
-        _log.info("Listening to Kick's realtime feed", over=self.connected_over)
+        _log.info("Connected to Kick's realtime feed", over=self.connected_over)
 
     async def _open(self, route: Route) -> tuple[Server, Session]:
         """A session over this route, not yet connected.
 
         Raises:
-            Outage: Kick does not say where the feed is.
+            Outage: Kick does not return the feed's address.
         """
         if not route:
             key = self._settings.kick_pusher_key

@@ -1,5 +1,5 @@
-"""The frames of the feed that are used: how they are stored in the inbox, and what of them goes
-into the review queue. Chat lines, where the feed is their source, are translated like webhooks.
+"""The frames of the feed that are used: how they are stored in the inbox, and what goes into the
+review queue. Where the feed is the source of chat, messages are translated like webhooks.
 
 One event is up to five frames, of which one is used. Fields that are not needed are ignored.
 """
@@ -160,7 +160,7 @@ _SHAPE_OF_KIND = dict(SHAPES.values())
 
 
 def is_chat(event: str) -> bool:
-    """Whether this is a line of chat."""
+    """Whether this is a chat message."""
     return event.removeprefix(PREFIX) == _CHAT_EVENT
 
 
@@ -180,7 +180,7 @@ def to_delivery(
         data: JSON, as text or decoded.
 
     Raises:
-        ValueError: the frame has not the shape that is known of its kind.
+        ValueError: the frame does not have the known shape of its kind.
     """
     if is_chat(event):
         kind, body = CHAT, _chat_body(broadcaster_user_id, data)
@@ -204,10 +204,10 @@ def _storable(data: object) -> Any:
 
 
 def chat_line(broadcaster_user_id: int, data: object, received_at: datetime) -> ChatLine | None:
-    """The line of a chat event; None for one of a bot, which webhooks may leave out.
+    """The message of a chat event; None for a bot's, which webhooks may leave out.
 
     Raises:
-        ValueError: it has not the shape that is known.
+        ValueError: it does not have the known shape.
     """
     line = ChatMessage.model_validate(_chat_body(broadcaster_user_id, data))
     if "bot" in line.sender.badge_types():
@@ -216,11 +216,11 @@ def chat_line(broadcaster_user_id: int, data: object, received_at: datetime) -> 
 
 
 def _chat_body(broadcaster_user_id: int, data: object) -> dict[str, Any]:
-    """As a webhook would bring it."""
+    """As a webhook would deliver it."""
     line = _storable(data)
     sender = line.get("sender") if isinstance(line, dict) else None
     if not isinstance(sender, dict):
-        raise ValueError("not a line of chat")
+        raise ValueError("not a chat message")
     identity = sender.get("identity")
     badges = identity.get("badges") if isinstance(identity, dict) else None
     return {

@@ -1,6 +1,6 @@
 """Listens to the feed of every channel, on one thread, in one of several processes.
 
-Nothing here decides what counts: frames are stored in the inbox, and that is all.
+Nothing here decides what counts: frames are only stored in the inbox.
 """
 
 import asyncio
@@ -77,7 +77,7 @@ class FeedListener(SocketListener):
     # -- connections ------------------------------------------------------------------------
 
     def _pause(self) -> float:
-        # Somebody may be looking whether it connects.
+        # An admin may be watching whether it connects.
         is_connecting = self._is_leader and self._followed and not self._connections
         return min(CONNECTING_SECONDS if is_connecting else math.inf, self._update_seconds)
 
@@ -93,18 +93,19 @@ class FeedListener(SocketListener):
             self._trouble = str(outage)
             return  # keep the connections
         self._trouble = ""
-        self._followed = {one.channel_id: one for one in followed}
-        # An admin may have typed in another channel's ids: several channels can share a feed.
+        self._followed = {channel.channel_id: channel for channel in followed}
+        # An admin may have entered another channel's IDs: several channels can share a feed.
         self._channels_of_feed = {}
-        for one in followed:
-            for feed in one.feeds:
-                self._channels_of_feed.setdefault(feed, []).append(one.channel_id)
-        await self._connect({one.channel_id: one.feeds for one in followed if one.feeds})
+        for channel in followed:
+            for feed in channel.feeds:
+                self._channels_of_feed.setdefault(feed, []).append(channel.channel_id)
+        feeds = {channel.channel_id: channel.feeds for channel in followed if channel.feeds}
+        await self._connect(feeds)
         await self._compare()
         await self._write_states()
 
     async def _connect(self, feeds: dict[int, tuple[str, ...]]) -> None:
-        shares = share_out(feeds, [one.channel_ids for one in self._connections])
+        shares = share_out(feeds, [connection.channel_ids for connection in self._connections])
         for _ in shares[len(self._connections) :]:
             self._connections.append(Connection(self._settings, self._on_frame, self._timing))
         for connection, share in zip(self._connections, shares, strict=True):
@@ -142,14 +143,14 @@ class FeedListener(SocketListener):
                 self._poll_soon.set()
 
     async def _poll_when_live(self) -> None:
-        """A stream begins or ends: ask Kick's API at once instead of at the next minute."""
+        """When a stream begins or ends, poll Kick's API now instead of within the next minute."""
         while True:
             await self._poll_soon.wait()
             self._poll_soon.clear()
             try:
                 await asyncio.to_thread(poll_livestreams, self._services)
             except (Refusal, Outage) as expected:
-                _log.info("Polling livestreams failed and is retried", reason=str(expected))
+                _log.info("Polling livestreams failed", reason=str(expected))
             await asyncio.sleep(SETTLE_SECONDS)
 
     # -- comparison with the webhooks -------------------------------------------------------
@@ -203,7 +204,7 @@ class FeedListener(SocketListener):
         only = "" if self._settings.use_dual_mode else ", for chat only (USE_DUAL_MODE)"
         shapes = ", ".join(sorted(self._not_understood))
         if not self._is_wanted:
-            reason = "Off (USE_DUAL_MODE): what a webhook loses is not noticed."
+            reason = "Off (USE_DUAL_MODE): lost webhooks won't be noticed."
         elif not self._is_running:
             return [HealthItem(SERVICE, "warn", "It is not running.")]
         elif not self._is_leader:
@@ -211,13 +212,13 @@ class FeedListener(SocketListener):
         elif self._trouble:
             return [HealthItem(SERVICE, "warn", self._trouble)]
         elif shapes:
-            return [HealthItem(SERVICE, "warn", f"Kick has changed the shape of: {shapes}.")]
+            return [HealthItem(SERVICE, "warn", f"Kick changed the format of: {shapes}.")]
         else:
             reason = f"{up} of {len(self._connections)} connected{only}."
         return [HealthItem(SERVICE, "ok", reason)]
 
     async def _write_states(self) -> None:
-        """Store what has changed, and everything now and then, because old states are ignored."""
+        """Store changes, and everything at intervals, because old states are ignored."""
         self._renew_comparisons()  # a channel that is shown as connected is compared
         found = list(self._states())
         times = ("received_at", "checked_at", "_sa_instance_state")
@@ -239,7 +240,7 @@ class FeedListener(SocketListener):
             is_ok, reason = _describe(followed, connection)
             compared = self._compared.get(channel_id)
             comparison = compared.comparison if compared else None
-            # The lines of a chatroom that may be somebody else's prove nothing.
+            # Messages of a chatroom that may belong to another channel prove nothing.
             is_sure = followed.is_chatroom_sure and not self._settings.kick_use_kickpython_ws
             yield FeedState(
                 broadcaster_user_id=PlatformUserId(channel_id),
@@ -257,23 +258,25 @@ class FeedListener(SocketListener):
 
     def _connections_by_channel(self) -> dict[int, Connection]:
         return {
-            each: connection for connection in self._connections for each in connection.channel_ids
+            channel_id: connection
+            for connection in self._connections
+            for channel_id in connection.channel_ids
         }
 
 
 def _describe(followed: Followed, connection: Connection | None) -> tuple[bool, str]:
-    """Whether a channel's feed works, and one sentence about it."""
+    """Whether a channel's feed works, and a sentence about it."""
     if not followed.feeds:
-        return False, "Not listened to: the chatroom's number is not known (/set_chatroom)."
+        return False, "Not connected: the chatroom ID is unknown (/set_chatroom)."
     if connection is None or connection.connected_over is None:
         trouble = f" ({connection.trouble})" if connection and connection.trouble else ""
-        return False, f"Not connected{trouble}; it is tried again."
+        return False, f"Not connected{trouble}; retrying."
     refused = sorted(set(connection.refused()) & set(followed.feeds))
     if refused:
-        return False, f"Kick refuses: {', '.join(refused)}."
+        return False, f"Kick refused: {', '.join(refused)}."
     unknown = ""
     if followed.chatroom_id is None:
-        unknown = ", to Kicks only: the chatroom's number is not known (/set_chatroom)"
+        unknown = ", Kicks only: the chatroom ID is unknown (/set_chatroom)"
     elif followed.site_channel_id is None:
-        unknown = ", without Kicks: the channel's number is not known (/set_chatroom)"
+        unknown = ", without Kicks: the channel ID is unknown (/set_chatroom)"
     return True, f"Listening over {connection.connected_over.capitalize()}{unknown}."

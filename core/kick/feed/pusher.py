@@ -1,16 +1,16 @@
-"""The feed over Pusher, with `pysher`; the one module that knows the library and its faults.
+"""The feed over Pusher, with `pysher`; the only module that knows the library and its bugs.
 
-What is done about them (version 1.0.8):
+Version 1.0.8 has these bugs. Each is worked around through its public attributes:
 
-- it reconnects but forgets its feeds: we set its flag for a disconnect on purpose, so it never
-  does, and we open another session;
-- a frozen server is noticed after five minutes, by timers in a thread that stays behind, and the
-  server's `activity_timeout` is ignored: the timers are switched off, and a watchdog of our own
-  pings after that time without a message, or after two minutes if it is longer;
-- an app key that is gone makes its thread join itself, which is an error: we answer `pusher:error`;
-- its callbacks run in its thread, and one that raises makes it think the socket failed: ours only
-  hand over to the event loop, and everything that runs there is caught;
-- `disconnect()` can wait 100 s for a dead socket: the socket is shut down under it.
+- after a reconnect it subscribes to nothing: we set its flag for an intended disconnect, so that it
+  never reconnects, and open another session;
+- it notices a frozen server after five minutes, by timers in a thread that is left behind, and
+  ignores the server's `activity_timeout`: `_MessageTimes` replaces its scheduler, and our own
+  watchdog pings after that time without a message, or after two minutes if that is shorter;
+- when the app key does not exist, its thread joins itself, which raises: we handle `pusher:error`;
+- its callbacks run in its thread: ours only hand over to the event loop. A message that it cannot
+  read is logged by the WebSocket library and skipped;
+- `disconnect()` can wait 100 s for a dead socket: we shut the socket down under it.
 """
 
 import asyncio
@@ -23,16 +23,13 @@ from socket import SHUT_RDWR
 from typing import Any
 
 import pysher
-import structlog
 
 from core.kick.feed.session import FrameHandler, Session, Timing
 
 WATCH_SECONDS = 0.5
 JOIN_SECONDS = 2.0
-RETIRED = range(4000, 4100)
-"""Pusher's codes for "not again in this way", such as 4001: the app key does not exist."""
-
-_log = structlog.get_logger(__name__)
+FATAL_CODES = range(4000, 4100)
+"""Pusher's codes for "do not retry unchanged", such as 4001: the app key does not exist."""
 
 
 class PusherSession(Session):
@@ -55,25 +52,23 @@ class PusherSession(Session):
     ) -> None:
         super().__init__(feeds, on_frame, timing)
         self._quiet = timing.quiet
-        self._received_at = time.monotonic()
         self._watchdog: asyncio.Task[None] | None = None
-        self._pusher = _quiet_client(key, host)
-        self._connection = connection = self._pusher.connection
-        self._pass_on = connection._on_message
-        connection._on_message = self._on_message
+        self._connection = connection = _client(key, host).connection
+        self._messages = connection.timeout_scheduler = _MessageTimes()
+        connection.timeout_scheduler_thread = connection  # is alive, so no other is started
+        connection.disconnect_called = True  # never reconnects
         connection.event_handler = self._on_event
         connection.event_callbacks["pusher:error"] = [(self._on_error, (), {})]
         connection.bind("pusher:connection_established", self._on_established)
 
     async def _open(self) -> None:
-        self._pusher.connect()
-        self._connection.disconnect_called = True  # never reconnects
+        self._connection.start()
         self._watchdog = asyncio.create_task(self._watch())
 
     async def _close(self) -> None:
         if self._watchdog is not None:
             self._watchdog.cancel()
-        await asyncio.shield(asyncio.to_thread(self._hang_up))
+        await asyncio.shield(asyncio.to_thread(self._disconnect))
 
     async def _watch(self) -> None:
         """End the session when the connection is lost, or when the server does not answer a ping
@@ -82,7 +77,7 @@ class PusherSession(Session):
         while self._connection.is_alive():
             await asyncio.sleep(min(WATCH_SECONDS, self._timing.pong / 2))
             now = time.monotonic()
-            if now - self._received_at < self._quiet or not self._up.done():
+            if now - self._messages.last < self._quiet or not self._up.done():
                 pinged_at = None
             elif pinged_at is None:
                 pinged_at = now
@@ -108,7 +103,7 @@ class PusherSession(Session):
         # send_event() logs and swallows what goes wrong; the watchdog notices.
         self._connection.send_event(event, data)
 
-    def _hang_up(self) -> None:
+    def _disconnect(self) -> None:
         self._connection.needs_reconnect = False
         socket = self._connection.socket
         if socket is not None:
@@ -119,13 +114,6 @@ class PusherSession(Session):
             self._connection.join(JOIN_SECONDS)
 
     # -- in the library's thread ----------------------------------------------------------------
-
-    def _on_message(self, *args: Any) -> None:
-        self._received_at = time.monotonic()
-        try:
-            self._pass_on(*args)
-        except Exception:  # the edge to a thread of somebody else's
-            _log.exception("A Pusher message was not understood")
 
     def _on_established(self, data: object) -> None:
         timeout = _decoded(data).get("activity_timeout")
@@ -144,11 +132,11 @@ class PusherSession(Session):
         code = error.get("code")
         if isinstance(code, int):  # without a code one command failed, and the rest goes on
             reason = f"{error.get('message', '')} ({code})"
-            self._on_loop(self._end, reason, code in RETIRED)
+            self._on_loop(self._end, reason, code in FATAL_CODES)
             self._connection.socket.close()
 
     def _on_loop(self, work: Callable[..., None], *args: object) -> None:
-        with suppress(RuntimeError):  # the loop is closed: nobody listens any more
+        with suppress(RuntimeError):  # the loop is closed: the listener has stopped
             self._loop.call_soon_threadsafe(work, *args)
 
 
@@ -159,10 +147,10 @@ def _decoded(data: object) -> dict[str, Any]:
     return data if isinstance(data, dict) else {}
 
 
-def _quiet_client(key: str, host: str) -> Any:
-    """A client that neither logs every message nor starts timers."""
+def _client(key: str, host: str) -> Any:
+    """A client that does not log every message."""
     name, _, port = host.partition(":")
-    client = pysher.Pusher(
+    return pysher.Pusher(
         key,
         custom_host=name,
         port=int(port or 443),
@@ -170,6 +158,22 @@ def _quiet_client(key: str, host: str) -> Any:
         log_level=logging.CRITICAL,
         daemon=True,
     )
-    client.connection._start_timers = lambda: None
-    client.connection._stop_timers = lambda: None
-    return client
+
+
+class _MessageTimes:
+    """Replaces Pysher's scheduler. With each message Pysher cancels what is in its queue and enters
+    new timers; this notes the time instead and has none.
+
+    Attributes:
+        last: when the last message came, by the monotonic clock.
+    """
+
+    def __init__(self) -> None:
+        self.last = time.monotonic()
+
+    @property
+    def queue(self) -> tuple[()]:
+        self.last = time.monotonic()
+        return ()
+
+    def enter(self, *_timer: object) -> None: ...

@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import BigInteger, PrimaryKeyConstraint, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core.kick.feed.comparison import ENOUGH_MISSING_ON_FEED
+from core.kick.feed.comparison import MIN_MISSING_ON_FEED
 from core.kick.feed.rules import Provider
 from core.kit.database.records import PlatformUserId, Record
 
@@ -39,7 +39,7 @@ class FeedState(Record, kw_only=True):
 
     @property
     def shows_another_chat(self) -> bool:
-        return self.missing_on_feed >= ENOUGH_MISSING_ON_FEED
+        return self.missing_on_feed >= MIN_MISSING_ON_FEED
 
     @property
     def summary(self) -> str:
@@ -47,6 +47,6 @@ class FeedState(Record, kw_only=True):
         if not self.shows_another_chat:
             return self.reason
         return (
-            f"Chatroom {self.chatroom_id} shows nothing of your chat: its id is probably wrong "
+            f"Chatroom {self.chatroom_id} does not show your chat: the ID is probably wrong "
             "(/sync_kick, /set_chatroom)."
         )

@@ -1,4 +1,4 @@
-"""What a channel's feeds are called, how channels share connections, and which transport is tried
+"""The names of a channel's feeds, how channels share connections, and which transport to try
 next."""
 
 import random
@@ -14,12 +14,12 @@ MAX_FEEDS = 120
 
 
 def is_terminal(code: int) -> bool:
-    """Whether the server said not to come back soon: a ban, a bad token, a limit."""
+    """Whether the server told us not to retry soon: a ban, a bad token, a limit."""
     return 3500 <= code <= 3999 or 4500 <= code <= 4999
 
 
 def feeds_of(site_channel_id: int | None, chatroom_id: int | None) -> tuple[str, ...]:
-    """The feeds of a channel that carry what we use, as far as its numbers are known."""
+    """The feeds of a channel that we use, as far as its ids are known."""
     feeds: list[str] = []
     if chatroom_id is not None:
         feeds += [f"chatrooms.{chatroom_id}.v2", f"chatroom_{chatroom_id}"]
@@ -35,16 +35,16 @@ def share_out(
 
     Args:
         wanted: channel -> its feeds.
-        shares: how it was; channels stay where they are, so that no connection is disturbed.
+        shares: the current state; channels keep their connection.
 
     Returns:
-        One list of channels a connection, as many as before or more.
+        One list of channels per connection, at least as many as before.
     """
     kept = [[channel for channel in share if channel in wanted] for share in shares]
     placed = {channel for share in kept for channel in share}
     for channel in sorted(set(wanted) - placed):
         for share in kept:
-            if sum(len(wanted[each]) for each in [*share, channel]) <= MAX_FEEDS:
+            if sum(len(wanted[known]) for known in [*share, channel]) <= MAX_FEEDS:
                 share.append(channel)
                 break
         else:
@@ -57,19 +57,19 @@ def share_out(
 Server = Literal[Provider, "configured"]
 """`configured` is the Pusher app of the settings, without asking Kick."""
 
-STAY_AWAY_SECONDS = (300.0, 600.0, 1200.0, 1800.0)
-"""After being sent away for good once, and then again."""
+BLOCKED_SECONDS = (300.0, 600.0, 1200.0, 1800.0)
+"""How long a server is not tried after its first, second, … terminal answer."""
 
 NEGOTIABLE: tuple[Provider, ...] = ("centrifugo", "pusher")
 
 
 Route = tuple[Provider, ...]
-"""One try: ask Kick, accepting these transports; without any, use the configured server."""
+"""One attempt: ask Kick, accepting these transports; if empty, use the configured server."""
 
 
 class RouteSelector:
-    """Tries one route after the other while they fail. A server that sends us away for good is
-    left alone for minutes. Instants are seconds of a steady clock.
+    """Tries one route after the other while they fail. A server that rejects us terminally is not
+    tried for minutes. Times are seconds of a monotonic clock.
 
     Args:
         has_pusher_key: a Pusher app is configured.
@@ -78,20 +78,20 @@ class RouteSelector:
     def __init__(self, *, has_pusher_key: bool) -> None:
         self._has_pusher_key = has_pusher_key
         self._failures = 0
-        self._times_sent_away: dict[Server, int] = {}
+        self._rejections: dict[Server, int] = {}
         self._blocked_until: dict[Server, float] = {}
 
     def choose(self, now: float) -> Route | None:
-        """What to try now; None while every server has sent us away."""
+        """What to try now; None while every server is blocked."""
         routes = self._routes(now)
         return routes[self._failures % len(routes)] if routes else None
 
     def _routes(self, now: float) -> list[Route]:
-        welcome = tuple(each for each in NEGOTIABLE if not self._is_blocked(each, now))
-        routes: list[Route] = [welcome] if welcome else []
-        if len(welcome) > 1:
+        available = tuple(name for name in NEGOTIABLE if not self._is_blocked(name, now))
+        routes: list[Route] = [available] if available else []
+        if len(available) > 1:
             # The transport that Kick does not prefer comes next, in case the preferred one fails.
-            routes += [(each,) for each in reversed(welcome)]
+            routes += [(name,) for name in reversed(available)]
         if self._has_pusher_key and not self._is_blocked("configured", now):
             routes.append(())
         return routes
@@ -100,23 +100,23 @@ class RouteSelector:
         return self._blocked_until.get(server, now) > now
 
     def failed(self, server: Server | None, now: float, *, terminal: bool) -> float:
-        """It did not work, or no longer does; seconds to wait before the next try.
+        """A connection failed or ended; returns the seconds to wait before the next attempt.
 
         Args:
-            server: None if it did not come to that.
-            terminal: that server sent us away for good.
+            server: None if none was reached.
+            terminal: that server told us not to retry.
         """
         self._failures += 1
         if terminal and server is not None:
-            times = self._times_sent_away[server] = self._times_sent_away.get(server, 0) + 1
-            seconds = STAY_AWAY_SECONDS[min(times, len(STAY_AWAY_SECONDS)) - 1]
+            times = self._rejections[server] = self._rejections.get(server, 0) + 1
+            seconds = BLOCKED_SECONDS[min(times, len(BLOCKED_SECONDS)) - 1]
             self._blocked_until[server] = now + seconds * random.uniform(1.0, 1.2)
         if self._routes(now):
             return backoff(self._failures).total_seconds()
         return min(self._blocked_until.values()) - now
 
     def worked(self, server: Server) -> None:
-        """It has worked for a good while: earlier failures are forgotten."""
+        """A connection was stable: forget earlier failures."""
         self._failures = 0
-        self._times_sent_away.pop(server, None)
+        self._rejections.pop(server, None)
         self._blocked_until.pop(server, None)

@@ -19,7 +19,7 @@ class Ended:
 
     Attributes:
         reason: for the log and the health page.
-        terminal: the server does not want us back soon.
+        terminal: the server told us not to retry soon.
     """
 
     reason: str
@@ -33,10 +33,10 @@ class Timing:
     Attributes:
         update: between two updates of the channels.
         compare: between two comparisons of chat on the feed with chat by webhook.
-        steady: a connection that lived this long has worked.
-        pause_factor: multiplies every pause before a retry; tests make it small.
+        steady: a connection that lasted this long counts as stable.
+        pause_factor: multiplies the pause before a retry; tests make it small.
         connect: until a new connection has to work.
-        after_ping: beyond the server's own rhythm (Centrifugo).
+        after_ping: beyond the server's own ping interval (Centrifugo).
         quiet: without a message, before we ping (Pusher).
         pong: for the answer to that.
     """
@@ -53,14 +53,14 @@ class Timing:
 
 class Session(ABC):
     """Base of both transports. A session does not reconnect: the address, the token and even the
-    transport may be others by then.
+    transport may have changed.
 
     Args:
         feeds: what to listen to.
         on_frame: called for each event.
 
     Attributes:
-        refused: feed -> why the server does not let us listen to it.
+        refused: feed -> why the server refuses it.
     """
 
     provider: ClassVar[Provider]
@@ -75,7 +75,7 @@ class Session(ABC):
         self._over: asyncio.Future[Ended] = self._loop.create_future()
 
     async def run(self, on_connected: Callable[[], None]) -> Ended:
-        """Connect, call `on_connected()` once it works, and return when it is over. Cancelled, it
+        """Connect, call `on_connected()` once it works, and return when it is over. Cancelling it
         closes the connection."""
         try:
             await self._open()
@@ -92,7 +92,7 @@ class Session(ABC):
             await self._close()
 
     async def follow(self, feeds: Collection[str]) -> None:
-        """Listen to these feeds and no others from now on."""
+        """Listen to these feeds only."""
         before, self._feeds = self._feeds, set(feeds)
         for feed in sorted(self._feeds - before):
             await self._subscribe(feed)

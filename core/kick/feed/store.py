@@ -1,4 +1,4 @@
-"""Followed channels, the state of their feeds, and the chat that webhooks brought."""
+"""Followed channels, the state of their feeds, and the chat from webhooks."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from core.kit.database.records import table_of
 from core.kit.health_item import HealthItem
 
 FRESH = timedelta(minutes=1)
-"""Age of a state that still counts."""
+"""Older states are ignored."""
 
 _STATES = table_of(FeedState)
 
@@ -31,7 +31,7 @@ class Followed:
 
     Attributes:
         channel_id: the owner's user id.
-        is_chatroom_sure: Kick's website said which it is, or its feed has shown our chat.
+        is_chatroom_sure: it is from Kick's website, or its feed has shown our chat.
     """
 
     channel_id: int
@@ -46,21 +46,21 @@ class Followed:
 
 
 def list_followed(tx: Connection) -> list[Followed]:
-    """Every channel once, with what any of its servers knows of it. What Kick's website says counts
-    before what an admin typed in, and a chatroom that has shown our chat before one that has not.
-    """
-    known: dict[tuple[int, int], KnownChannel] = {
-        (one.guild_id, one.broadcaster_user_id): one for one in list_known_channels(tx)
+    """Every channel once, with what any of its servers knows about it. Data from Kick's website
+    wins over what an admin entered, and a chatroom that has shown our chat over one that has
+    not."""
+    by_key: dict[tuple[int, int], KnownChannel] = {
+        (known.guild_id, known.broadcaster_user_id): known for known in list_known_channels(tx)
     }
     by_channel: dict[int, list[KnownChannel]] = {}
     for channel in guilds.list_channels(tx, PLATFORM):
-        one = known.get((channel.guild_id, channel.channel_id))
-        by_channel.setdefault(channel.channel_id, []).extend([one] if one else [])
+        known = by_key.get((channel.guild_id, channel.channel_id))
+        by_channel.setdefault(channel.channel_id, []).extend([known] if known else [])
     found = []
     for channel_id, some in sorted(by_channel.items()):
-        some.sort(key=lambda one: (one.chatroom_from != "site", one.confirmed_at is None))
-        site_ids = (one.site_channel_id for one in some if one.site_channel_id is not None)
-        chatroom = next((one for one in some if one.chatroom_id is not None), None)
+        some.sort(key=lambda known: (known.chatroom_from != "site", known.confirmed_at is None))
+        site_ids = (known.site_channel_id for known in some if known.site_channel_id is not None)
+        chatroom = next((known for known in some if known.chatroom_id is not None), None)
         found.append(
             Followed(
                 channel_id,
@@ -74,7 +74,7 @@ def list_followed(tx: Connection) -> list[Followed]:
 
 def set_states(tx: Connection, found: Sequence[FeedState]) -> None:
     """Store the state of every channel; those of others are deleted."""
-    listened = [one.broadcaster_user_id for one in found]
+    listened = [state.broadcaster_user_id for state in found]
     tx.execute(delete(FeedState).where(FeedState.broadcaster_user_id.not_in(listened)))
     if not found:
         return
@@ -84,7 +84,8 @@ def set_states(tx: Connection, found: Sequence[FeedState]) -> None:
     }
     # Keep what another process received before it handed over.
     changed["received_at"] = func.coalesce(changed["received_at"], _STATES.c.received_at)
-    rows = [{column.name: getattr(one, column.name) for column in _STATES.columns} for one in found]
+    columns = [column.name for column in _STATES.columns]
+    rows = [{name: getattr(state, name) for name in columns} for state in found]
     tx.execute(statement.on_conflict_do_update(constraint=_STATES.primary_key, set_=changed), rows)
 
 
@@ -97,7 +98,7 @@ def list_states(tx: Connection, now: datetime) -> dict[int, FeedState]:
 def list_webhook_lines(
     tx: Connection, broadcaster_user_id: int, since: datetime, maximum: int
 ) -> list[ChatLine]:
-    """The newest lines of a channel's chat that came by webhook since then."""
+    """The newest messages of a channel's chat that arrived by webhook since then."""
     body = deliveries.c.body
     found = tx.execute(
         select(

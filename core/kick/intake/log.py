@@ -1,7 +1,7 @@
-"""The log of webhook deliveries: what came when, how late, and what became of it.
+"""The log of webhook deliveries: when each arrived, how late, and its outcome.
 
 Stored deliveries are read from the inbox. Everything else can be caused by anybody who finds the
-address, so only a limited number of lines is written in a minute; the rest is counted.
+address, so only a limited number of lines is written per minute; the rest is counted.
 """
 
 import re
@@ -30,8 +30,8 @@ from core.kit.errors import Outage
 from core.kit.runtime.deadlines import PUBLIC, budget_of
 
 STORED = "stored"
-MAX_A_MINUTE = 60
-"""Lines about what was not stored, of one process."""
+MAX_LINES_PER_MINUTE = 60
+"""About deliveries that were not stored, per process."""
 
 Line = LogLine | UnattributedDelivery
 
@@ -46,7 +46,7 @@ class Arrival:
     """What is known so far of a delivery that has just arrived.
 
     Attributes:
-        guild_ids: whose it is, once the body could be trusted and read.
+        guild_ids: the servers it belongs to, once the body was verified and read.
     """
 
     at: datetime
@@ -80,17 +80,17 @@ class WebhookLog:
         self._unwritten: Counter[str] = Counter()
 
     def write_other(self, arrival: Arrival, outcome: str) -> None:
-        """One that was not stored. While the database is away nothing is written."""
+        """Log a delivery that was not stored. While the database is down, nothing is written."""
         if lines := self._ration(arrival, outcome):
             try:
                 with budget_of(PUBLIC), self._database.begin() as tx:
                     add_lines(tx, lines)
             except Outage:
-                _log.info("A line of the webhook log is lost", outcome=outcome)
+                _log.info("Writing the webhook log failed", outcome=outcome)
 
     def _ration(self, arrival: Arrival, outcome: str) -> list[Line]:
-        """The lines that may be written: none once the minute's are used up, and in the next
-        minute those that say how many there were."""
+        """The lines that may be written: none after this minute's limit, and in the next minute
+        lines with the number that were left out."""
         minute = arrival.at.replace(second=0, microsecond=0)
         lines: list[Line] = [arrival.line(guild_id, outcome) for guild_id in arrival.guild_ids]
         lines = lines or [UnattributedDelivery(at=arrival.at, outcome=outcome)]
@@ -101,7 +101,7 @@ class WebhookLog:
                     UnattributedDelivery(at=self._minute, outcome=name, count=count)
                     for name, count in sorted(self._unwritten.items())
                 ]
-                self._minute, self._left = minute, MAX_A_MINUTE
+                self._minute, self._left = minute, MAX_LINES_PER_MINUTE
                 self._unwritten.clear()
             if self._left < len(lines):
                 self._unwritten[outcome] += 1
@@ -159,7 +159,7 @@ def count_stored(tx: Connection, guild_id: int, since: datetime, maximum: int) -
 
 
 def find_body(tx: Connection, guild_id: int, delivery_id: str) -> tuple[LogLine, Any] | None:
-    """One of a server's stored deliveries and its body, without what is secret."""
+    """One of a server's stored deliveries and its body, without secrets."""
     found = inbox.find_delivery(tx, WEBHOOK, _lanes(tx, guild_id), delivery_id)
     return (_stored(guild_id, found), without_secrets(found.body)) if found else None
 
@@ -174,7 +174,7 @@ def without_secrets(body: Any) -> Any:
             key: "…" if _SECRET.search(key) else without_secrets(value)
             for key, value in body.items()
         }
-    return [without_secrets(one) for one in body] if isinstance(body, list) else body
+    return [without_secrets(item) for item in body] if isinstance(body, list) else body
 
 
 def _lanes(tx: Connection, guild_id: int) -> list[str]:
@@ -183,7 +183,7 @@ def _lanes(tx: Connection, guild_id: int) -> list[str]:
 
 
 def _stored(guild_id: int, delivery: Delivery) -> LogLine:
-    assert delivery.received_at is not None, "it is read from the inbox"
+    assert delivery.received_at is not None, "deliveries read from the inbox have a time"
     return Arrival(
         delivery.received_at,
         delivery.kind,
@@ -196,7 +196,7 @@ def _stored(guild_id: int, delivery: Delivery) -> LogLine:
 def list_newest_of_kinds(
     tx: Connection, guild_id: int, kinds: Sequence[str]
 ) -> dict[str, datetime | None]:
-    """Kind -> when it last came; None when neither inbox nor log know of any."""
+    """Kind -> when it last arrived; None if neither inbox nor log has any."""
     newest: dict[str, datetime | None] = dict.fromkeys(kinds)
     kept = tx.execute(
         select(LogLine.kind, func.max(LogLine.at).label("at"))
@@ -210,7 +210,7 @@ def list_newest_of_kinds(
 
 
 def count_unattributed(tx: Connection, since: datetime) -> dict[str, int]:
-    """Outcome -> how many deliveries of which it is not known whose they are."""
+    """Outcome -> number of deliveries that could not be attributed to a server."""
     found = tx.execute(
         select(UnattributedDelivery.outcome, func.sum(UnattributedDelivery.count))
         .where(UnattributedDelivery.at >= since)
@@ -219,7 +219,7 @@ def count_unattributed(tx: Connection, since: datetime) -> dict[str, int]:
     return {outcome: int(count) for outcome, count in found}
 
 
-# By the servers, so that each is one short walk over the index.
+# Per server, so that each is a short index scan.
 _LIST_ODD = text("""
     SELECT g.guild_id, odd.slowest_seconds, odd.unknown
       FROM (SELECT guild_id, platform || ':' || channel_id AS lane
@@ -238,9 +238,8 @@ _LIST_ODD = text("""
 
 
 def list_odd(tx: Connection, now: datetime) -> Sequence[Row[Any]]:
-    """`guild_id`, `slowest_seconds` (of the last quarter of an hour) and `unknown` (deliveries of
-    the last hour by a subscription that we do not know) of the servers with late or unknown ones.
-    """
+    """`guild_id`, `slowest_seconds` (in the last 15 minutes) and `unknown` (deliveries in the last
+    hour through a subscription that we do not know) of the servers with late or unknown ones."""
     times = {"since": now - timedelta(hours=1), "delays_since": now - timedelta(minutes=15)}
     late = {"late": LATE.total_seconds()}
     return tx.execute(_LIST_ODD, {"source": WEBHOOK, **times, **late}).all()
@@ -250,7 +249,7 @@ def list_odd(tx: Connection, now: datetime) -> Sequence[Row[Any]]:
 
 
 def keep_newest(tx: Connection, kind: str, before: datetime) -> None:
-    """Where the newest delivery of this kind is about to be deleted, log when it came."""
+    """If the newest delivery of this kind is about to be deleted, log when it arrived."""
     for channel in guilds.list_channels(tx, PLATFORM):
         lane = f"{PLATFORM}:{channel.channel_id}"
         newest = inbox.find_newest_of_kind(tx, WEBHOOK, lane, kind)

@@ -1,8 +1,8 @@
 """Reconciles the webhook subscriptions: exactly one of each kind for each followed channel.
 
-Kick takes the same subscription twice and then delivers twice; it silently drops an event type
-whose deliveries failed for a day, and all of them when webhooks are switched off in its portal. So
-what it has is compared with what is wanted, at the start and every ten minutes.
+Kick accepts the same subscription twice and then delivers twice; it silently drops an event type
+whose deliveries failed for a day, and all of them when webhooks are disabled in its portal. So the
+subscriptions are compared with what is wanted, at startup and every ten minutes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ MAX_DELETED = 50
 """Ids in one request: about 330 failed every time."""
 
 GIVE_UP_AFTER = 3
-"""Channels in a row for which Kick does not answer: then it is Kick, not the channels."""
+"""After this many channels in a row without an answer, Kick itself is down."""
 
 LIMIT_WORDS = "event subscription limit reached"
 LIMIT_REACHED = (
@@ -41,13 +41,13 @@ def reconcile(services: Services) -> None:
 
     Raises:
         Outage: Kick does not answer at all.
-        KickRejected: Kick does not take our app.
+        KickRejected: Kick rejects our app.
     """
     listed = client_of(services.settings).list_subscriptions()
     followed = followed_channels(services)
     unanswered = 0
     for channel_id in followed:
-        known = [one for one in listed if one.broadcaster_user_id == channel_id]
+        known = [found for found in listed if found.broadcaster_user_id == channel_id]
         try:
             _reconcile(services, channel_id, known)
             unanswered = 0
@@ -55,14 +55,14 @@ def reconcile(services: Services) -> None:
             raise  # it says nothing about the channel's subscriptions
         except Outage as outage:
             unanswered += 1
-            _note_trouble(services, channel_id, f"It could not be checked: {outage}.")
+            _note_trouble(services, channel_id, f"Check failed: {outage}.")
             if unanswered >= GIVE_UP_AFTER:
                 raise
         except KickRejected as rejected:
             _note_trouble(services, channel_id, f"{rejected}.")
     _delete(services, unfollowed(listed, followed))
     with services.database.begin() as tx:
-        store.end_subscriptions_but(tx, followed)
+        store.delete_subscriptions_except(tx, followed)
 
 
 def reconcile_channel(services: Services, channel_id: int) -> None:
@@ -70,7 +70,7 @@ def reconcile_channel(services: Services, channel_id: int) -> None:
 
     Raises:
         Outage: Kick does not answer.
-        KickRejected: Kick does not take our app.
+        KickRejected: Kick rejects our app.
     """
     listed = client_of(services.settings).list_subscriptions(channel_id)
     _reconcile(services, channel_id, listed)
@@ -91,14 +91,14 @@ def _note_trouble(services: Services, channel_id: int, trouble: str) -> None:
 def _reconcile(services: Services, channel_id: int, listed: Sequence[Subscription]) -> None:
     with services.database.only_one(f"kick.subscriptions:{channel_id}") as ours:
         if not ours:
-            return  # another process is at it
+            return  # another process is doing it
         with services.database.begin() as tx:
             before = store.list_subscriptions(tx, channel_id)
-        known = {one.subscription_id for one in before if one.subscription_id is not None}
+        known = {row.subscription_id for row in before if row.subscription_id is not None}
         wanted = plan(WEBHOOK_KINDS, listed, known)
         if wanted.missing:
-            # The list of everything may be old or cut short; to subscribe twice is worse than to
-            # ask again.
+            # The full list may be outdated or truncated; subscribing twice is worse than
+            # listing again.
             listed = client_of(services.settings).list_subscriptions(channel_id)
             wanted = plan(WEBHOOK_KINDS, listed, known)
         made, troubles = _subscribe(services, channel_id, wanted.missing)
@@ -117,11 +117,11 @@ def _subscribe(
     except KickRejected as rejected:
         if LIMIT_WORDS not in rejected.reason.lower() or CHAT not in kinds:
             raise
-        # The limit counts chat; the request fails as a whole.
+        # The limit is about chat, but the whole request fails.
         others = [kind for kind in kinds if kind != CHAT]
         made, troubles = _subscribe(services, channel_id, others)
         return made, troubles | {CHAT: LIMIT_REACHED}
-    _log.info("Subscribed at Kick", channel=channel_id, kinds=sorted(made))
+    _log.info("Subscribed to Kick events", channel=channel_id, kinds=sorted(made))
     errors = {kind: "" for kind in kinds if kind not in made} | errors
     return made, {kind: _say_error(error) for kind, error in errors.items()}
 
@@ -129,7 +129,7 @@ def _subscribe(
 def _say_error(error: str) -> str:
     if LIMIT_WORDS in error.lower():
         return LIMIT_REACHED
-    return f"Kick declined: {error}." if error else "Kick did not say why not."
+    return f"Kick declined: {error}." if error else "Kick gave no reason."
 
 
 def _store(
@@ -149,14 +149,16 @@ def _store(
     with services.database.begin() as tx:
         store.set_subscriptions(tx, channel_id, ids, troubles, now)
         check = store.list_status_checks(tx).get(channel_id)
-        # Never in the middle of a stream: that is where things would be counted twice.
+        # Never in the middle of a stream: events could be counted twice.
         is_live = check is not None and check.started_at is not None
         store.set_authorities(tx, channel_id, decided, now, overrule=not is_live)
     for kind, trouble in troubles.items():
-        _log.warning("Subscribing at Kick failed", channel=channel_id, kind=kind, reason=trouble)
+        _log.warning(
+            "Subscribing to Kick events failed", channel=channel_id, kind=kind, reason=trouble
+        )
 
 
 def _delete(services: Services, ids: Sequence[str]) -> None:
     for some in slices(ids, MAX_DELETED):
         client_of(services.settings).unsubscribe(some)
-        _log.info("Deleted subscriptions at Kick that are not needed", count=len(some))
+        _log.info("Deleted surplus Kick subscriptions", count=len(some))

@@ -1,6 +1,6 @@
 """Webhook subscriptions, the webhook log, unverified deliveries, status checks and alerts.
 
-What is about a channel is kept once, whichever servers follow it.
+Rows about a channel exist once, whichever servers follow it.
 """
 
 from dataclasses import fields
@@ -26,7 +26,7 @@ from core.kit.database.records import GuildId, GuildRecord, PlatformUserId, Reco
 
 
 class WebhookSubscription(Record, kw_only=True):
-    """What we know of one kind of event of one channel."""
+    """The state of the subscription to one event type of one channel."""
 
     __tablename__ = "kick_subscriptions"
 
@@ -73,7 +73,7 @@ class StatusCheck(Record, kw_only=True):
 
 
 class LogLine(GuildRecord, kw_only=True):
-    """A delivery in a server's log. Never holds anything of a body."""
+    """A delivery in a server's log. Never contains anything from its body."""
 
     __tablename__ = "kick_webhook_log"
 
@@ -97,7 +97,7 @@ class LogLine(GuildRecord, kw_only=True):
 
 
 class UnattributedDelivery(Record, kw_only=True):
-    """Deliveries of which it is not known whose they are: nothing in them could be trusted, or no
+    """Deliveries that cannot be attributed to a server: nothing in them could be trusted, or no
     server follows their channel."""
 
     __tablename__ = "kick_unattributed_deliveries"
@@ -111,7 +111,7 @@ class UnattributedDelivery(Record, kw_only=True):
 
 
 class UnverifiedDelivery(Record, kw_only=True):
-    """A delivery that waits for a key that fits. Most of them are forged."""
+    """A delivery that waits for a matching key. Most of them are forged."""
 
     __tablename__ = "kick_unverified_deliveries"
 
@@ -142,14 +142,14 @@ class UnverifiedDelivery(Record, kw_only=True):
 
     @property
     def request(self) -> SignedRequest:
-        """The request as it came."""
+        """The request as it arrived."""
         return SignedRequest(
             **{field.name: getattr(self, field.name) for field in fields(SignedRequest)}
         )
 
 
 class NoEventAlert(GuildRecord, kw_only=True):
-    """A time in which no chat came from a server's live channel."""
+    """A period in which no chat arrived from a server's live channel."""
 
     __tablename__ = "kick_no_event_alerts"
 

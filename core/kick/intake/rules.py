@@ -15,9 +15,9 @@ T = TypeVar("T")
 
 Authority = Literal["webhook", "feed"]
 Evidence = Literal["chat", "subscription", "selftest", "feed"]
-"""Why it is not just a quiet chat: the realtime feed shows chat without webhooks, the
-subscription is missing, a self-test did not come back, or the feed, where chat is taken from it, is
-not connected."""
+"""Why the chat is not just quiet: the realtime feed shows chat without webhooks, the subscription
+is missing, a self-test did not come back, or the feed, where it is the source of chat, is not
+connected."""
 
 MONEY = frozenset(
     {
@@ -27,7 +27,7 @@ MONEY = frozenset(
         "kicks.gifted",
     }
 )
-"""What the realtime feed reports too, and must not count from both."""
+"""Events that the realtime feed reports as well, and that must not count twice."""
 
 
 class AlertSettings(GuildSettings, feature="kick"):
@@ -43,8 +43,8 @@ class AlertSettings(GuildSettings, feature="kick"):
         unit="min",
     )
     hourly_selftest: bool = switch(
-        "While the stream is live and no chat arrives, write a line in Kick's chat, at most once "
-        "an hour, to find out whether chat still arrives.",
+        "While the stream is live and no chat arrives, send a test message to Kick chat, at most "
+        "once an hour, to find out whether chat still arrives.",
         default=False,
         label="Hourly chat self-test",
     )
@@ -59,7 +59,7 @@ LATE = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is to be done about one channel.
+    """What has to change for one channel.
 
     Attributes:
         kept: kind -> the one subscription that stays.
@@ -83,20 +83,20 @@ def plan(kinds: Collection[str], listed: Iterable["Subscription"], ours: Collect
     """
     kept: dict[str, str] = {}
     surplus: list[str] = []
-    for one in sorted(listed, key=lambda one: (one.id not in ours, one.id)):
-        if one.kind in kinds and one.kind not in kept:
-            kept[one.kind] = one.id
+    for subscription in sorted(listed, key=lambda found: (found.id not in ours, found.id)):
+        if subscription.kind in kinds and subscription.kind not in kept:
+            kept[subscription.kind] = subscription.id
         else:
-            surplus.append(one.id)
+            surplus.append(subscription.id)
     return Plan(kept, tuple(kind for kind in sorted(kinds) if kind not in kept), tuple(surplus))
 
 
 def unfollowed(listed: Iterable["Subscription"], followed: Collection[int]) -> list[str]:
-    """Subscriptions for channels that no server follows. While none follows any, there are none: a
-    new installation must not delete the subscriptions of one that has not moved yet."""
+    """Subscriptions of channels that no server follows. Empty while no channel is followed at all:
+    a new installation must not delete the subscriptions of one that has not moved yet."""
     if not followed:
         return []
-    return [one.id for one in listed if one.broadcaster_user_id not in followed]
+    return [found.id for found in listed if found.broadcaster_user_id not in followed]
 
 
 # -- authority ----------------------------------------------------------------------------------
@@ -123,7 +123,7 @@ def authority(
 def silent_since(
     started_at: datetime, watched_since: datetime, received_at: datetime | None
 ) -> datetime:
-    """Since when no chat has come from a live channel, as far as we watched."""
+    """The start of the silence in a live channel, as far as we watched."""
     return max(started_at, watched_since, received_at or started_at)
 
 

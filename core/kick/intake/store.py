@@ -24,7 +24,7 @@ from core.kit.database.work import ACROSS_GUILDS, read_records
 def list_subscriptions(
     tx: Connection, broadcaster_user_id: int | None = None
 ) -> Sequence[WebhookSubscription]:
-    """Those of one channel, or of all."""
+    """The subscriptions of one channel, or of all."""
     wanted = select(WebhookSubscription).order_by(
         WebhookSubscription.broadcaster_user_id, WebhookSubscription.kind
     )
@@ -38,7 +38,7 @@ def list_subscription_ids(tx: Connection) -> frozenset[str]:
     known = select(WebhookSubscription.subscription_id).where(
         WebhookSubscription.subscription_id.is_not(None)
     )
-    return frozenset(one for one in tx.scalars(known) if one)
+    return frozenset(known_id for known_id in tx.scalars(known) if known_id)
 
 
 def set_subscriptions(
@@ -59,7 +59,7 @@ def set_subscriptions(
 def set_trouble(
     tx: Connection, broadcaster_user_id: int, kinds: Iterable[str], trouble: str, now: datetime
 ) -> None:
-    """The channel could not be checked; the ids that are known stay."""
+    """The channel could not be checked; known ids are kept."""
     troubles = dict.fromkeys(kinds, trouble)
     _upsert(tx, broadcaster_user_id, [{"kind": kind} for kind in troubles], troubles, now)
 
@@ -81,8 +81,8 @@ def _upsert(
     )
 
 
-def end_subscriptions_but(tx: Connection, followed: Sequence[int]) -> None:
-    """Forget channels that no server follows."""
+def delete_subscriptions_except(tx: Connection, followed: Sequence[int]) -> None:
+    """Delete the rows of channels that no server follows."""
     for record in (WebhookSubscription, EventAuthority, StatusCheck):
         table = cast("Table", record.__table__)
         tx.execute(delete(table).where(table.c.broadcaster_user_id.not_in(followed)))
@@ -110,7 +110,7 @@ def set_authorities(
     *,
     overrule: bool,
 ) -> None:
-    """Decide; where it was decided before, only if `overrule`."""
+    """Store decisions; earlier ones are replaced only if `overrule`."""
     statement = upsert(EventAuthority)
     is_new = EventAuthority.authority != statement.excluded.authority
     tx.execute(
@@ -165,8 +165,8 @@ def set_status_checks(
     now: datetime,
     gap_before: datetime,
 ) -> None:
-    """Channel -> start of its stream, or None when offline. A check before `gap_before` is too old
-    for the time in between to count as watched."""
+    """Channel -> start of its stream, or None if offline. After a check before `gap_before`, the
+    time in between does not count as watched."""
     when = {"now": now, "gap_before": gap_before}
     rows = [{"broadcaster_user_id": id, "started_at": at, **when} for id, at in seen.items()]
     if rows:
@@ -185,4 +185,4 @@ def list_open_alerts(tx: Connection) -> dict[int, NoEventAlert]:
     """Server -> its open alert."""
     is_open = select(NoEventAlert).where(NoEventAlert.over_at.is_(None))
     found = read_records(tx, is_open.execution_options(**ACROSS_GUILDS))
-    return {one.guild_id: one for one in found}
+    return {alert.guild_id: alert for alert in found}

@@ -1,12 +1,11 @@
-"""Deliveries that could not be verified when they came are verified later.
+"""Deliveries that could not be verified when they arrived are verified later.
 
-Kick repeats nothing. A delivery whose signature fits no known key may be forged, or the first one
-after Kick has changed its key; one that seems too old may be so, or our clock is wrong. Both are
-kept for a day, a bounded number of them, and tried again with every key that Kick gives.
+Kick does not retry. A delivery whose signature matches no known key may be forged, or the first
+after Kick changed its key; one that seems too old may really be so, or our clock is wrong. A
+limited number of both is kept for a day and checked again with every key that Kick publishes.
 
-Those that could be genuine go before others: which subscriptions we have is told to nobody, so a
-delivery that names one was most likely sent by Kick. Of the rest, no sender takes the place of
-another's.
+Those that could be genuine have priority: our subscription ids are secret, so a delivery that names
+one was most likely sent by Kick. Among the rest, no sender can push out another's deliveries.
 """
 
 from collections.abc import Sequence
@@ -27,17 +26,17 @@ from core.kit.services import Services
 KEPT_FOR = timedelta(days=1)
 MAX_KEPT = 1000
 MAX_BYTES = 65_536
-"""Of one body. The largest that Kick documents, a gift to a hundred viewers, is half of that."""
+"""Of one body. The largest that Kick documents, a gift to a hundred viewers, is half of this."""
 
 RECHECK_INTERVAL = timedelta(minutes=5)
-"""How often Kick is asked for a new key while every kept delivery was tried with its newest one,
-and none of the last hour names a subscription of ours."""
+"""How often a new key is fetched from Kick while every kept delivery was checked with the newest
+one and none of the last hour names a subscription of ours."""
 
-SOON = timedelta(hours=1)
-"""Within which Kick names a key that it already signs with."""
+KEY_PUBLISHED_WITHIN = timedelta(hours=1)
+"""How soon Kick publishes a key that it already signs with."""
 
-AT_ONCE = 100
-SECONDS = 15
+BATCH_SIZE = 100
+CHECK_SECONDS = 15
 """Between two checks."""
 
 _log = structlog.get_logger(__name__)
@@ -46,10 +45,10 @@ _log = structlog.get_logger(__name__)
 
 _ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtextextended('kick.unverified', 0))")
 
-# The rank is higher if a subscription of ours is named, then if it was not tried with Kick's newest
-# key yet: what did not fit that is most likely forged. One more takes the place of a lower rank, or
-# of its own if its sender has fewer than another one: the newest of that sender, because a flood
-# comes after what it is to push out.
+# The rank is higher if it names a subscription of ours, then if it was not checked with Kick's
+# newest key yet: what does not match that is most likely forged. A new delivery replaces one of a
+# lower rank, or of its own rank if its sender has fewer than another: the newest of that sender,
+# because a flood arrives after what it tries to push out.
 _DROP_ANOTHER = text("""
     WITH held AS (
         SELECT id, sender, 2 * is_known::int + (checked_with IS NULL)::int AS rank
@@ -76,7 +75,7 @@ def keep(
     is_known: bool = False,
     sender: str = "",
 ) -> bool:
-    """Keep it for later; False when it is too large, or nothing else can be dropped for it."""
+    """Keep it for later; False if it is too large, or nothing else can be dropped for it."""
     if len(request.body) > MAX_BYTES:
         return False
     tx.execute(_ONE_AT_A_TIME)
@@ -91,8 +90,9 @@ def keep(
 
 
 def get_counts(tx: Connection) -> Row[int, int, datetime | None, datetime | None]:
-    """`unchecked`: how many wait to be tried with Kick's newest key; `unfitting`: how many did not
-    fit it; `oldest_at`; `known_at`: when the newest came that names a subscription of ours."""
+    """`unchecked`: how many were not checked with Kick's newest key yet; `unfitting`: how many did
+    not match it; `oldest_at`; `known_at`: arrival of the newest that names a subscription of
+    ours."""
     checked_with = UnverifiedDelivery.checked_with
     return tx.execute(
         select(
@@ -110,9 +110,9 @@ def get_counts(tx: Connection) -> Row[int, int, datetime | None, datetime | None
 
 
 def verify_deliveries(services: Services) -> None:
-    """Try them with the keys of today; whatever fits is received as if it came now.
+    """Check them with the current keys; those that match are received as if they arrived now.
 
-    It runs as soon as the program starts, so the first deliveries of a new installation find a key.
+    It also runs at startup, so that the first deliveries of a new installation find a key.
     """
     too_old = UnverifiedDelivery.received_at < services.clock() - KEPT_FOR
     with services.database.begin() as tx:
@@ -121,13 +121,15 @@ def verify_deliveries(services: Services) -> None:
     keys = KeyRing(client_of(services.settings), services.database, services.clock)
     if not keys.ensure_key() or counts.oldest_at is None:
         return
-    is_expected = counts.known_at is not None and counts.known_at > services.clock() - SOON
+    is_expected = (
+        counts.known_at is not None and counts.known_at > services.clock() - KEY_PUBLISHED_WITHIN
+    )
     keys.renew(FETCH_INTERVAL if counts.unchecked or is_expected else RECHECK_INTERVAL)
     verify_with(services, keys)
 
 
 def verify_with(services: Services, keys: KeyRing) -> None:
-    """Try all that were not tried with the newest of these keys."""
+    """Check all that were not checked with the newest of these keys."""
     after = 0
     while keys.newest:
         with services.database.begin() as tx:
@@ -139,10 +141,10 @@ def verify_with(services: Services, keys: KeyRing) -> None:
 
 
 def _list_unchecked(tx: Connection, key: str, after: int) -> Sequence[UnverifiedDelivery]:
-    """The oldest with a higher number that were not tried with this key."""
+    """The oldest with a higher number that were not checked with this key."""
     is_unchecked = UnverifiedDelivery.checked_with.is_distinct_from(key)
     found = select(UnverifiedDelivery).where(is_unchecked, UnverifiedDelivery.id > after)
-    oldest = found.order_by(UnverifiedDelivery.id).limit(AT_ONCE)
+    oldest = found.order_by(UnverifiedDelivery.id).limit(BATCH_SIZE)
     return read_records(tx, oldest.with_for_update(skip_locked=True))
 
 
@@ -150,27 +152,27 @@ def _verify(
     tx: Connection, services: Services, keys: KeyRing, some: Sequence[UnverifiedDelivery]
 ) -> None:
     done, unfitting = [], []
-    for one in some:
-        if not keys.has_signed(one.request):
-            unfitting.append(one.id)
-        elif (was_too_old := _was_too_old(services, one)) is not None:
-            done.append(one.id)
+    for delivery in some:
+        if not keys.has_signed(delivery.request):
+            unfitting.append(delivery.id)
+        elif (was_too_old := _was_too_old(services, delivery)) is not None:
+            done.append(delivery.id)
             if not was_too_old:
-                _receive(tx, one.request)
+                _receive(tx, delivery.request)
     number = UnverifiedDelivery.id
     tx.execute(delete(UnverifiedDelivery).where(number.in_(done)))
     checked = update(UnverifiedDelivery).values(checked_with=keys.newest)
     tx.execute(checked.where(number.in_(unfitting)))
 
 
-def _was_too_old(services: Services, one: UnverifiedDelivery) -> bool | None:
-    """When it came; the time since then does not count."""
-    since = services.clock() - one.received_at
+def _was_too_old(services: Services, delivery: UnverifiedDelivery) -> bool | None:
+    """Whether it was too old on arrival; the time since then does not count."""
+    since = services.clock() - delivery.received_at
     kicks_now = client_of(services.settings).time.now()
     return is_too_old(
-        one.request.sent_at,
+        delivery.request.sent_at,
         timedelta(seconds=services.settings.webhook_max_age_seconds),
-        one.received_at,
+        delivery.received_at,
         kicks_now and kicks_now - since,
     )
 
@@ -178,9 +180,9 @@ def _was_too_old(services: Services, one: UnverifiedDelivery) -> bool | None:
 def _receive(tx: Connection, request: SignedRequest) -> None:
     try:
         found = request.read()
-    except Declined as declined:  # an earlier version could read it
-        _log.warning("An unverified delivery cannot be read", reason=declined.outcome)
+    except Declined as declined:  # the previous version could read it
+        _log.warning("Reading an unverified delivery failed", reason=declined.outcome)
         return
     if found is not None:
         inbox.receive(tx, found[0])
-        _log.info("A delivery was verified later", delivery_id=request.message_id)
+        _log.info("Kept delivery verified", delivery_id=request.message_id)

@@ -1,4 +1,4 @@
-"""What goes into the review queue, what leaves it without an admin, and what admins decide."""
+"""Adding to the review queue, confirming entries by webhook, and what admins decide."""
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
@@ -81,11 +81,11 @@ _log = structlog.get_logger(__name__)
 
 
 def report(work: Work, items: Iterable[ReviewItem], *, are_identified: bool) -> None:
-    """The feed showed these; a webhook may confirm them already.
+    """The feed showed these; a webhook that confirms them may have arrived already.
 
     Args:
-        are_identified: their keys hold the platform's own number. Without it, the same subject
-            again within its window is a repeat.
+        are_identified: their keys contain the platform's own id. Without it, the same subject
+            again within its window is a duplicate.
     """
     work.lock(Lock.KICK_REVIEW)
     expect_items(work)
@@ -97,7 +97,7 @@ def report(work: Work, items: Iterable[ReviewItem], *, are_identified: bool) -> 
         if not are_identified:
             subjects = [item.subject for item in reported]
             near = _items_near(work, kind, subjects, at, WINDOWS[kind])
-            near_subjects = {one.subject for one in near}
+            near_subjects = {item.subject for item in near}
             known |= {item.key for item in reported if item.subject in near_subjects}
         new = [item for item in reported if item.key not in known]
         work.add_all(new)
@@ -108,13 +108,13 @@ def report(work: Work, items: Iterable[ReviewItem], *, are_identified: bool) -> 
 def events_to_count(
     tx: Connection, events: Sequence[Event], *, by_admin: bool = False
 ) -> list[Event]:
-    """The events of a delivery without duplicates of gifts, which go to the queue, and without
-    those that were credited before their webhook came.
+    """The events of a delivery, without duplicates of gifts (they are queued for review) and
+    without events that were credited before their webhook arrived.
 
     Called while translating, before any handler of the batch runs.
 
     Args:
-        by_admin: an admin credited these, so they are no duplicates.
+        by_admin: an admin credited these, so they are not duplicates.
     """
     if not any(isinstance(event, Support) for event in events):
         return list(events)
@@ -123,7 +123,9 @@ def events_to_count(
         with Work(tx, guild_id, now=events[0].at) as work:
             work.lock(Lock.KICK_REVIEW)
             if drop:
-                kept += _gifts_to_count(work, [one for one in mine if isinstance(one, SubGifted)])
+                kept += _gifts_to_count(
+                    work, [gift for gift in mine if isinstance(gift, SubGifted)]
+                )
             else:
                 kept += [event for event in mine if _counts(work, event, by_admin)]
     return kept
@@ -133,10 +135,10 @@ def _together(event: Event) -> tuple[int, str]:
     return event.guild_id, event.drop if isinstance(event, SubGifted) else ""
 
 
-def _gifts_to_count(work: Work, told: Sequence[SubGifted]) -> list[Event]:
-    """Those of one drop, in few statements however many there are."""
-    is_webhook = told[0].source == "webhook"
-    events = recognise(work, told) if is_webhook else list(told)
+def _gifts_to_count(work: Work, gifts: Sequence[SubGifted]) -> list[Event]:
+    """Those of one drop, in a fixed number of statements."""
+    is_webhook = gifts[0].source == "webhook"
+    events = recognise(work, gifts) if is_webhook else list(gifts)
     credited = take_credited(work, events) if is_webhook else set()
     confirming = {event.key for event in events if is_webhook and event.key not in credited}
     _remember(work, events, confirming)
@@ -166,7 +168,7 @@ def _counts(work: Work, event: Event, by_admin: bool) -> bool:
 
 
 def _remember(work: Work, events: Sequence[Support], confirming: Collection[str]) -> None:
-    """For those with these keys, also what they confirm."""
+    """Remember events; for the `confirming` keys, also the subject that they confirm."""
     rows = []
     for event in events:
         kind, subject = kind_and_subject(event)
@@ -189,8 +191,8 @@ def _remember(work: Work, events: Sequence[Support], confirming: Collection[str]
 
 
 def _is_credited(work: Work, event: Support, by_admin: bool) -> bool:
-    """Whether it was credited before its webhook came. The item that was credited keeps the key, so
-    that only one webhook is dropped for it."""
+    """Whether it was credited before its webhook arrived. The credited item stores the key, so that
+    only one webhook is dropped for it."""
     kind, subject = kind_and_subject(event)
     items = _items_near(work, kind, [subject], event.at, WINDOWS[kind], event.key)
     if any(item.webhook_key == event.key and item.state == "credited" for item in items):
@@ -199,17 +201,17 @@ def _is_credited(work: Work, event: Support, by_admin: bool) -> bool:
     if all(item.state != "credited" for item in free):
         return False
     if not by_admin and work.find(RecentSupport, kind, event.key) is not None:
-        return False  # this very event was counted before
+        return False  # this event itself was counted before
     nearest = min(free, key=lambda item: (abs(item.at - event.at), item.state == "credited"))
     if nearest.state != "credited":
         return False
     nearest.webhook_key = event.key
-    _log.info("A late webhook confirms an event that was credited before", guild_id=work.guild_id)
+    _log.info("Late webhook confirmed a credited event", guild_id=work.guild_id)
     return True
 
 
 def _match(work: Work, kind: Kind, subjects: Collection[str], at: datetime) -> None:
-    """Pair everything of these subjects around this instant again, so the order of arrival does not
+    """Pair everything with these subjects around this time again: the order of arrival must not
     matter."""
     for items, webhooks in _around(work, kind, subjects, at):
         pairs = rules.pair(
@@ -224,7 +226,7 @@ def _match(work: Work, kind: Kind, subjects: Collection[str], at: datetime) -> N
 def _around(
     work: Work, kind: Kind, subjects: Collection[str], at: datetime
 ) -> list[tuple[list[ReviewItem], list[RecentSupport]]]:
-    """For each subject what could be paired around this instant, directly or through others.
+    """For each subject what could be paired around this time, directly or through others.
     Credited items are left out: they have counted."""
     window = WINDOWS[kind]
     reach = window * 2
@@ -266,7 +268,7 @@ def _items_near(
     reach: timedelta,
     key: str | None = None,
 ) -> Sequence[ReviewItem]:
-    """Items of these subjects, and the one of them that this webhook confirms, by time."""
+    """Items with these subjects and the item that this webhook confirms, by time."""
     given: dict[str, Any] = {"kind": kind, "key": key}
     given |= {"since": at - reach, "until": at + reach}
     given |= {"subjects": list(subjects)}
@@ -290,7 +292,7 @@ def _webhooks_near(
 
 
 def _is_duplicate(work: Work, event: Support) -> bool:
-    """Whether this new subscription is a gift that Kick sent twice; it is queued then."""
+    """Whether this new subscription is a gift that Kick sent twice; if so, queue it."""
     if not isinstance(event, SubscriptionStarted):
         return False
     gifts = _near_subscriptions(work, "gift", [event.subscriber.user_id], event.at)
@@ -314,7 +316,7 @@ def _near_subscriptions(
 def _add_duplicate(
     work: Work, bought: SubscriptionStarted, gift: SubGifted, *, is_counted: bool
 ) -> None:
-    """Queue it, unless that was done before, whatever was decided."""
+    """Queue it, unless it was queued before."""
     if work.find(ReviewItem, "duplicate", bought.key) is not None:
         return
     work.add(
@@ -371,7 +373,7 @@ def queue_overdue(work: Work) -> list[int]:
 
 
 def _name_gifts(work: Work, before: datetime) -> None:
-    """Confirm the gifts that a webhook told with other names, or without."""
+    """Confirm the gifts that a webhook reported with other names, or without names."""
     unconfirmed = ReviewItem.state.in_(("waiting", "open")) & (ReviewItem.kind == "gift")
     overdue = select(ReviewItem).where(unconfirmed, ReviewItem.at <= before)
     items = work.scalars(overdue.order_by(ReviewItem.at, ReviewItem.key)).all()
@@ -391,7 +393,7 @@ def get_entry(work: Work, number: int, decision: Decision) -> Entry:
     """What is open under this number.
 
     Raises:
-        Refusal: there is nothing, it is decided, or the decision does not apply.
+        Refusal: there is no such entry, it is decided, or the decision does not apply.
     """
     work.lock(Lock.KICK_REVIEW)
     numbered = select(ReviewItem).where(ReviewItem.number == number).order_by(ReviewItem.key)
@@ -400,11 +402,13 @@ def get_entry(work: Work, number: int, decision: Decision) -> Entry:
     if not entry:
         raise _decided({item.state for item in known}, number)
     if decision == "credited" and entry[0].is_counted:
-        what = _("Number {number} has counted already.")
-        remedy = _("`/missed undo {number}` takes it back, `/missed dismiss {number}` leaves it.")
+        what = _("#{number} was already counted.")
+        remedy = _(
+            "Take it back with `/missed undo {number}`, or keep it: `/missed dismiss {number}`."
+        )
     elif decision == "taken_back" and not entry[0].is_counted:
-        what = _("Number {number} has not counted, so nothing can be taken back.")
-        remedy = _("`/missed dismiss {number}` takes it off the list.")
+        what = _("#{number} was not counted, so there is nothing to take back.")
+        remedy = _("Remove it from the list with `/missed dismiss {number}`.")
     else:
         return entry
     raise Refusal(what.format(number=number), remedy.format(number=number))
@@ -412,18 +416,18 @@ def get_entry(work: Work, number: int, decision: Decision) -> Entry:
 
 def _decided(states: Collection[State], number: int) -> Refusal:
     words: dict[State, str] = {
-        "credited": _("Number {number} has been credited already."),
-        "taken_back": _("Number {number} has been taken back already."),
-        "dismissed": _("Number {number} has been dismissed already."),
-        "confirmed": _("The webhook of number {number} has come after all; it is counted."),
+        "credited": _("#{number} was already credited."),
+        "taken_back": _("#{number} was already taken back."),
+        "dismissed": _("#{number} was already dismissed."),
+        "confirmed": _("A late webhook confirmed #{number}; it is counted."),
     }
     what = next((text for state, text in words.items() if state in states), "")
-    what = what or _("There is nothing with number {number}.")
-    return Refusal(what.format(number=number), _("`/missed list` shows what is open."))
+    what = what or _("No entry #{number}.")
+    return Refusal(what.format(number=number), _("See open entries with `/missed list`."))
 
 
 def settle(work: Work, items: Iterable[ReviewItem], decision: Decision) -> None:
-    """Note the decision, whatever follows from it."""
+    """Store the decision."""
     for item in items:
         item.state, item.decided_by, item.decided_at = decision, work.actor, work.now
 

@@ -1,4 +1,4 @@
-"""Counts what an admin credits, and what only the feed brings where it is the authority.
+"""Counts what an admin credits, and the feed's events where the feed is the authority.
 
 A credit is a delivery in the inbox and is handled like any other: `kick.credit` after an admin's
 decision, `kick.feed_credit` where the feed is the authority.
@@ -42,7 +42,7 @@ class Credited:
 
     Attributes:
         count: gifts, subscriptions or gifts of Kicks.
-        unknown: names that Kick knows nobody by; these are still open.
+        unknown: names that no Kick user has; these are still open.
     """
 
     count: int
@@ -53,7 +53,7 @@ def credit(services: Services, guild_id: int, number: int, actor: int) -> Credit
     """Count an entry of the queue. Asks Kick for user ids; call it in a thread.
 
     Raises:
-        Refusal: it is decided, or Kick knows none of the names.
+        Refusal: it is decided, or no Kick user has any of the names.
         Outage: Kick or the database does not answer; nothing was counted.
     """
     with services.work_in(guild_id, actor) as work:
@@ -61,7 +61,7 @@ def credit(services: Services, guild_id: int, number: int, actor: int) -> Credit
     named, unknown = name_people(services, entry)
     if not named:
         raise Refusal(
-            _("Kick knows nobody called {names}.").format(names=", ".join(unknown)),
+            _("Kick has no user named {names}.").format(names=", ".join(unknown)),
             _("They may have changed their names. Credit it by hand and dismiss this."),
         )
     with services.work_in(guild_id, actor) as work:
@@ -76,8 +76,8 @@ def count_items(work: Work, named: Iterable[Named]) -> int:
     work.lock(Lock.KICK_REVIEW)
     source = BY_FEED if work.actor == THE_BOT else BY_ADMIN
     deliveries = []
-    for one, event in named:
-        item = work.find(ReviewItem, one.kind, one.key)
+    for named_item, event in named:
+        item = work.find(ReviewItem, named_item.kind, named_item.key)
         if item is not None and item.state in ("waiting", "open"):
             actions.settle(work, [item], "credited")
             if isinstance(event, SubGifted):
@@ -107,7 +107,7 @@ def translate(tx: Connection, delivery: Delivery) -> list[Event]:
 def name_people(
     services: Services, items: Iterable[ReviewItem]
 ) -> tuple[list[Named], tuple[str, ...]]:
-    """The events with user ids in them, and the names that Kick knows nobody by.
+    """The events with their user ids, and the names that no Kick user has.
 
     Raises:
         Outage: Kick does not answer.
@@ -117,7 +117,7 @@ def name_people(
     people: dict[str, Person | None] = {"": None}
 
     def find(name: str, user_id: int | None) -> Person | None:
-        """The person, asked for once."""
+        """The person; each name is looked up once."""
         slug = name_key(name)
         if user_id is not None:
             return Person(user_id=user_id, name=name)
@@ -147,8 +147,8 @@ def name_people(
 
 
 def event_of(item: ReviewItem, giver: Person | None, receiver: Person | None) -> Event:
-    """The event that the webhook would have brought, but under a key of its own, because the feed
-    lacks what the webhook's is made of; `actions.events_to_count` counts only one of the two."""
+    """The event that the webhook would have delivered, but with its own key, because the feed lacks
+    what the webhook's key consists of; `actions.events_to_count` counts only one of the two."""
     is_report = item.source == "feed" and item.kind != "duplicate"
     shared: dict[str, Any] = {
         "key": f"feed|{item.key}" if is_report else item.key,
@@ -176,7 +176,7 @@ def event_of(item: ReviewItem, giver: Person | None, receiver: Person | None) ->
 
 
 def authority_kind(item: ReviewItem) -> str:
-    """Kick's name of the webhook for the same event."""
+    """Kick's name for the webhook of the same event."""
     if item.kind == "sub":
         return "channel.subscription." + ("new" if item.amount <= 1 else "renewal")
     return {"gift": "channel.subscription.gifts", "kicks": "kicks.gifted"}.get(item.kind, "")

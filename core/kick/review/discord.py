@@ -58,7 +58,7 @@ def alert(payload: Mapping[str, Any]) -> Rendered:
 async def decide(
     services: Services, guild_id: int, act: str, number: int, actor: int
 ) -> discord.Embed:
-    """Credit, take back or dismiss; what to answer.
+    """Credit, take back or dismiss; returns the answer.
 
     Raises:
         Refusal: it is decided, or the decision does not apply.

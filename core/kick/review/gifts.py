@@ -1,5 +1,5 @@
-"""Which gifts are the same one: Kick may send a gift several times and say more or less of who
-received it, and an admin may have counted it from the feed before its webhook came."""
+"""Recognises repeated gifts: Kick may send a gift several times with more or fewer details about
+who received it, and an admin may have credited it from the feed before its webhook arrived."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
@@ -14,9 +14,9 @@ from core.kick.review.rules import (
     SAME_GIFT_WINDOW,
     WINDOWS,
     Giftee,
-    fits_wholly,
     gift_subject,
     giver_key,
+    may_be_same,
     name_key,
     pair_giftees,
 )
@@ -27,68 +27,70 @@ _ANY_ITEMS = "kick.review.has_gift_items"
 
 
 def giftee_of(event: SubGifted) -> Giftee:
-    """What a delivery says of who received it."""
+    """What a delivery says about who received it."""
     if event.giftee is not None:
         return Giftee(event.giftee.user_id, name_key(event.giftee.name))
     return Giftee(None, name_key(event.giftee_name))
 
 
-# -- told again by another webhook --------------------------------------------------------------
+# -- sent again by another webhook --------------------------------------------------------------
 
 
-def recognise(work: Work, told: Sequence[SubGifted]) -> list[SubGifted]:
-    """The gifts of one delivery. Those that another delivery told before get the keys that they had
-    there, so that they count once; what this one says of them is remembered.
+def recognise(work: Work, gifts: Sequence[SubGifted]) -> list[SubGifted]:
+    """The gifts of one delivery. Those that an earlier delivery contained keep the keys that they
+    had there, so that they count once; what this delivery says about them is remembered.
 
-    A delivery repeats an earlier one if giver, instant and number are the same and no giftee speaks
-    against it; else only the giftees that are surely the same are.
+    A delivery repeats an earlier one if giver, time and number are the same and no giftee
+    contradicts it; otherwise only the giftees that are certainly the same are repeats.
     """
-    at, drop = told[0].at, told[0].drop
+    at, drop = gifts[0].at, gifts[0].drop
     at_once = select(KnownGift).where(KnownGift.at == at).order_by(KnownGift.drop, KnownGift.part)
-    known = [one for one in work.scalars(at_once) if one.drop == drop or told[0].gifter is None]
-    giftees = [giftee_of(event) for event in told]
+    parts = work.scalars(at_once)
+    known = [part for part in parts if part.drop == drop or gifts[0].gifter is None]
+    giftees = [giftee_of(event) for event in gifts]
     repeated = _find_repeated(known, drop, giftees)
     if repeated is not None:
         pairs = pair_giftees(repeated.first, giftees)
         free = [key for place, key in enumerate(repeated.keys) if place not in pairs.values()]
         keys = [
             repeated.keys[pairs[place]] if place in pairs else free.pop()
-            for place in range(len(told))
+            for place in range(len(gifts))
         ]
         repeated.note(giftees)
     else:
-        keys = _keys_beside([one for one in known if one.drop == drop], told, giftees)
-        part = 1 + max((one.part for one in known if one.drop == drop), default=0)
-        new = KnownGift(at=at, drop=drop, part=part, keys=keys, told=[])
+        same_drop = [part for part in known if part.drop == drop]
+        keys = _keys_of_part(same_drop, gifts, giftees)
+        number = 1 + max((part.part for part in same_drop), default=0)
+        new = KnownGift(at=at, drop=drop, part=number, keys=keys, told=[])
         new.note(giftees)
         work.add(new)
-    return [replace(event, key=key) for event, key in zip(told, keys, strict=True)]
+    return [replace(event, key=key) for event, key in zip(gifts, keys, strict=True)]
 
 
 def _find_repeated(
     known: Sequence[KnownGift], drop: str, giftees: Sequence[Giftee]
 ) -> KnownGift | None:
-    """The earlier delivery that told the same gift. One that does not say who gave has to name one
-    of its giftees."""
-    fitting = []
-    for one in known:
-        if len(one.keys) == len(giftees) and all(fits_wholly(old, giftees) for old in one.variants):
-            sure = max(len(pair_giftees(old, giftees, surely=True)) for old in one.variants)
-            if one.drop == drop or sure:
-                fitting.append((sure, -one.part, one))
-    return max(fitting, key=lambda found: found[:2])[2] if fitting else None
+    """The earlier delivery of the same gift. If its giver is unknown, it must share a giftee."""
+    matching = []
+    for gift in known:
+        is_possible = all(may_be_same(old, giftees) for old in gift.variants)
+        if len(gift.keys) == len(giftees) and is_possible:
+            certain = max(len(pair_giftees(old, giftees, surely=True)) for old in gift.variants)
+            if gift.drop == drop or certain:
+                matching.append((certain, -gift.part, gift))
+    return max(matching, key=lambda found: found[:2])[2] if matching else None
 
 
-def _keys_beside(
-    parts: Sequence[KnownGift], told: Sequence[SubGifted], giftees: Sequence[Giftee]
+def _keys_of_part(
+    parts: Sequence[KnownGift], gifts: Sequence[SubGifted], giftees: Sequence[Giftee]
 ) -> list[str]:
-    """Keys for another part of a drop: those that are surely the same have the same."""
-    keys = [event.key for event in told]
+    """Keys for another part of a drop: giftees that are certainly the same keep theirs."""
+    keys = [event.key for event in gifts]
     taken = {key for part in parts for key in part.keys}
     sure: dict[int, str] = {}
     for part in parts:
         found = pair_giftees(part.first, giftees, surely=True)
-        if found:  # it overlaps: whoever is not named may be one of its others
+        if found:  # it overlaps: unnamed giftees may be others of that part
             found = pair_giftees(part.first, giftees)
         sure |= {place: part.keys[known] for place, known in found.items() if place not in sure}
     fresh = f"~{1 + max((part.part for part in parts), default=0)}"
@@ -98,7 +100,7 @@ def _keys_beside(
     ]
 
 
-# -- credited before its webhook came -----------------------------------------------------------
+# -- credited before its webhook arrived --------------------------------------------------------
 
 
 def expect_items(work: Work) -> None:
@@ -107,10 +109,10 @@ def expect_items(work: Work) -> None:
 
 
 def take_credited(work: Work, gifts: Sequence[SubGifted]) -> set[str]:
-    """The keys of those of a delivery's gifts that were credited before it came. An item that was
-    credited keeps the key, so that only one webhook's gift is dropped for it.
+    """The keys of a delivery's gifts that were credited before it arrived. A credited item stores
+    the key, so that only one webhook's gift is dropped for it.
 
-    Giftees of other names are the same gift if the others of it are, or if giver, number and about
+    Giftees with other names are the same gift if the rest of it is, or if giver, number and roughly
     the time are.
     """
     items = _items_near(work, gifts)
@@ -137,11 +139,11 @@ def take_credited(work: Work, gifts: Sequence[SubGifted]) -> set[str]:
             if nearest.state == "credited":
                 nearest.webhook_key, taken[gift.key] = gift.key, True
     for drop in _drops(items):
-        free = [one for one in drop if one.state == "credited" and one.webhook_key is None]
+        free = [item for item in drop if item.state == "credited" and item.webhook_key is None]
         if not free or not _is_given_by(drop[0], gifts[0]):
             continue
         is_same = _is_same_gift(drop, gifts, keys)
-        for gift in [one for one in left if is_same or not giftee_of(one).name]:
+        for gift in [gift for gift in left if is_same or not giftee_of(gift).name]:
             if free:
                 free[-1].webhook_key, taken[gift.key] = gift.key, True
                 free.pop()
@@ -160,7 +162,7 @@ def _items_near(work: Work, gifts: Sequence[SubGifted]) -> Sequence[ReviewItem]:
 
 
 def _names(item: ReviewItem, gift: SubGifted) -> bool:
-    """Whether the feed's report is surely about this gift."""
+    """Whether the feed's report is certainly about this gift."""
     if not _is_given_by(item, gift):
         return False
     if item.receiver_id is not None and gift.giftee is not None:
@@ -188,17 +190,18 @@ def _is_same_gift(
     return any(item.webhook_key in keys for item in drop) or (is_near and len(drop) == len(gifts))
 
 
-# -- told by both, but not by the same names ----------------------------------------------------
+# -- reported by both, with different names -----------------------------------------------------
 
 
 def name_gifts(work: Work, items: Sequence[ReviewItem]) -> list[ReviewItem]:
-    """A webhook may leave out who received a gift, or call them by another name, and the feed knows
-    one: give such a webhook the subject of one of these items that no other webhook confirms.
-    Returns the items whose webhook is now known."""
+    """A webhook may leave out who received a gift or use another name than the feed: give such a
+    webhook the subject of one of these items that no other webhook confirms. Returns the items
+    whose webhook is now known."""
     if not items:
         return []
     window = WINDOWS["gift"]
-    first, last = min(one.at for one in items) - window, max(one.at for one in items) + window
+    times = [item.at for item in items]
+    first, last = min(times) - window, max(times) + window
     near = RecentSupport.at.between(first, last)
     wanted = select(RecentSupport).where(
         RecentSupport.kind == "gift", RecentSupport.subject.is_not(None), near
@@ -209,15 +212,16 @@ def name_gifts(work: Work, items: Sequence[ReviewItem]) -> list[ReviewItem]:
     paired = {key for key in work.scalars(confirmed) if key is not None}
     order = (RecentSupport.at, RecentSupport.key)
     free: dict[str, list[RecentSupport]] = {}
-    for one in work.scalars(wanted.order_by(*order)):
-        if one.key not in paired:
-            free.setdefault((one.subject or "").partition("|")[0], []).append(one)
+    for webhook in work.scalars(wanted.order_by(*order)):
+        if webhook.key not in paired:
+            free.setdefault((webhook.subject or "").partition("|")[0], []).append(webhook)
     parts = _parts_between(work, first, last) if free else {}
     found = []
     for drop in _drops(items):
         for item in drop:
             given = free.get(giver_key(item.giver), [])
-            same = next((one for one in given if _may_confirm(one, item, drop, parts)), None)
+            candidates = (gift for gift in given if _may_confirm(gift, item, drop, parts))
+            same = next(candidates, None)
             if same is not None:
                 given.remove(same)
                 same.subject = item.subject
@@ -226,9 +230,9 @@ def name_gifts(work: Work, items: Sequence[ReviewItem]) -> list[ReviewItem]:
 
 
 def _parts_between(work: Work, first: Any, last: Any) -> dict[str, list[str]]:
-    """Key of a webhook's gift -> the keys of all that came with it."""
+    """Key of a webhook's gift -> the keys of all gifts in the same delivery."""
     found = select(KnownGift).where(KnownGift.at.between(first, last))
-    return {key: one.keys for one in work.scalars(found) for key in one.keys}
+    return {key: gift.keys for gift in work.scalars(found) for key in gift.keys}
 
 
 def _may_confirm(

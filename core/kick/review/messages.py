@@ -13,10 +13,10 @@ from core.kit.runtime.clock import parse_instant
 from core.kit.text.words import _, plural
 
 SHOWN = 10
-"""Entries, and names of each, in the data of a message."""
+"""Maximum of entries, and of names per entry, in the data of a message."""
 
 NAMED = 5
-"""Names shown of an entry."""
+"""Maximum of names shown per entry."""
 
 _DUPLICATES = {"duplicate", "counted_duplicate"}
 
@@ -49,15 +49,15 @@ def queue(payload: Mapping[str, Any]) -> discord.Embed:
     title = plural("{count} missed event", "{count} missed events", payload["count"])
     if not kinds <= _DUPLICATES:
         body += _(
-            "Kick's realtime feed showed this, but no webhook came. "
-            "Credit what really happened: it then counts like any other event, once."
+            "Kick's realtime feed showed this, but no webhook arrived. "
+            "Credit what really happened: it then counts once, like any other event."
         )
     if kinds & _DUPLICATES:
         title = plural("{count} event to review", "{count} events to review", payload["count"])
         body += "\n" + _(
-            "A gift and a new subscription of the same viewer at the same time are most "
-            "likely one gift that Kick sent twice. Unless they really bought one as well, "
-            "count it as a gift only."
+            "A gift and a new subscription for the same viewer at the same time are most "
+            "likely one gift that Kick sent twice. Count it as a gift only, unless the viewer "
+            "also bought one."
         )
     if "counted_duplicate" in kinds:
         commands.insert(0, _("/missed undo <number>"))
@@ -91,9 +91,9 @@ def _what(entry: Mapping[str, Any], escape: Callable[[str, int], str] = safe) ->
             return text.format(name=name, months=entry["amount"])
         case "gift":
             count = plural("{count} subscription", "{count} subscriptions", entry["count"])
-            text = _("{giver} gave {count}: {names}")
+            text = _("{giver} gifted {count}: {names}")
             return text.format(giver=giver, count=count, names=names)
-    text = _("{giver} gave {names} a subscription, and Kick also sent them as new subscribers.")
+    text = _("{giver} gifted {names} a subscription, and Kick also sent them as new subscribers.")
     is_counted = entry["kind"] == "counted_duplicate"
     counted = _("⚠️ Counted as both.") if is_counted else _("Counted as gifts only.")
     return f"{text.format(giver=giver, names=names)} {counted}"
@@ -111,11 +111,11 @@ def _names(entry: Mapping[str, Any], escape: Callable[[str, int], str]) -> str:
 
 def credited(number: int, result: Credited) -> discord.Embed:
     """After crediting."""
-    title = _("Number {number} is credited").format(number=number)
-    body = plural("{count} is counted now.", "{count} are counted now.", result.count)
+    title = _("Credited #{number}").format(number=number)
+    body = plural("{count} event counted.", "{count} events counted.", result.count)
     if not result.unknown:
         return card("✅ " + title, body, tone="success")
-    body += "\n" + _("Kick knows nobody called {names}: these are still open.").format(
+    body += "\n" + _("Kick has no user named {names}; still open.").format(
         names=", ".join(safe(name, 50) for name in result.unknown)
     )
     return card("⚠️ " + title, body, tone="warning")
@@ -123,7 +123,7 @@ def credited(number: int, result: Credited) -> discord.Embed:
 
 def taken_back(entry: Entry) -> discord.Embed:
     """After taking counted duplicates back."""
-    title = _("Number {number} is taken back").format(number=entry[0].number)
+    title = _("Took back #{number}").format(number=entry[0].number)
     body = plural(
         "{count} subscription no longer counts; the gift still does.",
         "{count} subscriptions no longer count; the gifts still do.",
@@ -134,8 +134,8 @@ def taken_back(entry: Entry) -> discord.Embed:
 
 def dismissed(entry: Entry) -> discord.Embed:
     """After dismissing."""
-    title = _("Number {number} is dismissed").format(number=entry[0].number)
-    body = _("It was not counted. Should its webhook come after all, that counts.")
+    title = _("Dismissed #{number}").format(number=entry[0].number)
+    body = _("It was not counted. If the webhook still arrives, it will count.")
     if entry[0].kind == "duplicate":
-        body = _("It stays as it was counted.")
+        body = _("What was counted stays counted.")
     return card("✅ " + title, body, tone="success")

@@ -1,4 +1,4 @@
-"""The review queue, and the webhooks that its items are compared with.
+"""The review queue, and the webhooks that its items are compared to.
 
 The indexes on subjects put `kind` last: on a table without statistics the planner would otherwise
 take one of them for the primary key and scan it.
@@ -30,7 +30,7 @@ State = Literal["waiting", "confirmed", "open", Decision]
 
 class ReviewItem(GuildRecord, kw_only=True):
     """An event that only the feed reported, or a subscription that duplicates a gift. Decided items
-    are kept, so that nothing is asked or counted twice."""
+    are kept so that nothing is reviewed or counted twice."""
 
     __tablename__ = "kick_review_items"
 
@@ -141,12 +141,12 @@ class RecentSupport(GuildRecord, kw_only=True):
 
 
 MAX_VARIANTS = 10
-"""Deliveries of one gift that differ in what they say, of which each is remembered."""
+"""Maximum of different deliveries that are remembered per gift."""
 
 
 class KnownGift(GuildRecord, kw_only=True):
-    """A gift, or a part of one, as webhooks have told it: to recognise it where another delivery
-    says more or less of who received it."""
+    """A gift, or a part of one, as webhooks reported it: to recognise it if another delivery has
+    more or fewer details about who received it."""
 
     __tablename__ = "kick_known_gifts"
 
@@ -167,15 +167,15 @@ class KnownGift(GuildRecord, kw_only=True):
 
     @property
     def variants(self) -> list[list[Giftee]]:
-        return [[Giftee(one["user_id"], one["username"]) for one in told] for told in self.told]
+        return [[Giftee(row["user_id"], row["username"]) for row in rows] for rows in self.told]
 
     @property
     def first(self) -> list[Giftee]:
-        """As first told, in the order of `keys`."""
+        """As first reported, in the order of `keys`."""
         return self.variants[0]
 
     def note(self, giftees: Sequence[Giftee]) -> None:
         """Remember what another delivery says."""
-        told = [{"user_id": giftee.user_id, "username": giftee.name} for giftee in giftees]
-        if told not in self.told and len(self.told) < MAX_VARIANTS:
-            self.told = [*self.told, told]
+        rows = [{"user_id": giftee.user_id, "username": giftee.name} for giftee in giftees]
+        if rows not in self.told and len(self.told) < MAX_VARIANTS:
+            self.told = [*self.told, rows]

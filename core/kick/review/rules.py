@@ -20,8 +20,8 @@ class ReviewSettings(GuildSettings, feature="kick"):
     """What an admin can set."""
 
     confirmation_minutes: int = number(
-        "Minutes that an event on Kick's realtime feed waits for its webhook before admins are "
-        "asked about it. Webhooks have come ten minutes late.",
+        "Minutes that an event from Kick's realtime feed waits for its webhook before admins are "
+        "asked about it. Webhooks can be ten minutes late.",
         default=15,
         minimum=1,
         maximum=1440,
@@ -35,30 +35,30 @@ WINDOWS: Mapping[Kind, timedelta] = {
     "gift": timedelta(minutes=10),
     # Nobody subscribes for the same month twice in that time.
     "sub": timedelta(hours=24),
-    # Both sides have the instant, one of them more exactly.
+    # Both sides have the timestamp, one of them more precisely.
     "kicks": timedelta(seconds=2),
 }
 """How far apart the two may be."""
 
 SAME_GIFT_WINDOW = timedelta(minutes=2)
-"""The feed and a webhook tell of one gift this close together, if they name other giftees."""
+"""How far apart the feed and a webhook may report one gift if they name different giftees."""
 
 DUPLICATE_WINDOW = timedelta(minutes=10)
 """A subscription this close to a gift to the same viewer is the gift, sent twice."""
 
 REMEMBERED = timedelta(days=30)
-"""How long webhooks are kept to be compared: an admin may credit a gift weeks later."""
+"""How long webhooks are kept for comparison: an admin may credit a gift weeks later."""
 
 _ANONYMOUS = "anonymous"
 
 
 def name_key(name: str | None) -> str:
-    """Equal for all ways of writing an account's name: as chosen, re-cased, or as in addresses."""
+    """Equal for all spellings of an account's name: as chosen, in other case, or as in URLs."""
     return (name or "").casefold().replace("_", "-")
 
 
 def giver_key(name: str | None) -> str:
-    """The same, and empty for an anonymous giver, whom the feed gives a placeholder name."""
+    """Like `name_key`, but empty for an anonymous giver, whom the feed gives a placeholder name."""
     key = name_key(name)
     return "" if key == _ANONYMOUS else key
 
@@ -79,7 +79,7 @@ def kicks_subject(sender_id: int, amount: int) -> str:
 
 
 def kind_and_subject(event: Support) -> tuple[Kind, str]:
-    """What the feed's reports of this event have, too."""
+    """The kind and subject, the same as in the feed's reports of this event."""
     match event:
         case SubGifted():
             giver = event.gifter.name if event.gifter else None
@@ -92,28 +92,28 @@ def kind_and_subject(event: Support) -> tuple[Kind, str]:
 
 
 class Giftee(NamedTuple):
-    """What a delivery says of who received a gift: a missing id is None, a missing name empty; the
-    name as in `name_key`."""
+    """What a delivery says about who received a gift: a missing id is None, a missing name is
+    empty; the name is a `name_key`."""
 
     user_id: int | None
     name: str
 
 
 def pair_giftees(
-    known: Sequence[Giftee], told: Sequence[Giftee], *, surely: bool = False
+    known: Sequence[Giftee], new: Sequence[Giftee], *, surely: bool = False
 ) -> dict[int, int]:
-    """Index of one that is told -> index of the known one that it is; as many as there can be,
-    those that are sure first, and with `surely` only these."""
+    """Index of a new giftee -> index of the same known giftee; as many pairs as possible, certain
+    ones first, and with `surely` only those."""
     pairs: dict[int, int] = {}
     free = dict.fromkeys(range(len(known)))
-    left = dict.fromkeys(range(len(told)))
+    left = dict.fromkeys(range(len(new)))
 
     def pair_by(key: Callable[[Giftee], object], here: Iterable[int], there: Iterable[int]) -> None:
         by_key: dict[object, list[int]] = {}
         for place in there:
             by_key.setdefault(key(known[place]), []).append(place)
         for place in here:
-            if found := by_key.get(key(told[place])):
+            if found := by_key.get(key(new[place])):
                 pairs[place] = found.pop(0)
                 del left[place], free[pairs[place]]
 
@@ -127,17 +127,19 @@ def pair_giftees(
             and has_name in (None, bool(of[place].name))
         ]
 
-    def pair_kinds(*kinds: bool | None, key: Callable[[Giftee], object] = lambda _one: 0) -> None:
-        """Those with (True) or without (False) an id and a name, told and known."""
-        here = which(left, told, kinds[0], kinds[1])
+    def pair_kinds(
+        *kinds: bool | None, key: Callable[[Giftee], object] = lambda _giftee: 0
+    ) -> None:
+        """Those with (True) or without (False) an id and a name, new and known."""
+        here = which(left, new, kinds[0], kinds[1])
         pair_by(key, here, which(free, known, kinds[2], kinds[3]))
 
-    pair_kinds(True, None, True, None, key=lambda one: one.user_id)
-    pair_kinds(False, True, None, True, key=lambda one: one.name)
-    pair_kinds(True, True, False, True, key=lambda one: one.name)
+    pair_kinds(True, None, True, None, key=lambda giftee: giftee.user_id)
+    pair_kinds(False, True, None, True, key=lambda giftee: giftee.name)
+    pair_kinds(True, True, False, True, key=lambda giftee: giftee.name)
     if not surely:
-        # An id and a name fit only each other, and what is not known fits everything: in this
-        # order there are as many pairs as there can be.
+        # An id and a name match only each other, and unknown matches everything: this order
+        # finds as many pairs as possible.
         pair_kinds(True, False, False, True)
         pair_kinds(False, True, True, False)
         pair_kinds(True, None, False, False)
@@ -146,20 +148,20 @@ def pair_giftees(
     return pairs
 
 
-def fits_wholly(known: Sequence[Giftee], told: Sequence[Giftee]) -> bool:
-    """Whether two deliveries can have told the same gift, as far as its giftees go."""
-    return len(known) == len(told) == len(pair_giftees(known, told))
+def may_be_same(known: Sequence[Giftee], new: Sequence[Giftee]) -> bool:
+    """Whether the giftees allow two deliveries to be the same gift."""
+    return len(known) == len(new) == len(pair_giftees(known, new))
 
 
 def pair(
     webhooks: Sequence[datetime], reports: Sequence[datetime], window: timedelta
 ) -> dict[int, int]:
-    """One to one, as many pairs as there can be, whatever came first.
+    """Pair one to one, as many as possible, whichever came first.
 
     Args:
-        webhooks: instants in order.
-        reports: instants in order.
-        window: the farthest that two of a pair may be apart.
+        webhooks: timestamps in order.
+        reports: timestamps in order.
+        window: the maximum distance within a pair.
 
     Returns:
         Index of a report -> index of its webhook. With windows of equal width, taking the earliest
@@ -182,7 +184,7 @@ def pair(
 def neighbourhood(
     instants: Iterable[datetime], around: datetime, window: timedelta
 ) -> tuple[datetime, datetime]:
-    """First and last of the instants that are connected with `around` by gaps no wider than the
+    """First and last of the timestamps that are connected to `around` by gaps no wider than the
     window: nothing outside can be paired with anything inside."""
     ordered = sorted({*instants, around})
     first = last = ordered.index(around)

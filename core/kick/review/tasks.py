@@ -6,7 +6,7 @@ from datetime import datetime
 import structlog
 from sqlalchemy import Connection, delete, func, select
 
-from core.guilds.channels import tell_admins
+from core.guilds.channels import alert_admins
 from core.kick.intake import store as intake
 from core.kick.review import actions, credit, messages
 from core.kick.review.records import KnownGift, RecentSupport, ReviewItem
@@ -47,9 +47,9 @@ def queue_missed(services: Services) -> None:
                 if entry[0].number in numbers and entry[0].kind != "duplicate"
             ]
             if new:
-                _log.info("Missed events were queued", count=len(new), guild_id=guild_id)
+                _log.info("Missed events queued", count=len(new), guild_id=guild_id)
                 key = f"kick.missed:{new[0][0].number}:{work.now}"
-                tell_admins(work, "kick.missed", key, messages.payload(new))
+                alert_admins(work, "kick.missed", key, messages.payload(new))
 
     for_each(_waiting(services), queue)
 
@@ -58,7 +58,7 @@ def credit_from_feed(services: Services) -> None:
     """Credit the feed's events where the feed is the authority.
 
     Raises:
-        Refusal: Kick declines to say who somebody is; the other servers' are counted.
+        Refusal: Kick rejects a user lookup; the events of other servers are credited.
         Outage: Kick does not answer.
     """
 
@@ -69,13 +69,18 @@ def credit_from_feed(services: Services) -> None:
             named, unknown = credit.name_people(services, items)
             with services.work_in(guild_id) as work:
                 found = credit.count_items(work, named)
-            _log.info("Counted from the feed", count=found, guild_id=guild_id, unknown=len(unknown))
+            _log.info(
+                "Credited events from the feed",
+                count=found,
+                guild_id=guild_id,
+                unknown=len(unknown),
+            )
 
     for_each(_waiting(services), count)
 
 
 def _authoritative(work: Work) -> list[ReviewItem]:
-    """The oldest that wait, of the kinds for which the feed is the authority."""
+    """The oldest waiting items of the kinds for which the feed is the authority."""
     oldest = select(ReviewItem).where(ReviewItem.state == "waiting")
     waiting = work.scalars(oldest.order_by(ReviewItem.at, ReviewItem.key).limit(AT_ONCE)).all()
     decided = {
@@ -128,10 +133,10 @@ def check_health(tx: Connection, now: datetime) -> list[HealthItem]:
     items = []
     for row in found:
         if row.is_duplicate:
-            text = f"{row.items} may have been sent twice; an admin decides with /missed."
+            text = f"{row.items} possibly sent twice. Review them with /missed."
             items.append(HealthItem("Kick duplicates", "warn", text, guild_id=row.guild_id))
         else:
-            text = f"{row.entries} suspected; an admin decides with /missed."
+            text = f"{row.entries} suspected. Review them with /missed."
             age, name = (now - row.oldest_at).total_seconds(), "Kick's missing webhooks"
             items.append(HealthItem(name, "warn", text, age, guild_id=row.guild_id))
     return items

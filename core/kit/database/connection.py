@@ -48,7 +48,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from core.kit.errors import Outage, StartError
-from core.kit.runtime.crypto import Vault, passing_vault
+from core.kit.runtime.crypto import Vault, temporary_vault
 from core.kit.runtime.deadlines import (
     BUDGETS,
     BoundedConnection,
@@ -78,8 +78,8 @@ def _skip_guild_statistics(table: Table, connection: Connection, **_options: Any
         connection.execute(_NO_GUILD_STATISTICS.against(table))
 
 
-SPARE = 5
-"""Connections beside all budgets, for what runs outside of `begin`."""
+SPARE_CONNECTIONS = 5
+"""Connections beyond all budgets, for code that runs outside of `begin`."""
 
 APPLICATION_NAME = "regulars"
 """Name of our connections in `pg_stat_activity`."""
@@ -90,7 +90,7 @@ _LIMIT_TIME = text("""
 """)
 
 _POOLER = (
-    "DATABASE_URL leads to a connection pooler in transaction mode, which the bot cannot use: set "
+    "DATABASE_URL points to a connection pooler in transaction mode, which the bot cannot use: set "
     "it to the address of the database itself, or of a pooler in session mode (PgBouncer: "
     "pool_mode = session; docs/deploy.md says where hosts show that address)."
 )
@@ -120,7 +120,7 @@ _CONNECT_ARGS = {
     "connection_factory": BoundedConnection,
     "connect_timeout": 2,
     "application_name": APPLICATION_NAME,
-    # Notice that the database's machine is gone, whether we wait for it or not.
+    # Notice that the database's machine is gone, even without a running statement.
     "tcp_user_timeout": 10_000,
     "keepalives_idle": 20,
     "keepalives_interval": 5,
@@ -131,11 +131,11 @@ _CONNECT_ARGS = {
 # while it waits for a lock that the client has gone.
 _SET_UP = "SET jit = off; SET client_connection_check_interval = '2s'"
 
-OLDEST = 150_000
-"""Version 15 of PostgreSQL, as it counts them."""
+MIN_VERSION = 150_000
+"""PostgreSQL 15, in its own format."""
 
 IDLE_SECONDS = 30.0
-"""A connection that was idle for longer is tried before it is used."""
+"""A connection that was idle for longer is tested before it is used."""
 
 _USED_AT = "used_at"
 
@@ -158,22 +158,22 @@ class Database:
         pool_size: int = 20,
         budgets: Iterable[Budget] = BUDGETS,
         key: Callable[[], str] = lambda: "",
-        vault: Callable[[], Vault] = passing_vault,
+        vault: Callable[[], Vault] = temporary_vault,
     ) -> None:
         self._notify = notify or (lambda _topic, **_data: None)
         self._key, self._vault = key, vault
         self._slots = {budget: threading.BoundedSemaphore(budget.connections) for budget in budgets}
-        # Each budget is a bound of its own, so the pool as a whole never is one.
+        # Each budget has its own limit, so the pool needs none.
         maximum = sum(slot.connections for slot in self._slots)
         given: dict[str, Any] = {
-            "max_overflow": max(maximum - pool_size, 0) + SPARE,
+            "max_overflow": max(maximum - pool_size, 0) + SPARE_CONNECTIONS,
             "pool_timeout": 2,
             "use_native_hstore": False,
             "connect_args": _CONNECT_ARGS,
         }
         url = normalise_url(url)
         self.engine: Engine = create_engine(url, pool_size=pool_size, **given)
-        # Connections of its own: to change one's isolation level takes another round trip.
+        # Separate connections: changing the isolation level of one takes another round trip.
         self._single = create_engine(url, pool_size=1, isolation_level="AUTOCOMMIT", **given)
         _check_connections(self.engine)
         _check_connections(self._single)
@@ -255,17 +255,17 @@ class Database:
         _arguments, given = self.engine.dialect.create_connect_args(self.engine.url)
         try:
             with (
-                closing(psycopg2.connect(**{**given, **_CONNECT_ARGS})) as one,
+                closing(psycopg2.connect(**{**given, **_CONNECT_ARGS})) as first,
                 closing(psycopg2.connect(**{**given, **_CONNECT_ARGS})) as another,
             ):
-                seen = [(_backend_of(one), _backend_of(another)) for _try in range(3)]
-                version = one.server_version
+                seen = [(_backend_of(first), _backend_of(another)) for _try in range(3)]
+                version = first.server_version
             if len(set(seen)) > 1 or seen[0][0] == seen[0][1]:
                 raise StartError(_POOLER)
-            if version < OLDEST:
+            if version < MIN_VERSION:
                 raise StartError(
                     f"The PostgreSQL of DATABASE_URL has version {version // 10_000}: use version "
-                    f"{OLDEST // 10_000} or newer."
+                    f"{MIN_VERSION // 10_000} or newer."
                 )
             self.engine.connect().close()
         except (psycopg2.Error, DBAPIError, PoolTimeout) as error:
@@ -286,12 +286,13 @@ def _backend_of(connection: Any) -> int:
 
 def _check_connections(engine: Engine) -> None:
     """Set up new connections, and replace those that have ended while nobody used them. That costs
-    no round trip, unless a connection was idle for long: then its server may be gone silently."""
+    no round trip, unless a connection was idle for long, because its server may have
+    disappeared."""
 
     @event.listens_for(engine, "connect")
     def set_up(connection: BoundedConnection, _record: ConnectionPoolEntry) -> None:
         before, connection.autocommit = connection.autocommit, True
-        with suppress(psycopg2.Error), connection.cursor() as cursor:  # useful, not needed
+        with suppress(psycopg2.Error), connection.cursor() as cursor:  # nice to have
             cursor.execute(_SET_UP)
         connection.autocommit = before
 
@@ -332,7 +333,7 @@ def cache_of(tx: Connection) -> dict[object, Any]:
 
 
 def cached(tx: Connection, key: object, load: Callable[[], T]) -> T:
-    """What `load` returned when it was first called for this key in this transaction."""
+    """The cached result of `load` for this key in this transaction."""
     cache = cache_of(tx)
     if key not in cache:
         cache[key] = load()
@@ -340,8 +341,8 @@ def cached(tx: Connection, key: object, load: Callable[[], T]) -> T:
 
 
 def cached_until_locked(tx: Connection, key: object, load: Callable[[], T]) -> T:
-    """The same until the transaction waits for a lock: what was read before may be out of date
-    then."""
+    """The same, but only until the transaction waits for a lock, because cached data may be out of
+    date then."""
     remembered = cached(tx, UNTIL_LOCKED, dict[object, Any])
     if key not in remembered:
         remembered[key] = load()
@@ -367,28 +368,30 @@ def key_of(tx: Connection) -> str:
 
 
 def vault_in(tx: Connection) -> Vault:
-    """The installation's vault, where nothing but the transaction is at hand."""
-    give: Callable[[], Vault] = tx.info.get(_VAULT, passing_vault)
+    """The installation's vault, for code that has only the transaction."""
+    give: Callable[[], Vault] = tx.info.get(_VAULT, temporary_vault)
     return give()
 
 
 def contains_any(column: ColumnElement[Any], texts: Iterable[str]) -> ColumnElement[bool]:
     """Whether the column, which may be JSON, contains one of these texts, whatever their case."""
-    return or_(false(), *(cast_sql(column, Text).icontains(one, autoescape=True) for one in texts))
+    return or_(
+        false(), *(cast_sql(column, Text).icontains(wanted, autoescape=True) for wanted in texts)
+    )
 
 
 def among(
     column: ColumnElement[Any] | InstrumentedAttribute[Any], values: Iterable[Any]
 ) -> ColumnElement[bool]:
-    """Whether the column has one of these values. There may be many thousands: they are passed as
-    one array and joined, because PostgreSQL plans for each item of a list."""
+    """Whether the column has one of these values. There may be many thousands, so they are passed
+    as one array and joined: PostgreSQL's planning time grows with the items of a list."""
     array = cast_sql(list(values), ARRAY(column.type))
     return column.in_(select(func.unnest(array)))
 
 
 @contextmanager
 def savepoint(tx: Connection) -> Iterator[None]:
-    """A part of the transaction that can fail alone. A failure also clears the transaction's
+    """A part of the transaction that can fail on its own. A failure also clears the transaction's
     cache. Raises DatabaseOutage if the whole transaction has to end."""
     try:
         with tx.begin_nested():
@@ -402,10 +405,10 @@ def savepoint(tx: Connection) -> Iterator[None]:
 
 
 class DatabaseOutage(Outage):
-    """The database cannot work now. It says nothing about what was to be stored.
+    """The database is unavailable. The data itself is not the cause.
 
     Attributes:
-        lost_connection: there was a connection, and it broke; not by our deadline.
+        lost_connection: an open connection broke, other than by our deadline.
     """
 
     def __init__(self, error: Exception) -> None:
@@ -425,8 +428,8 @@ https://www.postgresql.org/docs/18/errcodes-appendix.html"""
 
 
 def _raise_outage(error: Exception) -> None:
-    """Raise DatabaseOutage if that is what this error means; ignore errors about a statement
-    or its data. psycopg2 has the same class for a full disk and too long a key."""
+    """Raise DatabaseOutage if the error means an outage; ignore errors about a statement or its
+    data. psycopg2 has the same class for a full disk and too long a key."""
     if isinstance(error, DBAPIError) and not error.connection_invalidated:
         sqlstate = getattr(error.orig, "pgcode", None)
         if sqlstate is not None and not _OUTAGES.match(sqlstate):

@@ -9,7 +9,7 @@ from core.kit.database.records import Record
 
 
 class Lease(Record, kw_only=True):
-    """Who does something that one process does at a time, and until when, see
+    """The holder of work that only one process does at a time, and until when, see
     `core.kit.runtime.leases`."""
 
     __tablename__ = "kit_leases"

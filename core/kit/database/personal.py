@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, FromClause
 
 Holds = Literal["viewer", "number", "name", "key", "text", "json", "nobody"]
-"""What leads to a person: a viewer id; the id of an account or member; a name; a natural key, whose
-parts between `|` or `:` may be either; a text, such as the URL of a picture; JSON, see `JSON_KEYS`.
-`nobody`: a key of JSON that never leads to anybody."""
+"""How a value identifies a person: a viewer id; the id of an account or member; a name; a natural
+key, whose parts between `|` or `:` may be either; a text, such as the URL of a picture; JSON, see
+`JSON_KEYS`. `nobody`: a JSON key that never identifies anybody."""
 
 ADMINS_ANSWER = "an admin answers for what they did"
 PENALTY = "forgetting ends no penalty"
@@ -47,7 +47,7 @@ class PersonalData:
 def holds(
     what: Holds, stays: str = "", *, of: str = "", deletes_row: bool = False
 ) -> dict[str, Any]:
-    """`info` of a column that leads to a person; see `PersonalData`."""
+    """`info` of a column that identifies a person; see `PersonalData`."""
     return {"personal": PersonalData(what, stays, of, deletes_row)}
 
 
@@ -147,7 +147,7 @@ class Subject:
 
     @property
     def pseudonym(self) -> str:
-        """What replaces the name."""
+        """The name that replaces theirs."""
         return pseudonym_of(self.viewer_ids[0]) if self.accounts else "forgotten"
 
     @property
@@ -167,7 +167,7 @@ class Subject:
 
     @property
     def traces(self) -> frozenset[str]:
-        """What to search texts and JSON for."""
+        """What to look for in texts and JSON."""
         written = {json.dumps(name, ensure_ascii=False)[1:-1] for name in self.names}
         return self.names | written | {str(number) for number in self.numbers}
 
@@ -238,7 +238,7 @@ def redacted_key(key: str, subject: Subject) -> str:
 
 
 def _is_theirs(value: Any, subject: Subject, holds: Holds) -> bool:
-    """A name may equal a platform's, and an amount may equal an id, so `holds` decides."""
+    """A name may equal a platform's name, and an amount may equal an id, so `holds` decides."""
     if holds == "nobody" or isinstance(value, bool):
         return False
     if isinstance(value, str):

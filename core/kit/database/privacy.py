@@ -113,9 +113,9 @@ class _Link:
         data = declared(self.record.__table__)
         others = {
             name
-            for name, one in data.items()
-            if one.holds not in _IDENTIFIES
-            and (one.of == self.column or (self.is_owner and not one.of))
+            for name, personal in data.items()
+            if personal.holds not in _IDENTIFIES
+            and (personal.of == self.column or (self.is_owner and not personal.of))
         }
         return {self.column, *others}
 
@@ -155,7 +155,7 @@ def _links(record: type[GuildRecord]) -> Iterator[_Link]:
     person that it names."""
     data = declared(record.__table__)
     named = sorted(
-        (name for name, one in data.items() if one.holds in _IDENTIFIES),
+        (name for name, personal in data.items() if personal.holds in _IDENTIFIES),
         key=lambda name: data[name].holds != "viewer",
     )
     for place, name in enumerate(named):
@@ -163,12 +163,12 @@ def _links(record: type[GuildRecord]) -> Iterator[_Link]:
 
 
 def _contents(record: type[GuildRecord]) -> list[str]:
-    return [name for name, one in declared(record.__table__).items() if one.of == ANYONE]
+    return [name for name, personal in declared(record.__table__).items() if personal.of == ANYONE]
 
 
 @dataclass(frozen=True, slots=True)
 class _Mention:
-    """The rows of a record in whose content somebody is named or numbered."""
+    """The rows of a record whose content contains somebody's name or id."""
 
     record: type[GuildRecord]
 
@@ -196,7 +196,7 @@ class _Mention:
 
 
 def _on_platforms(subject: Subject) -> Subject:
-    """Members are stored by id. A name like theirs on Discord is somebody else, or another word."""
+    """Members are stored by id. The same name on Discord may be somebody else, or just a word."""
     return replace(subject, discord_names=())
 
 

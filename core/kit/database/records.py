@@ -23,7 +23,7 @@ MessageId = NewType("MessageId", int)
 RoleId = NewType("RoleId", int)
 
 THE_BOT = MemberId(0)
-"""The actor of what no member asked for, and what replaces a member who asked to be forgotten."""
+"""The actor of automatic actions, and the replacement for a member who asked to be forgotten."""
 
 GUILD_OPTION = "guild_id"
 """Execution option that tells an INSERT which guild it belongs to."""
@@ -74,17 +74,17 @@ def one_of(column: str, values: Any, *, name: str) -> CheckConstraint:
 
 
 def optional(comment: str | None = None, *, kind: Any = None, info: Any = None) -> Any:
-    """A column that is empty until something is known."""
+    """A nullable column."""
     return mapped_column(kind, default=None, comment=comment, info=info)
 
 
 def flag(comment: str | None = None) -> Any:
-    """A column that is false until something happens."""
+    """A boolean column that is false by default."""
     return mapped_column(default=False, server_default=false(), comment=comment)
 
 
 def partial_index(
     name: str, columns: tuple[str, ...], where: str, *, unique: bool = False
 ) -> Index:
-    """An index of the rows that meet a condition in SQL."""
+    """A partial index, with a condition in SQL."""
     return Index(name, *columns, unique=unique, postgresql_where=where)

@@ -56,13 +56,13 @@ CHANGED = "changed"
 
 
 def note_change(tx: Connection, guild_id: int, package: str) -> None:
-    """Let pages that show data of this package load them again, after the commit. `Work` does it
-    for records; code that changes them with SQL calls this."""
+    """Reload pages that show data of this package, after the commit. `Work` does it for records;
+    code that changes them with SQL calls this."""
     notify_after_commit(tx, CHANGED, guild_id=str(guild_id), package=package)
 
 
 class Lock(StrEnum):
-    """What a transaction can lock in a guild, in the order in which it has to."""
+    """The locks of a guild, in the order in which a transaction has to take them."""
 
     LINKS = "people_links"
     KICK_REVIEW = "kick_review"
@@ -89,10 +89,11 @@ class UnscopedStatement(Exception):
 
 
 class Work(Session):
-    """Everything one action needs to know and to change.
+    """Everything that an action needs.
 
     Attributes:
-        find_role: `find_role(role_id)`: a role as Discord shows it; None where nobody chooses one.
+        find_role: `find_role(role_id)`: a role as Discord shows it; None where no role can be
+            chosen.
 
     Args:
         tx: an open transaction. It is committed or rolled back by whoever opened it.
@@ -125,7 +126,8 @@ class Work(Session):
         self._list_groups: Callable[[Connection], frozenset[str]] | None = None
 
     def limit_to(self, list_groups: Callable[[Connection], frozenset[str]]) -> None:
-        """The actor is no admin, but may use the command groups that `list_groups(tx)` returns."""
+        """The actor is not an admin, but may use the command groups that `list_groups(tx)`
+        returns."""
         self._list_groups = list_groups
 
     @cached_property
@@ -147,7 +149,7 @@ class Work(Session):
             if kind is None:
                 self.commit()  # flushes; the transaction itself stays open
             elif not self._tx.invalidated:
-                cache_of(self._tx).clear()  # locks are lost with the savepoint that took them
+                cache_of(self._tx).clear()  # a savepoint that is rolled back releases its locks
         finally:
             self.close()
 
@@ -192,7 +194,7 @@ _LOCK_SHARED = text("SELECT pg_advisory_xact_lock_shared(hashtextextended(:name,
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    """A lock, and the savepoint in which it was taken: rolled back, that gives the lock back."""
+    """A lock, and the savepoint in which it was taken: rolling back releases the lock."""
 
     shared: bool
     savepoint: NestedTransaction | None
@@ -203,7 +205,7 @@ class _Held:
 
 
 def lock_guild(tx: Connection, guild_id: int, lock: Lock, *, shared: bool = False) -> None:
-    """Hold a lock of a guild until the transaction ends. Asking again costs nothing.
+    """Hold a lock of a guild until the transaction ends. Locking again costs nothing.
 
     Args:
         shared: others may hold it at the same time if they share it, too.
@@ -212,11 +214,11 @@ def lock_guild(tx: Connection, guild_id: int, lock: Lock, *, shared: bool = Fals
         AssertionError: a later lock of this guild is held already, which could deadlock.
     """
     noted: dict[Lock, _Held] = cache_of(tx).setdefault(("locks", guild_id), {})
-    held = {one: how for one, how in noted.items() if how.is_certain}
+    held = {held_lock: how for held_lock, how in noted.items() if how.is_certain}
     if lock in held and (shared or not held[lock].shared):
         return
     order = list(Lock)
-    later = [one for one in held if order.index(one) > order.index(lock)]
+    later = [held_lock for held_lock in held if order.index(held_lock) > order.index(lock)]
     assert not later, f"{lock} after {later}"
     tx.execute(_LOCK_SHARED if shared else _LOCK, {"name": lock.value, "guild_id": guild_id})
     noted[lock] = _Held(shared, tx.get_nested_transaction())
@@ -244,7 +246,7 @@ _HANDLED_AT = "handled_at"
 @contextmanager
 def handled_at(tx: Connection, now: datetime) -> Iterator[None]:
     """Inside this block events are handled at this time, which is `now` of each `Work`: what
-    happened an hour ago decides, opens and closes only now."""
+    happened an hour ago takes effect only now."""
     tx.info[_HANDLED_AT] = now
     try:
         yield
@@ -254,7 +256,7 @@ def handled_at(tx: Connection, now: datetime) -> Iterator[None]:
 
 
 def time_of_handling(tx: Connection, at: datetime) -> datetime:
-    """When an event of this time is handled; outside of `handled_at`, as soon as it happens."""
+    """When an event of this time is handled; outside of `handled_at`, its own time."""
     now: datetime = tx.info.get(_HANDLED_AT, at)
     return now
 
@@ -278,8 +280,8 @@ def event_batch(
 
     def run(tx: Connection, events: Sequence[Any]) -> None:
         by_guild: dict[int, list[Any]] = {}
-        for one in events:
-            by_guild.setdefault(one.guild_id, []).append(one)
+        for item in events:
+            by_guild.setdefault(item.guild_id, []).append(item)
         for guild_id, theirs in by_guild.items():
             now = max(their.at for their in theirs)
             with Work(tx, guild_id, now=now, in_batch=True) as work:
@@ -417,9 +419,9 @@ def _package(record: type[Any]) -> str:
 
 @event.listens_for(Work, "after_flush")
 def _note_changes(session: Session, _context: UOWTransaction) -> None:
-    """Pages that show these records load themselves again."""
+    """Reload the pages that show these records."""
     assert isinstance(session, Work)
-    for record in {type(one) for one in (*session.new, *session.dirty, *session.deleted)}:
+    for record in {type(changed) for changed in (*session.new, *session.dirty, *session.deleted)}:
         note_change(session._tx, session.guild_id, _package(record))
 
 

@@ -1,9 +1,9 @@
 """Who may use which commands and buttons.
 
 A command that needs a permission belongs to the group of its package (`core.raffle` is `raffle`),
-and so do the buttons of that package. Members with the permission may use it, and so may
-members with a role that was granted the group with `/permissions`. Each use is checked, so that
-removing a role or a grant works at once, also for buttons of old posts.
+and so do the buttons of that package. Members with the permission may use it, and members with a
+role that was granted the group with `/permissions`. Each use is checked, so that removing a role or
+a grant works at once, also for buttons of old posts.
 """
 
 from collections import defaultdict
@@ -26,36 +26,29 @@ from core.kit.discord.ui import (
 )
 from core.kit.errors import Outage, Refusal
 from core.kit.rights import Action, is_for_admins
-from core.kit.text.words import _
+from core.kit.text.words import _, package_title
 
 Command = commands.Command[Any, ..., Any]
 Source = discord.Interaction | commands.Context[Any]
 
 
 def rights_of(action: Action) -> dict[str, Any]:
-    """`extras` of a command that needs the rights of this action, and of its whole group of
-    subcommands."""
+    """`extras` of a command that needs the rights of this action; they cover its subcommands."""
     return {"admins_only": is_for_admins(action)}
 
 
 ANY_GROUP = {"any_group": True}
-"""`extras` of a command for whoever was granted any group: its action says which one it takes."""
+"""`extras` of a command for members who were granted any group: its action checks which one."""
 
 
 def any_of(*groups: str) -> dict[str, Any]:
-    """`extras` of a command for whoever was granted one of these groups, because its action can be
-    taken elsewhere with another one."""
+    """`extras` of a command for members who were granted one of these groups."""
     return {"groups": groups}
 
 
 def group_of(module: str) -> str:
     """The group of a module: `core.slot_calls.discord` -> `slot_calls`."""
     return module.split(".")[1]
-
-
-def group_title(group: str) -> str:
-    """A group as people read it: `slot_calls` -> `Slot calls`."""
-    return group.replace("_", " ").capitalize()
 
 
 def group_of_command(command: Command) -> str:
@@ -65,7 +58,7 @@ def group_of_command(command: Command) -> str:
 def is_grantable(command: Command) -> bool:
     """Whether the command needs a permission that `/permissions` can stand in for."""
     admins_only = any(
-        one.extras.get("admins_only") for one in (command, command.root_parent or command)
+        part.extras.get("admins_only") for part in (command, command.root_parent or command)
     )
     return bool(needed_permissions(command).value) and not admins_only
 
@@ -73,7 +66,7 @@ def is_grantable(command: Command) -> bool:
 def grantable_groups(known: Iterable[Command]) -> dict[str, list[Command]]:
     """Group -> its commands that need a permission, in alphabetical order."""
     found: dict[str, list[Command]] = defaultdict(list)
-    for command in sorted(known, key=lambda one: one.qualified_name):
+    for command in sorted(known, key=lambda command: command.qualified_name):
         if is_grantable(command):
             found[group_of_command(command)].append(command)
     return dict(sorted(found.items()))
@@ -82,7 +75,7 @@ def grantable_groups(known: Iterable[Command]) -> dict[str, list[Command]]:
 def slash_names(known: Iterable[Command]) -> dict[str, list[str]]:
     """Group -> its commands that need a permission as Discord lists them, without subcommands."""
     return {
-        group: list(dict.fromkeys(f"/{(one.root_parent or one).name}" for one in found))
+        group: list(dict.fromkeys(f"/{(command.root_parent or command).name}" for command in found))
         for group, found in grantable_groups(known).items()
     }
 
@@ -97,14 +90,14 @@ async def granted_groups(source: Source) -> frozenset[str]:
 
 
 async def may_manage(source: Source, module: str) -> bool:
-    """Whether this person may do what admins do with this module's package."""
+    """Whether this person has admin rights in this module's package."""
     if source.guild is not None and source.permissions.manage_guild:
         return True
     return group_of(module) in await granted_groups(source)
 
 
 async def missing_for(source: Source, command: Command) -> list[str]:
-    """The permissions that this person lacks for a command; none where its group is granted."""
+    """The permissions that this person is missing for a command; none if its group is granted."""
     missing = missing_permissions(command, source.permissions)
     if not missing or not is_grantable(command):
         return missing
@@ -126,18 +119,18 @@ async def is_admin(
 
 
 def for_moderators(needed: str, module: str) -> Refusal:
-    """That a command needs this permission, or the command group of this module."""
+    """The refusal of a command that needs this permission, or this module's command group."""
     return Refusal(
         _("This is for moderators"),
         _(
             "You need the permission {needed}, or a role that an admin gave the group "
             "**{group}** with `/permissions grant`."
-        ).format(needed=needed, group=group_title(group_of(module))),
+        ).format(needed=needed, group=package_title(group_of(module))),
     )
 
 
 def lacking_for(command: Command, missing: Iterable[str]) -> Refusal:
-    """The same for a command and the permissions that somebody lacks for it."""
+    """The same for a command, with the permissions that somebody is missing."""
     needed = permission_names(missing)
     if is_grantable(command):
         return for_moderators(needed, command.callback.__module__)
@@ -156,7 +149,7 @@ async def may_use(ctx: commands.Context[Any]) -> bool:
             raise commands.NoPrivateMessage
         return True
     if missing_permissions(ctx.command, ctx.permissions):
-        await acknowledge(ctx)  # the database is asked before the command runs
+        await acknowledge(ctx)  # the database is queried before the command runs
         try:
             missing = await missing_for(ctx, ctx.command)
         except Outage as outage:

@@ -1,4 +1,4 @@
-"""How a command is used, and what is wrong with the arguments that it was given."""
+"""Usage of commands, and errors in their arguments."""
 
 import re
 from difflib import get_close_matches
@@ -27,7 +27,7 @@ def usage(command: Command | None) -> str:
 
 
 def descriptions(command: Command) -> dict[str, str]:
-    """Argument -> what it is for, as Discord shows it."""
+    """Argument -> its description, as Discord shows it."""
     app_command: Any = getattr(command, "app_command", None)
     if isinstance(app_command, app_commands.Group):
         app_command = app_command.get_command(str(getattr(command, "fallback", "")))
@@ -42,7 +42,7 @@ def descriptions(command: Command) -> dict[str, str]:
 
 
 class Subcommands(dict[str, Command]):
-    """The subcommands of a group, found whatever their case; discord.py ignores it for the first
+    """The subcommands of a group, found regardless of case; discord.py ignores case for the first
     word only."""
 
     def get(self, name: str, default: Any = None) -> Any:
@@ -50,8 +50,8 @@ class Subcommands(dict[str, Command]):
 
 
 def set_up_typing(bot: commands.Bot) -> None:
-    """Make typed commands as exact as slash commands: case never matters, and what is left over
-    of a line is an error and not ignored."""
+    """Make typed commands as strict as slash commands: case never matters, and surplus text is an
+    error."""
     for command in bot.walk_commands():
         if isinstance(command, commands.Group):
             command.all_commands = Subcommands(command.all_commands)
@@ -60,7 +60,7 @@ def set_up_typing(bot: commands.Bot) -> None:
 
 
 def skip_fallback(ctx: Context) -> None:
-    """Let `!slotcalls status` be `!slotcalls`, as it is `/slotcalls status`."""
+    """Let `!slotcalls status` run `!slotcalls`, like `/slotcalls status`."""
     fallback = getattr(ctx.command, "fallback", None)
     passed = None if ctx.interaction else ctx.subcommand_passed
     if passed is not None and passed.casefold() == fallback:
@@ -142,7 +142,7 @@ class Phrase(commands.Converter[str]):
         view = ctx.view
         rest = view.buffer[view.index :]
         words = list(re.finditer(r"\S+", rest))
-        amounts = [one.start() for one in words[-1:] if looks_like_amount(one[0])]
+        amounts = [word.start() for word in words[-1:] if looks_like_amount(word[0])]
         if not self.at_end:
             amounts = [word.start() for word in words if looks_like_amount(word[0])]
         end = amounts[-1] if amounts else len(rest)
@@ -154,7 +154,7 @@ class Phrase(commands.Converter[str]):
 
 
 class NoNumber(commands.BadArgument):
-    """The argument is no whole number, or not for certain."""
+    """The argument is not a whole number, or is ambiguous."""
 
     def __init__(self, what: str, remedy: str) -> None:
         super().__init__(what)
@@ -209,7 +209,7 @@ Number = commands.Range[int, 1, 999_999_999]
 
 
 def explained_argument(ctx: Context, error: BaseException) -> Refusal:
-    """Which argument is missing or does not fit, why, and how the command is used."""
+    """The argument that is missing or invalid, the reason, and the command's usage."""
     command = ctx.command
     surplus = isinstance(error, commands.TooManyArguments)
     if surplus and isinstance(command, commands.Group) and ctx.subcommand_passed:
@@ -243,15 +243,17 @@ def _quoted_form(ctx: Context) -> str:
     if words <= len(parameters) or not texts:
         return ""
     shown = (
-        f'"<{one.displayed_name or one.name}>"' if one in texts else f"<{one.name}>"
-        for one in parameters
-        if one.required or one in texts
+        f'"<{parameter.displayed_name or parameter.name}>"'
+        if parameter in texts
+        else f"<{parameter.name}>"
+        for parameter in parameters
+        if parameter.required or parameter in texts
     )
     return f"{PREFIX}{name} {' '.join(shown)}"
 
 
 def _argument(ctx: Context, error: BaseException) -> tuple[str, str]:
-    """Which argument it is about, and what was given for it."""
+    """The argument that the error is about, and its value."""
     parameter = getattr(error, "param", None) or ctx.current_parameter
     given = getattr(error, "argument", None) or ctx.current_argument or ""
     if isinstance(error, app_commands.TransformerError):
@@ -260,7 +262,7 @@ def _argument(ctx: Context, error: BaseException) -> tuple[str, str]:
 
 
 def _wrong(error: BaseException, ctx: Context, name: str, given: str) -> tuple[str, str]:
-    """What is wrong, and a hint or ""."""
+    """The error, and a hint or ""."""
     shown = safe(given, 40)
     match error:
         case commands.MissingRequiredArgument() | commands.MissingRequiredAttachment():
@@ -270,7 +272,7 @@ def _wrong(error: BaseException, ctx: Context, name: str, given: str) -> tuple[s
         case commands.ArgumentParsingError():
             return _("A quotation mark is missing or in the wrong place."), ""
         case commands.RangeError():
-            return _("“{given}” does not fit `{name}`.").format(
+            return _("Invalid value for `{name}`: “{given}”.").format(
                 given=safe(str(error.value), 40), name=name
             ), _bounds(error)
         case NoNumber():
@@ -278,7 +280,7 @@ def _wrong(error: BaseException, ctx: Context, name: str, given: str) -> tuple[s
         case commands.BadLiteralArgument():
             choices = ", ".join(f"`{literal}`" for literal in error.literals)
             hint = _("Choose one of these: {choices}.").format(choices=choices)
-            return _("“{given}” does not fit `{name}`.").format(given=shown, name=name), hint
+            return _("Invalid value for `{name}`: “{given}”.").format(given=shown, name=name), hint
         case commands.RoleNotFound():
             return _("“{given}” is not a role on this server.").format(given=shown), ""
         case commands.ChannelNotFound() | commands.ThreadNotFound():
@@ -286,21 +288,21 @@ def _wrong(error: BaseException, ctx: Context, name: str, given: str) -> tuple[s
         case commands.MemberNotFound() | commands.UserNotFound():
             return _("“{given}” is not a member of this server.").format(given=shown), ""
         case commands.BadBoolArgument():
-            return _("“{given}” is neither yes nor no.").format(given=shown), ""
+            return _("“{given}” is not `yes` or `no`.").format(given=shown), ""
     if ctx.current_parameter is not None and _is_number(ctx.current_parameter.converter):
         return _("“{given}” is not a whole number.").format(given=shown), ""
-    return _("“{given}” does not fit `{name}`.").format(given=shown, name=name), ""
+    return _("Invalid value for `{name}`: “{given}”.").format(given=shown, name=name), ""
 
 
 def _surplus(ctx: Context) -> str:
-    """What is left of the line. discord.py skips an optional argument that does not fit."""
+    """The error for surplus text. discord.py skips an optional argument whose value is invalid."""
     rest = safe(ctx.view.buffer[ctx.view.index :].strip(), 40)
     parameters = ctx.command.clean_params if ctx.command else {}
-    optional = [f"`{name}`" for name, one in parameters.items() if not one.required]
+    optional = [f"`{name}`" for name, parameter in parameters.items() if not parameter.required]
     if not optional:
         return _("I don't know what “{rest}” means here.").format(rest=rest)
     names = _(" or ").join(optional)
-    return _("“{given}” does not fit {names}.").format(given=rest, names=names)
+    return _("Invalid value for {names}: “{given}”.").format(given=rest, names=names)
 
 
 def _is_number(converter: Any) -> bool:

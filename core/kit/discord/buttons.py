@@ -1,8 +1,8 @@
-"""Buttons that survive a restart, because their custom id holds all they need.
+"""Buttons that survive a restart, because all their data is in the custom id.
 
-`PersistentButton` is the base of all. An `ActionButton` does something, an `AdminButton` does it to
-what has a number, a `ConfirmButton` answers a question, and an `OwnButton` gives members what
-nobody else may see, such as a personal link.
+`PersistentButton` is the base of all. An `ActionButton` runs an action, an `AdminButton` acts on
+something with a number, a `ConfirmButton` answers a question, and an `OwnButton` replies privately,
+such as with a personal link.
 """
 
 import re
@@ -34,14 +34,14 @@ MAX_ROWS = 5
 """Discord shows five rows of buttons."""
 
 FORM_SECONDS = 900
-"""How long discord.py keeps what it knows of a form; a later answer arrives as well."""
+"""How long discord.py remembers a form; later answers are handled, too."""
 
 Button = discord.ui.Button[discord.ui.View]
 
 Person = discord.User | discord.Member
 
 Reply = discord.Embed | tuple[discord.Embed, discord.ui.View]
-"""What replaces a question that was answered; with a view if it is another question."""
+"""The embed that replaces an answered question; with a view if it is another question."""
 
 Face = tuple[str, discord.ButtonStyle]
 """A button's label, which may contain `{number}` and `{name}`, and its colour."""
@@ -62,7 +62,7 @@ class PersistentButton(discord.ui.DynamicItem[Button], ABC, template=r"(?!)"):
 
     @abstractmethod
     async def callback(self, interaction: discord.Interaction) -> None:
-        """Called when the button is pressed by somebody who may."""
+        """Called when somebody with the permission presses the button."""
 
     @classmethod
     async def from_custom_id(
@@ -83,14 +83,14 @@ class ActionButton(PersistentButton, template=r"(?!)"):
     """Base of a button that does something when it is pressed.
 
     Attributes:
-        shows_result: show the member that the result is on its way.
+        shows_result: show that the bot is thinking.
     """
 
     shows_result: ClassVar[bool] = False
 
     @abstractmethod
     async def press(self, interaction: discord.Interaction) -> discord.Embed | None:
-        """Do what the button is for; the returned embed is shown to the member alone."""
+        """Run the action; the returned embed is shown to the member only."""
 
     async def callback(self, interaction: discord.Interaction) -> None:
         async with handle_errors(interaction):
@@ -102,19 +102,19 @@ class ActionButton(PersistentButton, template=r"(?!)"):
 
 
 class FormButton(ActionButton, template=r"(?!)"):
-    """Base of a button that may ask for something in a form. What is typed there arrives even if
-    the bot was started again meanwhile: the form has the custom id of its button."""
+    """Base of a button that may ask for something in a form. A submitted form arrives even if the
+    bot was restarted in the meantime: the form has the custom id of its button."""
 
     @abstractmethod
     def form(self) -> discord.ui.Modal | None:
-        """What to ask; None to go on at once."""
+        """The form to show; None to run the action at once."""
 
     @abstractmethod
     async def submit(
         self, interaction: discord.Interaction, typed: Mapping[str, str]
     ) -> discord.Embed | None:
-        """Do what the button is for with what was typed, by the custom ids of the fields; the
-        returned embed is shown to the member alone."""
+        """Run the action with the submitted texts, by custom id of their fields; the returned embed
+        is shown to the member only."""
 
     async def press(self, interaction: discord.Interaction) -> discord.Embed | None:
         return await self.submit(interaction, {})
@@ -143,7 +143,7 @@ def form_of(title: str, **fields: str) -> discord.ui.Modal:
 
 
 async def receive_form(interaction: discord.Interaction, buttons: Iterable[type[Any]]) -> None:
-    """Hand what was typed into a form to the button that asked for it."""
+    """Pass a submitted form to the button that opened it."""
     if interaction.type is not discord.InteractionType.modal_submit:
         return
     sent: Any = interaction.data
@@ -179,7 +179,7 @@ async def _submit(
 
 
 async def decline_unknown(interaction: discord.Interaction, known: Iterable[type[Any]]) -> None:
-    """Answer a button or menu of an old post that this version does not have any more."""
+    """Answer a button or menu of an old post that no longer exists in this version."""
     if interaction.type is not discord.InteractionType.component:
         return
     sent: Any = interaction.data
@@ -190,7 +190,7 @@ async def decline_unknown(interaction: discord.Interaction, known: Iterable[type
 
 
 class AdminButton(ActionButton, template=r"(?!)"):
-    """Does one of its acts to something that has a number, in the server where it is pressed. Only
+    """Runs one of its acts on something with a number, in the server where it is pressed. Only
     admins may use it. Needs a running event loop.
 
     Class arguments:
@@ -227,7 +227,7 @@ class AdminButton(ActionButton, template=r"(?!)"):
     @staticmethod
     @abstractmethod
     def face(act: str) -> Face:
-        """How the button for this act looks."""
+        """Label and style of the button for this act."""
 
 
 def button_rows(rows: Iterable[Sequence[AdminButton]]) -> discord.ui.View:
@@ -256,7 +256,7 @@ class ConfirmButton(PersistentButton, template=r"(?!)"):
 
     @abstractmethod
     async def confirm(self, interaction: discord.Interaction) -> Reply:
-        """Do what was asked about. What it returns replaces the question."""
+        """Run the confirmed action. The result replaces the question."""
 
     async def interaction_check(self, interaction: discord.Interaction) -> bool:
         if self.asker_id is not None and not await was_asked(interaction, self.asker_id):
@@ -277,10 +277,10 @@ def question_view(yes: discord.ui.Item[Any], asker_id: int, keep: str = "") -> d
 
 
 async def was_asked(interaction: discord.Interaction, asker_id: int) -> bool:
-    """Whether this member was asked; anybody else gets a reply that says so."""
+    """Whether the question was for this member; others get a reply that says so."""
     if interaction.user.id == asker_id:
         return True
-    embed = card("⚠️ " + _("This question is for somebody else"), tone="warning")
+    embed = card("⚠️ " + _("Only the person who ran this can answer"), tone="warning")
     await reply_privately(interaction, embed)
     return False
 
@@ -298,7 +298,7 @@ class KeepButton(PersistentButton, template=r"question:keep:(?P<asker_id>[0-9]{1
 
     async def callback(self, interaction: discord.Interaction) -> None:
         async with handle_errors(interaction):
-            embed = card("✅ " + _("Everything stays as it is"))
+            embed = card("✅ " + _("Cancelled. Nothing changed."))
             await interaction.response.edit_message(embed=embed, view=None)
 
 
@@ -306,7 +306,7 @@ class KeepButton(PersistentButton, template=r"question:keep:(?P<asker_id>[0-9]{1
 
 
 class OwnButton(ActionButton, template=r"(?!)"):
-    """Base of a button that gives whoever presses it something of their own.
+    """Base of a button that replies privately, with something for whoever presses it.
 
     Attributes:
         address: its custom id, and the `template` of the subclass, which may also give each its
@@ -329,16 +329,16 @@ class OwnButton(ActionButton, template=r"(?!)"):
     async def give(
         self, services: Services, guild: discord.Guild, person: Person
     ) -> dict[str, Any]:
-        """What they asked for, as arguments of discord.py's `send`. It can be sent once."""
+        """The reply, as arguments of discord.py's `send`. It can be sent once."""
 
     async def give_by_dm(self, services: Services, guild: discord.Guild, person: Person) -> bool:
-        """Send it; False if their direct messages are closed, and then nothing has changed."""
+        """Send it by direct message; False if those are closed, and then nothing has changed."""
         return await sent_by_dm(person, **await self.give(services, guild, person))
 
     async def give_privately(
         self, services: Services, guild: discord.Guild, person: Person
     ) -> dict[str, Any]:
-        """Send it by direct message if possible; returns what a private reply says."""
+        """Send it by direct message if possible; returns the private reply."""
         if await self.give_by_dm(services, guild, person):
             return {"embed": _sent()}
         return await self.give(services, guild, person)

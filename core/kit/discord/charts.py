@@ -23,7 +23,7 @@ _BAR, _LINE, _LEVEL = "#53FC18", "#4CC2FF", "#FFB020"
 
 MAX_NAMES = 20
 """Bars that can have a name below; of more, every second, third … one is numbered."""
-MAX_LETTERS = 18
+MAX_NAME_CHARACTERS = 18
 
 
 def payout_chart(
@@ -99,7 +99,8 @@ def _label(axes: "Axes", places: Sequence[int], names: Sequence[str]) -> None:
     """Names where there is room for them, otherwise numbers."""
     if len(names) <= MAX_NAMES:
         labels = [
-            _plain(name, MAX_LETTERS) or f"#{n}" for n, name in zip(places, names, strict=True)
+            _plain(name, MAX_NAME_CHARACTERS) or f"#{n}"
+            for n, name in zip(places, names, strict=True)
         ]
         axes.set_xticks(places, labels)
         slanted = {"rotation": 35, "ha": "right", "rotation_mode": "anchor"}

@@ -1,6 +1,7 @@
-"""Buttons below "it is not clear what you mean": each runs the same again with one of the choices.
+"""Buttons below an ambiguous input: each runs the command again with one of the choices.
 
-What is run again is kept in memory for some minutes. After a restart the buttons say so.
+The commands are kept in memory for some minutes. After a restart the buttons reply that they have
+expired.
 """
 
 import re
@@ -22,7 +23,7 @@ MAX_CHOICES = 20
 MAX_KEPT = 500
 
 Again = Callable[[discord.Interaction, str], Awaitable[None]]
-"""Runs it with this instead of what was typed."""
+"""Runs the command with this value instead of the typed one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class ChoiceButton(
     discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]],
     template=r"choice:(?P<question>[0-9a-f]{16}):(?P<number>[0-9]{1,2})",
 ):
-    """Runs what was asked about with the choice of this number."""
+    """Runs the command again with the choice of this number."""
 
     def __init__(self, question: str, number: int, label: str = "?") -> None:
         custom_id = f"choice:{question}:{number}"
@@ -56,9 +57,9 @@ class ChoiceButton(
         async with handle_errors(interaction):
             asked = _QUESTIONS.get(self.question)
             if asked is None:
-                raise Refusal(_("These buttons are too old."), _("Please run the command again."))
+                raise Refusal(_("These buttons have expired."), _("Please run the command again."))
             if asked.asker_id != interaction.user.id:
-                raise Refusal(_("This question is for somebody else."))
+                raise Refusal(_("Only the person who ran this can answer."))
             _QUESTIONS.pop(self.question, None)
             value, label = asked.choices[self.number]
             await interaction.response.edit_message(embed=card("👤 " + label), view=None)
@@ -75,7 +76,7 @@ def choices_view(unclear: Unclear, asker_id: int, again: Again) -> discord.ui.Vi
 
 
 async def handle_error(ctx: commands.Context[Any], error: BaseException) -> None:
-    """Explain why a command failed; where it was not clear what was meant, ask."""
+    """Explain why a command failed; offer choices if the input was ambiguous."""
     unclear = unwrapped(error)
     if not isinstance(unclear, Unclear):
         await handle_command_error(ctx, error)
@@ -100,7 +101,7 @@ async def _run_again(ctx: commands.Context[Any], typed: str, value: str) -> None
         return value if isinstance(given, str) and given.strip() == typed.strip() else given
 
     ctx.args = [instead(arg) for arg in ctx.args]
-    ctx.kwargs = {name: instead(one) for name, one in ctx.kwargs.items()}
+    ctx.kwargs = {name: instead(argument) for name, argument in ctx.kwargs.items()}
     try:
         if not await command.can_run(ctx):
             raise commands.CheckFailure

@@ -1,5 +1,5 @@
-"""What goes wrong at Discord, and what members read about it: a missing permission is named, an
-outage is an outage, and a bug is logged with a code."""
+"""Errors of Discord as messages to members: missing permissions are named, outages are reported as
+such, and bugs are logged with a code."""
 
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -15,8 +15,8 @@ from discord.ext import commands
 from core.kit.discord.access import lacking_for
 from core.kit.discord.arguments import explained_argument
 from core.kit.discord.ui import (
-    CANNOT_DM,
-    TO_POST,
+    DMS_CLOSED,
+    POSTING_PERMISSIONS,
     card,
     permission_names,
     refusal_card,
@@ -27,12 +27,12 @@ from core.kit.text.words import _
 
 _log = structlog.get_logger(__name__)
 
-TOO_LATE = 10062
+INTERACTION_EXPIRED = 10062
 """Discord's error code for an expired interaction."""
 
 
 MISSING_ACCESS = 50001
-"""Discord's code where the bot does not even see the channel."""
+"""Discord's error code for a channel that the bot cannot see."""
 
 _NEEDED: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("PUT", r"/messages/\d+/reactions/", ("add_reactions", "read_message_history")),
@@ -40,17 +40,19 @@ _NEEDED: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("PUT|DELETE", r"/channels/\d+/(messages/)?pins", ("pin_messages",)),
     ("DELETE", r"/channels/\d+/messages/\d+$", ("manage_messages",)),
     ("GET", r"/channels/\d+/messages", ("view_channel", "read_message_history")),
-    ("POST|PATCH", r"/channels/\d+/messages", TO_POST),
+    ("POST|PATCH", r"/channels/\d+/messages", POSTING_PERMISSIONS),
     ("PUT|DELETE|PATCH", r"/guilds/\d+/members/\d+", ("manage_roles",)),
     ("GET|PUT|DELETE", r"/guilds/\d+/bans", ("ban_members",)),
 )
-"""Method and path of a call -> what it needs: Discord's answer does not say."""
+"""Method and path of a call -> the permissions it needs, because Discord's response does not
+say."""
 
 
 def gone() -> Refusal:
-    """A button of an old post belongs to nothing any more."""
+    """The refusal for a button whose subject no longer exists."""
     return Refusal(
-        _("This button is out of date."), _("What it was for is gone. Use the command again.")
+        _("This button is out of date."),
+        _("What it was for no longer exists. Run the command again."),
     )
 
 
@@ -67,8 +69,8 @@ def _outage_of(error: BaseException) -> Outage | None:
 
 
 def _lacking(error: discord.Forbidden, guild: discord.Guild | None) -> tuple[str, ...]:
-    """The permissions that the bot needed for what Discord refused, those it has left out; empty
-    where they are not known."""
+    """The permissions that the bot was missing when Discord refused; empty if they are not
+    known."""
     method = str(getattr(error.response, "method", ""))
     path = str(getattr(error.response, "url", "")).split("?")[0]
     needed: tuple[str, ...] = ()
@@ -115,20 +117,20 @@ async def _reply(
     **context: str,
 ) -> None:
     guild_id = guild.id if guild else None
-    if isinstance(error, discord.NotFound) and error.code == TOO_LATE:
+    if isinstance(error, discord.NotFound) and error.code == INTERACTION_EXPIRED:
         _log.warning("Interaction expired before the reply", guild_id=guild_id)
         return
     try:
         await send(error_card(source, error, guild, **context))
     except discord.HTTPException as failure:
-        _log.info("Reply could not be sent", reason=failure.text, guild_id=guild_id)
+        _log.info("Sending a reply failed", reason=failure.text, guild_id=guild_id)
 
 
 def explained(error: BaseException, guild: discord.Guild | None) -> BaseException:
     """Discord's refusals and failures as a Refusal or an Outage; other errors unchanged."""
     if not isinstance(error, discord.Forbidden):
         return _outage_of(error) or error
-    if error.code in CANNOT_DM:
+    if error.code in DMS_CLOSED:
         return Refusal(
             _("I can't send you direct messages."),
             _("Allow them in this server's privacy settings, then try again."),
@@ -171,7 +173,7 @@ def error_card(
     _log.error(bug, code=code, guild_id=guild_id, exc_info=error, **context)
     return card(
         "❌ " + _("Something went wrong on our side"),
-        _("It has been noted. If you ask for help, quote this code.") + f"\n-# {code}",
+        _("The error was logged. If you ask for help, quote this code.") + f"\n-# {code}",
         tone="error",
     )
 
@@ -192,7 +194,7 @@ def unwrapped(error: BaseException) -> BaseException:
 
 
 def _declined(ctx: commands.Context[Any], error: BaseException) -> BaseException:
-    """A Refusal for what discord.py declined; other errors unchanged."""
+    """discord.py's checks as a Refusal; other errors unchanged."""
     match error:
         case commands.CommandOnCooldown():
             again = discord.utils.utcnow().timestamp() + error.retry_after
@@ -205,5 +207,5 @@ def _declined(ctx: commands.Context[Any], error: BaseException) -> BaseException
         case commands.UserInputError() | discord.app_commands.TransformerError():
             return explained_argument(ctx, error)
         case commands.CheckFailure() | discord.app_commands.CheckFailure():
-            return Refusal(_("You may not use this command"))
+            return Refusal(_("You can't use this command"))
     return error

@@ -31,7 +31,7 @@ Select = discord.ui.Select[discord.ui.View]
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What somebody asked for.
+    """A request for a page.
 
     Attributes:
         size: rows of a page.
@@ -59,7 +59,7 @@ class Leaderboard:
     """A page of a leaderboard.
 
     Attributes:
-        own: the asker's row, or why they have none; None if their account is not linked.
+        own: the asker's row, or the reason why they have none; None if their account is not linked.
         empty: shown instead of rows if there are none.
         note: a line at the end.
         choice: which one it is, in small letters, digits and `_`.
@@ -81,7 +81,7 @@ Load = Callable[[Work, Query], Leaderboard]
 
 
 def leaderboard(name: str, command: str, load: Load) -> Paginator:
-    """A paginator that shows what `load(work, query)` finds; the asker is the actor."""
+    """A paginator of `load(work, query)`; the asker is the actor."""
     return Paginator(name, command, partial(_open, name, load))
 
 

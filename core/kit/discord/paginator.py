@@ -44,7 +44,7 @@ def nearest_page(number: int, rows: int, per_page: int) -> tuple[int, int]:
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """For whom a page is opened.
+    """The person who opens a page.
 
     Attributes:
         groups: their command groups; None for admins.
@@ -93,7 +93,7 @@ class Paginator:
 
     Attributes:
         name: unique among the paginators of all features.
-        command: what shows it; whoever may not use that may not turn its pages either.
+        command: the command that shows it; it is needed to turn the pages, too.
         open: `open(reader, key, number)`: this page, or the nearest one that exists. Raises Refusal
             if this reader may not see it.
     """
@@ -121,15 +121,15 @@ async def turn(
     reader = await _reader(interaction, paginator)
     try:
         page = await paginator.open(reader, key, number)
-    except (ValueError, LookupError) as error:  # the key names nothing that there is
-        _log.info("A list of an old post is gone", name=paginator.name, reason=repr(error))
+    except (ValueError, LookupError) as error:  # the key does not exist
+        _log.info("Page of a list not found", name=paginator.name, reason=repr(error))
         raise gone() from error
     view = page_view(paginator, page, reader.user_id)
     await interaction.edit_original_response(embed=page.embed, view=view)
 
 
 def find_paginator(interaction: discord.Interaction, name: str) -> Paginator:
-    """Raises Refusal for a list that does not exist any longer."""
+    """Raises Refusal for a list that no longer exists."""
     found: Paginator | None = getattr(interaction.client, "paginators", {}).get(name)
     if found is None:
         raise gone()

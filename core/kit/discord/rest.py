@@ -1,7 +1,7 @@
-"""What the dashboard asks Discord over REST, as the bot: members, roles and channels.
+"""The dashboard's REST requests to Discord, as the bot: members, roles and channels.
 
-Answers are kept for a minute, and for ten while Discord does not answer. The bot drops them early
-when Discord tells it about a change (`DISCORD_CHANGED`).
+Responses are cached for a minute, and for ten while Discord is down. The bot drops them early when
+Discord reports a change (`DISCORD_CHANGED`).
 """
 
 import threading
@@ -31,14 +31,14 @@ FRESH_SECONDS = 60.0
 STALE_SECONDS = 600.0
 TIMEOUT_SECONDS = 5.0
 REST_SECONDS = 10.0
-"""After a failure nothing is asked for so long, so that pages do not wait again and again."""
+"""Pause after a failure, so that pages do not wait again and again."""
 
 MAX_KEPT = 10_000
 
 LISTED_AT_ONCE = 1000
-"""Members in one answer; Discord gives no more."""
+"""Members in one response, which is Discord's maximum."""
 MAX_LISTED = 10_000
-"""Members of a server that are asked for at all."""
+"""Maximum number of members that are requested."""
 
 
 MESSAGES_AT_ONCE = 100
@@ -54,9 +54,9 @@ NEEDED = discord.Permissions(
     manage_messages=True,
     pin_messages=True,
     manage_roles=True,
-    view_audit_log=True,  # without it Discord does not say whom moderators ban
+    view_audit_log=True,  # without it Discord does not report bans
 )
-"""What the bot is invited with; `docs/deploy.md` explains it."""
+"""The permissions of the invitation; `docs/deploy.md` explains it."""
 
 
 def posted_at(message_id: int) -> datetime:
@@ -121,7 +121,7 @@ class DiscordMember:
 
 
 def member_without_rights(name: str) -> DiscordMember:
-    """In place of a member, for somebody whose account on Discord is not known."""
+    """A placeholder for somebody whose account on Discord is not known."""
     return DiscordMember(
         id=THE_BOT,
         name=name,
@@ -146,14 +146,14 @@ class ListedMember:
 
 @dataclass(frozen=True, slots=True)
 class TextChannel:
-    """A channel that the bot can post in, as far as its kind goes."""
+    """A channel of a type that the bot can post in."""
 
     id: int
     name: str
 
 
 class DiscordRest:
-    """Asks Discord. Safe to use from several threads. Every method raises Outage."""
+    """Requests data from Discord. Thread-safe. Every method raises Outage."""
 
     def __init__(self, settings: Settings, bus: Bus | None = None) -> None:
         self._settings = settings
@@ -165,7 +165,7 @@ class DiscordRest:
             bus.subscribe(DISCORD_CHANGED, lambda message: self.forget(int(message["guild_id"])))
 
     def forget(self, guild_id: int) -> None:
-        """Something in this server has changed."""
+        """Drop the cached data of this server."""
         with self._guard:
             self._kept = {key: kept for key, kept in self._kept.items() if key[1] != guild_id}  # type: ignore[index]
 
@@ -194,8 +194,8 @@ class DiscordRest:
         return self.member(guild_id, int(self._application()["bot"]["id"]))
 
     def invite_url(self, guild_id: int | None = None) -> str:
-        """Where the bot is added to a server, or gets its permissions there; empty if that is for
-        nobody but its owner and no server is given."""
+        """The address that adds the bot to a server, or grants its permissions there; empty if only
+        its owner may add it and no server is given."""
         application = self._application()
         if guild_id is None and not application["bot_public"]:
             return ""
@@ -231,7 +231,9 @@ class DiscordRest:
             if answer is None:
                 return None
             found += [
-                one for one in answer if one["author"]["id"] == bot_id and int(one["id"]) > after
+                message
+                for message in answer
+                if message["author"]["id"] == bot_id and int(message["id"]) > after
             ]
             if len(answer) < MESSAGES_AT_ONCE or int(answer[-1]["id"]) <= after:
                 break
@@ -241,7 +243,7 @@ class DiscordRest:
     # -- asking -----------------------------------------------------------------------------
 
     def _keep(self, key: Hashable, ask: Callable[[], T]) -> tuple[T, bool]:
-        """What was asked within a minute, else a new answer; the old one during an outage."""
+        """The cached response if it is recent, else a new one; the old one during an outage."""
         now = time.monotonic()
         with self._guard:
             at, known = self._kept.get(key, (float("-inf"), None))
@@ -291,13 +293,13 @@ class DiscordRest:
             return None
         roles = [
             Role(
-                int(one["id"]),
-                clean(one["name"]),
-                one["position"],
-                discord.Permissions(int(one["permissions"])),
-                one["managed"],
+                int(role["id"]),
+                clean(role["name"]),
+                role["position"],
+                discord.Permissions(int(role["permissions"])),
+                role["managed"],
             )
-            for one in found["roles"]
+            for role in found["roles"]
         ]
         roles.sort(key=lambda role: -role.position)
         icon = found.get("icon")
@@ -313,7 +315,7 @@ class DiscordRest:
         found = self._get(f"/guilds/{guild.id}/members/{user_id}")
         if found is None:
             return None
-        role_ids = tuple(int(one) for one in found["roles"])
+        role_ids = tuple(int(role_id) for role_id in found["roles"])
         theirs = [role for role in guild.roles if role.id in role_ids or role.id == guild.id]
         granted = discord.Permissions.none()
         for role in theirs:
@@ -338,12 +340,12 @@ class DiscordRest:
             answer = self._get(f"/guilds/{guild_id}/members?{asked}") or []
             found += [
                 ListedMember(
-                    int(one["user"]["id"]),
-                    _name_of(one),
-                    frozenset(int(role) for role in one["roles"]),
-                    bool(one["user"].get("bot")),
+                    int(member["user"]["id"]),
+                    _name_of(member),
+                    frozenset(int(role) for role in member["roles"]),
+                    bool(member["user"].get("bot")),
                 )
-                for one in answer
+                for member in answer
             ]
             if len(answer) < LISTED_AT_ONCE:
                 return tuple(found)
@@ -352,11 +354,13 @@ class DiscordRest:
     def _text_channels(self, guild_id: int) -> tuple[TextChannel, ...]:
         found = self._get(f"/guilds/{guild_id}/channels") or []
         kinds = (discord.ChannelType.text.value, discord.ChannelType.news.value)
-        ordered = sorted(found, key=lambda one: (one.get("position", 0), int(one["id"])))
+        ordered = sorted(
+            found, key=lambda channel: (channel.get("position", 0), int(channel["id"]))
+        )
         return tuple(
-            TextChannel(int(one["id"]), clean(one["name"]))
-            for one in ordered
-            if one["type"] in kinds
+            TextChannel(int(channel["id"]), clean(channel["name"]))
+            for channel in ordered
+            if channel["type"] in kinds
         )
 
 
@@ -381,12 +385,12 @@ _BANNED, _UNBANNED = 22, 23
 
 
 def is_banned(settings: Settings, guild_id: int, user_id: int) -> bool:
-    """Ask Discord now whether somebody is banned from a server. Who is not in it counts as banned
-    if the bot may read neither bans nor the audit log. Never call it inside a transaction; raises
-    Outage."""
+    """Ask Discord now whether somebody is banned from a server. Somebody who is not in it counts as
+    banned if the bot may read neither bans nor the audit log. Never call it inside a transaction;
+    raises Outage."""
     status, member = _ask(settings, f"/guilds/{guild_id}/members/{user_id}")
     if status != 404 or member.get("code") != UNKNOWN_MEMBER:
-        return False  # a member, or the bot is not there to ask
+        return False  # a member, or the bot is not in the server
     status, _ban = _ask(settings, f"/guilds/{guild_id}/bans/{user_id}")
     if status in (200, 404):
         return status == 200
@@ -394,9 +398,9 @@ def is_banned(settings: Settings, guild_id: int, user_id: int) -> bool:
     if status != 200:
         return True
     changes = [
-        one["action_type"]
-        for one in log.get("audit_log_entries", ())
-        if one["target_id"] == str(user_id) and one["action_type"] in (_BANNED, _UNBANNED)
+        entry["action_type"]
+        for entry in log.get("audit_log_entries", ())
+        if entry["target_id"] == str(user_id) and entry["action_type"] in (_BANNED, _UNBANNED)
     ]
     return changes[:1] == [_BANNED]  # the newest comes first
 

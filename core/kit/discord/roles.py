@@ -1,4 +1,4 @@
-"""Roles that the bot gives to viewers automatically: which it can give, and which it must not.
+"""Which roles the bot can assign to viewers automatically, and which it must not.
 
 Every role that a feature gives is checked when an admin chooses it (`require_giveable` of
 `core/kit/rights.py`, in the action), and again when it is given, because it may have become
@@ -27,7 +27,7 @@ def has_powers(permissions: discord.Permissions) -> bool:
 
 
 def see_role(guild: discord.Guild, role_id: int, chooser: object = None) -> SeenRole:
-    """A role as the bot sees it, and as `chooser` does if that is a member."""
+    """A role with the rights of the bot and, if it is a member, of `chooser`."""
     role, me = guild.get_role(role_id), guild.me
     if role is None:
         return SeenRole("deleted")

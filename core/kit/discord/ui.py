@@ -43,11 +43,11 @@ COLOURS: dict[Tone, int] = {
 _BARE_BRACKET = re.compile(r"(?<!\\)((?:\\\\)*)\[")
 
 SILENT = discord.AllowedMentions.none()
-"""Nothing that we post pings anybody."""
+"""No message of ours pings anybody."""
 
 
 def safe(text: str, limit: int = 256, *, links: bool = False) -> str:
-    """Text by somebody else, escaped: on one line, without markdown or mentions, cut to `limit`
+    """Escaped text of other people: on one line, without markdown or mentions, cut to `limit`
     characters (not counting the escapes).
 
     Args:
@@ -65,7 +65,7 @@ _MARKDOWN = re.compile(r"(\\[\\`*_~|\[\]()<>#.:-]|`[/!]?[a-z][a-z0-9_. ]*`)|[\\`
 def _literal(text: str) -> str:
     """On one line, without markdown and links. Escaped text, `arguments` and `/commands` stay as
     they are."""
-    literal = _MARKDOWN.sub(lambda one: one[1] or "\\" + one[0], " ".join(text.split()))
+    literal = _MARKDOWN.sub(lambda found: found[1] or "\\" + found[0], " ".join(text.split()))
     return escape_links(literal)
 
 
@@ -167,7 +167,7 @@ def permission_names(names: Iterable[str]) -> str:
 
 
 def mention(member_id: object) -> str:
-    """A member; somebody who was forgotten, or who is not known, is no mention that leads nowhere.
+    """The mention of a member; plain words for somebody who was forgotten or is not known.
 
     Args:
         member_id: a Discord id, also as text.
@@ -209,7 +209,7 @@ def is_private(ctx: commands.Context[Any]) -> bool:
 
 
 def is_in_public(ctx: commands.Context[Any]) -> bool:
-    """Whether others read the answer."""
+    """Whether others can see the reply."""
     return ctx.interaction is None or not is_private(ctx)
 
 
@@ -273,42 +273,46 @@ def view_of(*items: discord.ui.Item[Any]) -> discord.ui.View:
     return view
 
 
-CANNOT_DM = (50007, 50278)
-"""Discord's error codes for somebody whose direct messages are closed to us."""
+DMS_CLOSED = (50007, 50278)
+"""Discord's error codes for closed direct messages."""
 
 
 async def sent_by_dm(person: discord.User | discord.Member, **message: Any) -> bool:
-    """Send a direct message; False if their direct messages are closed."""
+    """Send a direct message; False if their DMs are closed."""
     try:
         await person.send(**message)
     except discord.Forbidden as error:
-        if error.code not in CANNOT_DM:
+        if error.code not in DMS_CLOSED:
             raise
         return False
     return True
 
 
-TO_POST = ("view_channel", "send_messages", "embed_links")
-"""What the bot needs in a channel where it posts."""
+POSTING_PERMISSIONS = ("view_channel", "send_messages", "embed_links")
+"""The permissions that the bot needs in a channel to post there."""
 
 
 def missing_in(
     channel: discord.abc.GuildChannel | discord.Thread,
     me: discord.Member | Any,
-    needed: Sequence[str] = TO_POST,
+    needed: Sequence[str] = POSTING_PERMISSIONS,
 ) -> list[str]:
     held = channel.permissions_for(me)
     return [name for name in needed if not getattr(held, name)]
 
 
 def require_permissions(
-    channel: discord.TextChannel, me: discord.Member | Any, needed: Sequence[str] = TO_POST
+    channel: discord.TextChannel,
+    me: discord.Member | Any,
+    needed: Sequence[str] = POSTING_PERMISSIONS,
 ) -> None:
     """Raises Refusal if the bot lacks permissions in a channel; it names them."""
     if missing := missing_in(channel, me, needed):
         raise Refusal(
             _("I am not allowed to post in {channel}.").format(channel=channel.mention),
-            _("Give my role there: {needed}.").format(needed=permission_names(missing)),
+            _("Give my role these permissions there: {needed}.").format(
+                needed=permission_names(missing)
+            ),
         )
 
 
@@ -326,7 +330,7 @@ def services_of(source: discord.Interaction | commands.Context[Any]) -> Services
     """The services of the bot that received this interaction or command."""
     bot = source.client if isinstance(source, discord.Interaction) else source.bot
     services = getattr(bot, "services", None)
-    assert isinstance(services, Services), "interactions come to our own bot"
+    assert isinstance(services, Services), "only our bot handles interactions"
     return services
 
 

@@ -1,8 +1,8 @@
-"""OAuth with PKCE at another site: one row for each personal link, and what each step does to it.
+"""OAuth with PKCE: one row for each personal link, and what each step does to it.
 
-A link can be opened, and followed to the other site, until somebody comes back: a viewer who
-presses Back on the consent page can still use it. Each time there is a new state and verifier,
-which replace the former ones, so only the latest state works, and only once.
+A link can be opened, and followed to the provider, until somebody comes back: a viewer who presses
+Back on the consent page can still use it. Each time there is a new state and verifier, which
+replace the previous ones, so only the latest state works, and only once.
 Background: https://datatracker.ietf.org/doc/html/rfc9700.
 """
 
@@ -24,7 +24,7 @@ from core.kit.runtime.settings import Settings
 from core.kit.services import Services
 
 KEEP_ATTEMPTS = timedelta(days=1)
-"""So that a used link is known to be used."""
+"""So that a used link is recognized as used."""
 
 
 class LinkUsed(Exception):
@@ -36,7 +36,7 @@ class LinkForgotten(Exception):
 
 
 class StateUnknown(Exception):
-    """We never issued this state, or a newer one has replaced it."""
+    """We never issued this state, or a newer one replaced it."""
 
 
 class StateUsed(Exception):
@@ -44,7 +44,7 @@ class StateUsed(Exception):
 
 
 class StateExpired(Exception):
-    """The answer came too late, or our keys have been changed in the meantime."""
+    """The answer came too late, or our encryption keys were changed in the meantime."""
 
 
 class Denied(Exception):
@@ -52,7 +52,7 @@ class Denied(Exception):
 
 
 class SignInRefused(Exception):
-    """The other site rejected this sign-in."""
+    """The provider rejected this sign-in."""
 
 
 class OtherBrowser(Exception):
@@ -99,14 +99,14 @@ class OAuthFlow(Generic[A]):
         name: of its cookies and rate limits.
         links: that lead to its first page.
         attempts: the record of its attempts.
-        callback: path to which the other site sends people back.
-        state_lasts: how long somebody may take at the other site.
-        site: name of the other site.
-        consent_url: `consent_url(settings, state, verifier)`: address of its consent page.
-        require: raises if this member cannot use a link any more.
-        again: how to get a new link.
-        nothing: that nothing was linked.
-        prefix: begins its states, if several flows share a callback.
+        callback: path to which the provider redirects people back.
+        state_lasts: how long a state is valid.
+        site: name of the provider.
+        consent_url: `consent_url(settings, state, verifier)`: address of the consent page.
+        require: raises if this member may no longer use a link.
+        again: text: how to get a new link.
+        nothing: text: nothing was linked.
+        prefix: of its states, if several flows share a callback.
     """
 
     name: str
@@ -140,8 +140,8 @@ class OAuthFlow(Generic[A]):
         self.require(work)
         return attempt
 
-    def depart(self, services: Services, link: PersonalLink) -> tuple[str, str]:
-        """The consent page and the state, which replaces an earlier one. Raises as `get_unused`."""
+    def redirect_to_provider(self, services: Services, link: PersonalLink) -> tuple[str, str]:
+        """The consent page and its new state. Raises as `get_unused` does."""
         state, verifier = self.prefix + secrets.token_urlsafe(32), secrets.token_urlsafe(48)
         with services.work_in(link.guild_id, link.discord_id) as work:
             attempt = self.get_unused(work, link.link_id)
@@ -153,7 +153,7 @@ class OAuthFlow(Generic[A]):
         """Use up the attempt of this state, whatever happens afterwards.
 
         Raises:
-            StateUnknown, StateUsed: this state is not valid (any more).
+            StateUnknown, StateUsed: this state is not valid.
         """
         of_state = self.attempts.state_hash == hash_of(state)
         found = select(self.attempts).where(of_state).with_for_update(key_share=True)
@@ -170,11 +170,11 @@ class OAuthFlow(Generic[A]):
         return rows[0]
 
     def may_return(self, attempt: A, now: datetime) -> bool:
-        """Whether the link was followed to the other site, and not too long ago."""
+        """Whether the link was followed to the provider, and not too long ago."""
         return attempt.started_at is not None and now - attempt.started_at <= self.state_lasts
 
     def verifier_of(self, services: Services, attempt: A) -> str:
-        """The PKCE verifier of an attempt that was taken. Raises StateExpired."""
+        """The PKCE verifier of an attempt from `take`. Raises StateExpired."""
         if not self.may_return(attempt, services.clock()):
             raise StateExpired
         try:
@@ -183,7 +183,7 @@ class OAuthFlow(Generic[A]):
             raise StateExpired from None
 
     def forget_old(self, services: Services) -> None:
-        """Delete the attempts of former days, in every guild."""
+        """Delete old attempts in every guild."""
         old = delete(self.attempts).where(self.attempts.asked_at < services.clock() - KEEP_ATTEMPTS)
         with services.database.begin() as tx:
             tx.execute(old, execution_options=ACROSS_GUILDS)

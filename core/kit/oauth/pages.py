@@ -1,8 +1,8 @@
 """Web pages of an OAuth flow: cookies, rate limits, and errors as readable pages.
 
-Two cookies bind a flow to one browser. The link's page sets the first, and nobody gets to the other
-site without it: whoever opens a forwarded link sees what is about to be linked with whom. The
-second holds the state, so a forwarded address of the consent page leads nowhere.
+Two cookies bind a flow to one browser. The link's page sets the first, which the redirect to the
+provider requires: whoever opens a forwarded link first sees what is about to be linked with whom.
+The second holds the state, so that a forwarded address of the consent page is useless.
 """
 
 import hmac
@@ -63,10 +63,10 @@ PER_ADDRESS = RateLimitItemPerMinute(120)
 PER_PERSON = RateLimitItemPerMinute(15)
 
 _RETURNS = "oauth.returns"
-"""In the web application's extensions: callback -> how a state begins -> what answers it."""
+"""In the web application's extensions: callback -> prefix of a state -> view."""
 
 _BEGAN = "oauth_began"
-"""In the browser's session: the attempt that was begun on a page of the dashboard, and that page's
+"""In the browser's session: the attempt that began on a page of the dashboard, and that page's
 address."""
 
 _SENT_BACK = "again"
@@ -86,8 +86,8 @@ class NotSeen(Exception):
 def share_return(
     blueprint: Blueprint, callback: str, prefix: str, view: Callable[[], Response]
 ) -> None:
-    """Let `view` answer the states that begin with a prefix, on a callback that another flow has
-    added (`OAuthPages.add_return`)."""
+    """Let `view` handle the states with this prefix on a callback that another flow has added
+    (`OAuthPages.add_return`)."""
 
     def add(setup: BlueprintSetupState) -> None:
         returns = setup.app.extensions.setdefault(_RETURNS, {})
@@ -97,14 +97,14 @@ def share_return(
 
 
 def begin(page: "Page", link: str, link_id: str) -> Response:
-    """To the page of a personal link from a form of the dashboard, where `end` leads back to."""
+    """Redirect from a form of the dashboard to the page of a personal link; `end` leads back."""
     session[_BEGAN] = [link_id, page.origin]
-    # The page is ours, wherever people reach us.
+    # Relative, because people may reach us under another address than PUBLIC_URL.
     return redirect(link.removeprefix(page.services.settings.public_url), 303)  # type: ignore[return-value]
 
 
 def end(link_id: str, done: str, template: str, **values: Any) -> Response:
-    """The last page of a flow; back on the dashboard if it began there, which says what is done."""
+    """The last page of a flow; if it began on the dashboard, back there with the message `done`."""
     began, address = session.get(_BEGAN) or ("", "")
     if began != link_id:
         return make_response(render_template(template, **values))
@@ -114,17 +114,18 @@ def end(link_id: str, done: str, template: str, **values: Any) -> Response:
 
 
 def end_connecting(link_id: str, platform: str, connected: Connected) -> Response:
-    """The same, once the account of a server's channel is connected."""
-    done = _("{account} is connected with {server}.")
+    """The same, after connecting the account of a server's channel."""
+    done = _("{account} is connected to {server}.")
     missing = _("Some permissions on {platform} are missing: {missing}.")
-    said = [done.format(account=connected.account, server=connected.server)]
+    message = done.format(account=connected.account, server=connected.server)
     if connected.missing:
-        said.append(missing.format(platform=platform, missing=", ".join(connected.missing)))
-    return end(link_id, " ".join(said), "connected.html", platform=platform, connected=connected)
+        names = ", ".join(connected.missing)
+        message += " " + missing.format(platform=platform, missing=names)
+    return end(link_id, message, "connected.html", platform=platform, connected=connected)
 
 
 class OAuthPages(ABC, Generic[A]):
-    """The views of an OAuth flow. A subclass says what its pages show."""
+    """The views of an OAuth flow. A subclass renders its pages."""
 
     def __init__(self, services: Services, flow: OAuthFlow[A]) -> None:
         self.services = services
@@ -134,30 +135,31 @@ class OAuthPages(ABC, Generic[A]):
 
     @abstractmethod
     def link_page(self, work: Work, attempt: A, **given: Any) -> str:
-        """The link's page; `given` belongs to its template."""
+        """The link's page; `given` are values for its template."""
 
     @abstractmethod
     def finish(self, attempt: A, error: str, code: str) -> Response:
-        """Do what the attempt was for, with the answer of the other site; the last page."""
+        """Use the provider's answer; returns the last page."""
 
     def note_expired(self, link: PersonalLink) -> None:
-        """Somebody opened an expired link."""
+        """Called when somebody opens an expired link."""
 
     def note_failure(self, attempt: A, error: Exception) -> None:
-        """Somebody came back, and this is why nothing came of it."""
+        """Called when a callback failed."""
 
     def error_page(self, error: Exception) -> Response | None:
-        """The page for an error that only this flow knows."""
+        """The page of an error that only this flow has."""
 
     def add_to(self, blueprint: Blueprint) -> None:
-        """Add the link's page and the redirect to the other site."""
+        """Add the link's page and the redirect to the provider."""
         page = f"{self.flow.links.path}/<token>"
         blueprint.get(page, endpoint="show")(self.answer(self.show))
-        blueprint.get(f"{page}/continue", endpoint="depart")(self.answer(self.depart))
+        redirect_view = self.answer(self.redirect_to_provider)
+        blueprint.get(f"{page}/continue", endpoint="redirect_to_provider")(redirect_view)
 
     def add_return(self, blueprint: Blueprint) -> None:
-        """Add the way back, where the flows of other packages with the same callback are answered
-        as well: an app has one callback, which has to be registered at the other site."""
+        """Add the callback. It also handles the flows of other packages with the same callback,
+        because an app has only one, which must be registered with the provider."""
 
         def arrive() -> Response:
             state = request.args.get("state", "")
@@ -171,8 +173,7 @@ class OAuthPages(ABC, Generic[A]):
         blueprint.get(self.flow.callback, endpoint="arrive")(self.answer(arrive))
 
     def share_return(self, blueprint: Blueprint) -> None:
-        """Answer the states that begin with this flow's prefix on a callback that another flow
-        has added."""
+        """Handle the states with this flow's prefix on a callback that another flow has added."""
         view = self.answer(self.arrive)
         share_return(blueprint, self.flow.callback, self.flow.prefix, view)
 
@@ -186,28 +187,28 @@ class OAuthPages(ABC, Generic[A]):
             page = self.link_page(
                 work,
                 self.flow.get_unused(work, link.link_id),
-                # A link and not a form, because our policy lets no form redirect to another site.
-                onward=url_for(".depart", token=token, seen=seen),
+                # A link, because our CSP allows no form that redirects to another site.
+                onward=url_for(".redirect_to_provider", token=token, seen=seen),
                 sent_back=_SENT_BACK in request.args,
             )
         response = make_response(page)
         self._set_cookie(response, self._seen, seen, self.flow.links.path, self.flow.links.last)
         return response
 
-    def depart(self, token: str) -> Response:
-        """Redirect to the other site, once the link's page was shown here."""
+    def redirect_to_provider(self, token: str) -> Response:
+        """Redirect to the provider, if the link's page was shown in this browser."""
         link = self.read(token)
         given, known = request.args.get("seen", ""), request.cookies.get(self._seen, "")
         if not known or not hmac.compare_digest(hash_of(given), hash_of(known)):
             raise NotSeen
-        url, state = self.flow.depart(self.services, link)
+        url, state = self.flow.redirect_to_provider(self.services, link)
         response = make_response(redirect(url))
         name = self._state_cookie(state)
         self._set_cookie(response, name, state, self.flow.callback, self.flow.state_lasts)
         return response
 
     def arrive(self) -> Response:
-        """Back from the other site."""
+        """Handle the provider's callback."""
         self._count(PER_ADDRESS, "address", network_of(request.remote_addr))
         state = request.args.get("state", "")
         cookie = self._state_cookie(state)
@@ -244,7 +245,7 @@ class OAuthPages(ABC, Generic[A]):
             raise TooOften
 
     def _state_cookie(self, state: str) -> str:
-        """One for each state: somebody may link in two servers at the same time."""
+        """One for each state, because somebody may link in two servers at the same time."""
         return f"{self.flow.name}_{hash_of(state)[:12]}"
 
     def _set_cookie(
@@ -263,7 +264,7 @@ class OAuthPages(ABC, Generic[A]):
     # -- errors as pages --------------------------------------------------------------------
 
     def answer(self, view: Callable[P, Response]) -> Callable[P, Response]:
-        """The view, with pages for its errors; nothing is cached or indexed."""
+        """The view with error pages; nothing is cached or indexed."""
 
         @wraps(view)
         def answer(*args: P.args, **kwargs: P.kwargs) -> Response:
@@ -294,7 +295,7 @@ def _error_page(error: Exception, flow: OAuthFlow[A]) -> Response | None:
         case Outage():
             _log.warning("OAuth flow failed", flow=flow.name, reason=str(error))
             what = _("{service} is not answering.").format(service=error.who)
-            hint = f"{flow.nothing()} {_('Try again in some minutes.')} {again}"
+            hint = f"{flow.nothing()} {_('Try again in a few minutes.')} {again}"
             wait = max(1, int(error.retry_after or 60))
             return _retry_after(word(503, what, hint, mark="⏳"), wait)
         case Refusal():
@@ -303,20 +304,22 @@ def _error_page(error: Exception, flow: OAuthFlow[A]) -> Response | None:
         case NotSeen():
             return make_response(redirect(f"{request.path.rsplit('/', 1)[0]}?{_SENT_BACK}"))
         case TooOften():
-            page = word(429, _("That was quick."), _("Wait a minute and try again."))
+            page = word(429, _("Too many requests."), _("Wait a minute and try again."))
             return _retry_after(page, 60)
         case Denied():
             hint = f"{flow.nothing()} {_('Changed your mind?')} {again}"
             return word(403, _("You declined on {site}.").format(site=flow.site), hint, mark="✋")
         case OtherBrowser():
-            hint = _("Open the link from Discord in the browser in which you are signed in there.")
-            return word(400, _("This began in another browser."), f"{hint} {again}")
+            hint = _(
+                "Open the link from Discord in the browser where you are signed in to Discord."
+            )
+            return word(400, _("This sign-in started in another browser."), f"{hint} {again}")
     words = {
         SignInRefused: (400, _("{site} did not accept this sign-in.")),
-        LinkBroken: (400, _("This link is not complete, or it was changed.")),
+        LinkBroken: (400, _("This link is incomplete or was changed.")),
         LinkExpired: (410, _("This link is more than {link_minutes} minutes old.")),
-        LinkUsed: (410, _("This link was used already.")),
-        LinkForgotten: (410, _("This link is no longer known.")),
+        LinkUsed: (410, _("This link was already used.")),
+        LinkForgotten: (410, _("This link no longer works.")),
         StateUnknown: (400, _("This sign-in has expired or was replaced by a newer one.")),
         StateUsed: (410, _("This sign-in was already used.")),
         StateExpired: (410, _("That took more than {state_minutes} minutes.")),

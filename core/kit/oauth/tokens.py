@@ -1,8 +1,8 @@
-"""Connected accounts and their tokens: renewed ahead of their end, by one at a time.
+"""Connected accounts and their tokens: refreshed before they expire, by one process at a time.
 
-An advisory lock lets one thread of all processes renew an account's tokens. It is held outside of
-any transaction, because the other site is asked meanwhile, and what the database says is read again
-under it. A new pair is written before anybody uses it.
+An advisory lock lets one thread of all processes refresh an account's tokens. It is held outside of
+any transaction, because the site is asked meanwhile; the account is read again under it. A new pair
+is stored before anybody uses it.
 """
 
 import time
@@ -25,12 +25,12 @@ from core.kit.runtime.crypto import SealBroken, vault_of
 from core.kit.services import Services
 from core.kit.text.words import _
 
-AHEAD = timedelta(minutes=10)
-"""How long before its end a token is renewed. User tokens live two hours at Kick, four at Twitch.
-"""
+REFRESH_BEFORE = timedelta(minutes=10)
+"""How long before it expires a token is refreshed. User tokens live two hours at Kick, four at
+Twitch."""
 
-PATIENCE_SECONDS = 15.0
-"""How long to wait for another one's renewal: longer than a site may take to answer."""
+REFRESH_TIMEOUT_SECONDS = 15.0
+"""For a refresh by another thread or process: longer than a site may take to answer."""
 
 AccountState = Literal["connected", "reconnect"]
 
@@ -41,16 +41,16 @@ _log = structlog.get_logger(__name__)
 
 
 class GrantEnded(SignInRefused):
-    """The site does not take this code or refresh token (any more): only a new consent helps."""
+    """The site rejected this code or refresh token; the account must be connected again."""
 
 
 class ReconnectNeeded(Refusal):
-    """There is no usable account; connecting again makes one."""
+    """There is no usable account; it must be connected (again)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """What a site grants. `expires_at` is the access token's end."""
+    """What a site granted. `expires_at` belongs to the access token."""
 
     access: str = field(repr=False)
     refresh: str = field(repr=False)
@@ -60,8 +60,8 @@ class Tokens:
 
 @dataclass(frozen=True, slots=True)
 class Connected:
-    """The names of a server and of the account that it is connected with, and the permissions that
-    were not given, in words."""
+    """The names of a server, of the account it is connected to, and of the permissions that were
+    not granted."""
 
     server: str
     account: str
@@ -69,29 +69,29 @@ class Connected:
 
 
 def check_answer(error: str) -> None:
-    """With which error a site sends somebody back; "" for none.
+    """Check the `error` of a callback, which is "" if it went well.
 
     Raises:
-        Denied, GrantEnded: nothing comes of it.
+        Denied: the owner of the account declined. GrantEnded: any other error.
     """
     if error == "access_denied":
         raise Denied
     if error:
-        _log.info("Somebody came back with an error", error=error[:40])
+        _log.info("OAuth callback failed", error=error[:40])
         raise GrantEnded(error[:40])
 
 
 def read_tokens(
     service: str, answer: Any, now: datetime, *, scopes: tuple[str, ...], refresh: str
 ) -> Tokens:
-    """What a token endpoint answered.
+    """Parse the answer of a token endpoint.
 
     Args:
-        scopes: what was granted, if it does not say; in the list or text that it says it with.
-        refresh: the refresh token that stays valid if there is no new one.
+        scopes: what was granted, if the answer has no `scope` (a list, or a text with spaces).
+        refresh: the refresh token that stays valid if the answer has none.
 
     Raises:
-        Outage: it is not what is documented.
+        Outage: the answer is not what the service documents.
     """
     try:
         lifetime = timedelta(seconds=float(answer["expires_in"]))  # a text in Kick's own docs
@@ -102,7 +102,7 @@ def read_tokens(
             str(answer["access_token"]),
             str(answer.get("refresh_token") or refresh),
             now + lifetime,
-            tuple(str(one) for one in granted) if granted else scopes,
+            tuple(str(scope) for scope in granted) if granted else scopes,
         )
     except (LookupError, TypeError, ValueError, AttributeError, OverflowError):
         # Without the cause: it would carry what may hold a token.
@@ -110,7 +110,7 @@ def read_tokens(
 
 
 class ServiceAccount(GuildRecord, kw_only=True):
-    """Base of a table of accounts at a service that are connected with a server. Its columns with
+    """Base of a table of accounts at a service that are connected to a server. Its columns with
     `info=SECRET` are the tokens, encrypted, and empty in the state `reconnect`."""
 
     __abstract__ = True
@@ -156,23 +156,22 @@ S = TypeVar("S", bound=ServiceAccount)
 A = TypeVar("A", bound=ConnectedAccount)
 
 Wanted = Callable[[A, datetime], bool]
-"""Whether this account still needs to be renewed."""
+"""Whether this account's tokens still need a refresh."""
 
 
 def is_due(expires_at: datetime, now: datetime) -> bool:
-    """Whether the token should be renewed by now."""
-    return now >= expires_at - AHEAD
+    """Whether the token should be refreshed."""
+    return now >= expires_at - REFRESH_BEFORE
 
 
 def tokens_of(account: ServiceAccount) -> dict[str, str]:
     """Column -> encrypted token."""
     columns = inspect(type(account)).columns
-    return {one.key: getattr(account, one.key) for one in columns if one.info == SECRET}
+    return {column.key: getattr(account, column.key) for column in columns if column.info == SECRET}
 
 
 def find_unchanged(work: Work, before: S) -> S | None:
-    """The account, if it was neither renewed nor ended nor replaced since it was read. Nobody else
-    can change it in the meantime."""
+    """The account, locked, if it was not refreshed, ended or replaced since it was read."""
     key = inspect(before).identity
     account = work.get(type(before), key, with_for_update=True, populate_existing=True)
     if account is None or account.state != "connected":
@@ -181,20 +180,20 @@ def find_unchanged(work: Work, before: S) -> S | None:
 
 
 def end_grant(account: ServiceAccount) -> None:
-    """The site has ended the grant."""
+    """Mark that the site ended the grant, and delete the tokens."""
     account.state = "reconnect"
     for column in tokens_of(account):
         setattr(account, column, "")
 
 
 class TokenKeeper(ABC, Generic[A]):
-    """The tokens of one kind of account, for whoever needs one. A subclass says what differs
-    between sites; `key` is whatever its `find` takes."""
+    """The tokens of one kind of account. A subclass adds what differs between sites; `key` is what
+    its `find` takes."""
 
     service: ClassVar[str]
     connect_command: ClassVar[str]
 
-    # -- what a site says -------------------------------------------------------------------
+    # -- what differs between sites ---------------------------------------------------------
 
     @abstractmethod
     def find(self, services: Services, *key: object) -> A:
@@ -210,11 +209,11 @@ class TokenKeeper(ABC, Generic[A]):
 
     @abstractmethod
     def revoke(self, services: Services, tokens: Tokens) -> object:
-        """Nobody needs this pair."""
+        """Revoke a pair that is not stored."""
 
     @abstractmethod
     def require_reconnect(self, work: Work, before: A) -> bool:
-        """End the grant here and alert the admins once; False if that is known."""
+        """Mark the account and alert the admins; False if that was done before."""
 
     @abstractmethod
     def list_accounts(self, tx: Connection) -> Sequence[A]:
@@ -227,22 +226,22 @@ class TokenKeeper(ABC, Generic[A]):
 
         Raises:
             ReconnectNeeded: there is no such account, or the site has ended the grant.
-            Refusal: our own keys or app do not fit any more.
-            Outage: it has ended, and the site does not answer.
+            Refusal: our encryption keys are missing, or the site rejected our app.
+            Outage: the token has expired, and the site does not answer.
         """
         account = self.find(services, *key)
         if is_due(account.expires_at, services.clock()):
             still_good = services.clock() < account.expires_at
             try:
-                patience = 0 if still_good else PATIENCE_SECONDS
-                account = self._renewed(services, account, _is_due, patience)
+                timeout = 0 if still_good else REFRESH_TIMEOUT_SECONDS
+                account = self._refresh_once(services, account, _is_due, timeout)
             except Outage:
                 if not still_good:
                     raise
         return self._open(services, account, account.access_token)
 
     def refresh_after_401(self, services: Services, *key_and_token: object) -> str:
-        """Another token than the one that the site has just rejected, which comes last. Raises as
+        """A token other than the last argument, which the site has just rejected. Raises as
         `user_token` does."""
         *key, rejected_token = key_and_token
 
@@ -251,19 +250,20 @@ class TokenKeeper(ABC, Generic[A]):
 
         account = self.find(services, *key)
         if is_rejected(account, services.clock()):
-            account = self._renewed(services, account, is_rejected, PATIENCE_SECONDS)
+            timeout = REFRESH_TIMEOUT_SECONDS
+            account = self._refresh_once(services, account, is_rejected, timeout)
         return self._open(services, account, account.access_token)
 
-    def renew_due(self, services: Services) -> None:
-        """Renew every account's token that is about to end.
+    def refresh_due(self, services: Services) -> None:
+        """Refresh the tokens of all accounts that are about to expire.
 
         Raises:
-            Outage: the site did not answer for one or more of them; the others are renewed.
-            Refusal: our own keys or app do not fit any more.
+            Outage: the site did not answer for one or more of them; the others are refreshed.
+            Refusal: our encryption keys are missing, or the site rejected our app.
         """
         with services.database.begin() as tx:
             accounts = self.list_accounts(tx)
-        trouble: Outage | Refusal | None = None
+        failure: Outage | Refusal | None = None
         for account in accounts:
             if account.state == "connected" and is_due(account.expires_at, services.clock()):
                 try:
@@ -271,9 +271,9 @@ class TokenKeeper(ABC, Generic[A]):
                 except ReconnectNeeded:
                     continue  # the health page shows it
                 except (Outage, Refusal) as error:
-                    trouble = error
-        if trouble is not None:
-            raise trouble
+                    failure = error
+        if failure is not None:
+            raise failure
 
     def end(self, services: Services, account: A, reason: str) -> None:
         """The site has ended the grant of this account."""
@@ -281,14 +281,14 @@ class TokenKeeper(ABC, Generic[A]):
             has_ended = self.require_reconnect(work, account)
         if has_ended:
             _log.warning(
-                "A connection has ended; the account has to be connected again",
+                "Connection ended; the account must be connected again",
                 service=self.service,
                 reason=reason,
                 guild_id=account.guild_id,
             )
 
     def _open(self, services: Services, account: A, sealed: str) -> str:
-        """A lost key is no reason to forget the tokens: it may be found again."""
+        """Decrypt. The tokens stay when the key is missing, because it may be put back."""
         try:
             return vault_of(services.settings).open(sealed)
         except SealBroken:
@@ -301,14 +301,16 @@ class TokenKeeper(ABC, Generic[A]):
                 ),
             ) from None
 
-    def _renewed(self, services: Services, account: A, wanted: "Wanted[A]", patience: float) -> A:
-        """Renew it, or take what somebody else has just renewed it to.
+    def _refresh_once(
+        self, services: Services, account: A, wanted: "Wanted[A]", timeout: float
+    ) -> A:
+        """Refresh the tokens, or take the result of another thread or process that just did.
 
         Args:
-            wanted: asked again once nobody else is at it.
-            patience: seconds to wait for somebody else.
+            wanted: asked again under the lock.
+            timeout: seconds to wait for the lock.
         """
-        deadline = time.monotonic() + patience
+        deadline = time.monotonic() + timeout
         key = self.key_of(account)
         lock = ":".join((f"{self.service.lower()}.token", *map(str, key)))
         while True:
@@ -317,12 +319,12 @@ class TokenKeeper(ABC, Generic[A]):
                 if not wanted(account, services.clock()):
                     return account
                 if ours:
-                    return self._renew_now(services, account)
+                    return self._refresh_now(services, account)
             if time.monotonic() > deadline:
-                raise Outage(self.service, "another renewal of the token takes too long")
+                raise Outage(self.service, "another refresh of the token takes too long")
             time.sleep(0.1)
 
-    def _renew_now(self, services: Services, account: A) -> A:
+    def _refresh_now(self, services: Services, account: A) -> A:
         refresh_token = self._open(services, account, account.refresh_token)
         try:
             tokens = self.refresh(services, account, refresh_token)
@@ -331,12 +333,12 @@ class TokenKeeper(ABC, Generic[A]):
             # Raises, unless it was connected again in the meantime.
             return self.find(services, *self.key_of(account))
         if not self._keep(services, account, tokens):
-            # Disconnected or connected again while the site was asked: nobody needs this pair.
+            # Disconnected or connected again while the site was asked.
             self.revoke(services, tokens)
         return self.find(services, *self.key_of(account))
 
     def _keep(self, services: Services, account: A, tokens: Tokens) -> bool:
-        """Store a new pair; False when the account has changed in the meantime."""
+        """Store a new pair; False if the account has changed in the meantime."""
         vault = vault_of(services.settings)
         with services.work_in(account.guild_id) as work:
             current = find_unchanged(work, account)

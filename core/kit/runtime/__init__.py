@@ -1,1 +1,1 @@
-"""What the process runs on: settings, clock, log, limits, leases, wires."""
+"""The runtime of the process: settings, clock, log, limits, leases, HTTP."""

@@ -20,10 +20,10 @@ CHANNEL = "bot_events"
 """The one Redis channel. Messages are JSON objects with at least the key `topic`."""
 
 ANSWER_SECONDS = 0.5
-"""How long Redis may take for anything before it counts as away."""
+"""How long Redis may take to answer before it counts as down."""
 
 MAX_PENDING = 1000
-"""Different messages that wait for Redis; further ones are dropped."""
+"""Maximum number of distinct messages that wait for Redis; more are dropped."""
 
 _FROM = "from"
 """Key of the process that sent a message: it has already called its own subscribers."""
@@ -34,7 +34,7 @@ _log = structlog.get_logger(__name__)
 
 
 class Bus(Protocol):
-    """What both kinds of bus can do."""
+    """The interface of both buses."""
 
     def subscribe(self, topic: str, subscriber: Subscriber) -> None:
         """Call `subscriber(message)` for every message of this topic, on any thread."""
@@ -87,7 +87,7 @@ class RedisBus:
     RETRY_SECONDS = 2.0
     PING_SECONDS = 2.0
     RECEIVE_SECONDS = 0.5
-    """At most so long it takes to stop."""
+    """Stopping takes at most this long."""
 
     def __init__(self, url: str) -> None:
         self._local = LocalBus()
@@ -95,7 +95,7 @@ class RedisBus:
             url,
             socket_timeout=ANSWER_SECONDS,
             socket_connect_timeout=ANSWER_SECONDS,
-            # Once more for a connection that Redis has closed meanwhile, but not for a timeout.
+            # Retry once if Redis has closed the connection, but not after a timeout.
             retry=Retry(NoBackoff(), 1, (redis.ConnectionError,)),
             decode_responses=True,
             encoding_errors="replace",  # any client may publish on the channel
@@ -152,7 +152,7 @@ class RedisBus:
             except redis.RedisError as error:
                 self._failed("sending", error)
                 self._stopping.wait(self.RETRY_SECONDS)
-                self._take_pending()  # the others have polled by now
+                self._take_pending()  # the others have polled in the meantime
             else:
                 self._recovered("sending")
 
@@ -202,7 +202,7 @@ class RedisBus:
 
     def _failed(self, what: str, error: redis.RedisError) -> None:
         if not self._troubles:
-            _log.warning("Redis does not answer; other processes poll", reason=str(error))
+            _log.warning("Redis is not responding; other processes poll", reason=str(error))
         self._troubles[what] = type(error).__name__
 
     def _recovered(self, what: str) -> None:
@@ -211,5 +211,5 @@ class RedisBus:
 
 
 def connect_bus(url: str | None) -> LocalBus | RedisBus:
-    """The bus for this address; without one, the process itself."""
+    """The bus for this address; without an address, a local one."""
     return RedisBus(url) if url else LocalBus()

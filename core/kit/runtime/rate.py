@@ -21,8 +21,8 @@ from core.kit.errors import RateLimited
 from core.kit.runtime.settings import Settings
 from core.kit.text.words import _
 
-AWAY_SECONDS = 5.0
-"""For so long nobody waits for Redis again after it did not answer."""
+REDIS_RETRY_SECONDS = 5.0
+"""How long Redis is not asked again after it did not answer."""
 
 T = TypeVar("T")
 
@@ -57,7 +57,7 @@ class RateLimit:
             raise RateLimited(what, _("Wait a minute."), self.seconds_left(limit, *who))
 
     def take_back(self, limit: RateLimitItem, *who: str) -> None:
-        """Uncount one, which was counted before it was known to be good."""
+        """Uncount a request that turned out to be allowed."""
         self._ask(lambda limiter: limiter.hit(limit, *who, cost=-1))
 
     def is_used_up(self, limit: RateLimitItem, *who: str) -> bool:
@@ -74,22 +74,25 @@ class RateLimit:
             try:
                 return ask(self._shared)
             except StorageError as error:
-                self._away_until = time.monotonic() + AWAY_SECONDS
-                _log.debug("Counting without Redis", reason=type(error.storage_error).__name__)
+                self._away_until = time.monotonic() + REDIS_RETRY_SECONDS
+                _log.debug(
+                    "Redis does not answer, counting in this process",
+                    reason=type(error.storage_error).__name__,
+                )
         return ask(self._here)
 
 
 A_MINUTE = RateLimitItemPerMinute(600)
 """Requests of one network."""
 
-AT_ONCE = 24
+MAX_CONCURRENT = 24
 """Requests of strangers that are served at the same time."""
 
-AT_ONCE_PER_NETWORK = 12
+MAX_CONCURRENT_PER_NETWORK = 12
 
 
 class TooMany(Exception):
-    """This request is not served."""
+    """The request is not served, because there are too many."""
 
     def __init__(self, status: int, what: str, retry_after: int) -> None:
         super().__init__(what)
@@ -101,7 +104,7 @@ class Strangers:
     neither threads nor connections that others need. Thread-safe."""
 
     WAIT_SECONDS = 1.0
-    """How long a request waits for its turn."""
+    """How long a request waits for a slot."""
 
     def __init__(self) -> None:
         self._counts = FixedWindowRateLimiter(MemoryStorage())
@@ -115,7 +118,7 @@ class Strangers:
             raise TooMany(429, _("Too many requests from your network."), 60)
         with self._condition:
             if not self._condition.wait_for(lambda: self._has_room(network), self.WAIT_SECONDS):
-                raise TooMany(503, _("Too many people are asking at the moment."), 5)
+                raise TooMany(503, _("The server is busy right now."), 5)
             self._now[network] += 1
         try:
             yield
@@ -127,12 +130,14 @@ class Strangers:
                 self._condition.notify_all()
 
     def _has_room(self, network: str) -> bool:
-        return self._now[network] < AT_ONCE_PER_NETWORK and self._now.total() < AT_ONCE
+        return (
+            self._now[network] < MAX_CONCURRENT_PER_NETWORK and self._now.total() < MAX_CONCURRENT
+        )
 
 
 def network_of(address: str | None) -> str:
-    """What to count by: an IPv4 address, or the /64 network of an IPv6 address, which one household
-    has to itself."""
+    """The key to count by: an IPv4 address, or the /64 network of an IPv6 address, which one
+    household has to itself."""
     # Some proxies pass an IPv6 address in brackets, or a port behind the address.
     text = (address or "").strip()
     text = text[1:].split("]", 1)[0] if text.startswith("[") else text

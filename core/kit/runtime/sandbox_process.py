@@ -21,7 +21,7 @@ class SandboxProcess:
 
     def start(self) -> Settings:
         """Start it; returns the settings that use it. Raises StartError."""
-        # It ends when its standard input is closed, so also if we are killed.
+        # It ends when its standard input is closed, even if we are killed.
         self._process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "sandbox", "--exit-with-stdin"),
@@ -44,7 +44,7 @@ class SandboxProcess:
             )
         ready = json.loads(line)
         self.page_url = str(ready["page_url"])
-        # Nobody who tries the product should wait a minute for watchtime.
+        # People who try the product should not wait a minute for watchtime.
         shorter = {
             name: INTERVAL_SECONDS
             for name in ("live_poll_seconds", "watch_interval_seconds")

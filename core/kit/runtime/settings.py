@@ -29,7 +29,7 @@ from core.kit.runtime.env_file import read_env_file
 def _address(url: str, *schemes: str) -> str:
     """Raises ValueError unless it is an address with one of these schemes."""
     if not url.startswith(tuple(f"{scheme}://" for scheme in schemes)):
-        raise ValueError(f"must start with {' or '.join(f'{one}://' for one in schemes)}")
+        raise ValueError(f"must start with {' or '.join(f'{scheme}://' for scheme in schemes)}")
     if re.search(r"\s", url):
         raise ValueError("must not contain spaces")
     try:
@@ -114,8 +114,8 @@ def _listen_on(host: str) -> str:
     except ValueError:
         if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?", host):
             raise ValueError(
-                "must be an IP address of this computer alone, such as 127.0.0.1, 0.0.0.0 or ::; "
-                "the port belongs into PORT"
+                "must be only an IP address of this computer, such as 127.0.0.1, 0.0.0.0 or ::; "
+                "set the port with PORT"
             ) from None
     return host
 
@@ -174,8 +174,8 @@ class Settings(BaseSettings):
     @field_validator("*", mode="before")
     @classmethod
     def _tidy(cls, value: object, info: ValidationInfo) -> object:
-        """Without spaces and quotes around it, which some programs keep. Raises ValueError for what
-        can be no setting."""
+        """Strip surrounding spaces and quotes, which some programs keep. Raises ValueError for
+        invalid values."""
         if not isinstance(value, str):
             return value
         value = value.strip()
@@ -192,7 +192,7 @@ class Settings(BaseSettings):
     discord_token: SecretStr | None = None
     """Token of your Discord bot. Without it the sandbox is started."""
     discord_guild_id: int | None = None
-    """Id of your Discord server, to tie it to KICK_CHANNEL below."""
+    """Id of your Discord server, to connect it to KICK_CHANNEL below."""
     discord_client_id: str | None = None
     """Client id of your Discord app, for logging in to the dashboard."""
     discord_client_secret: SecretStr | None = None
@@ -207,7 +207,7 @@ class Settings(BaseSettings):
     """Client secret of your app."""
     kick_bot_user_token: SecretStr | None = None
     """User token (chat:write) of a separate Kick account that answers in chat. It expires after two
-    hours; without it the bot answers once `/connect_kick` was run."""
+    hours; without it the bot answers once `/connect_kick` has been run."""
     use_dual_mode: bool = True
     """Also listen to Kick's realtime feed, to notice what its webhooks leave out. If off, a gift
     whose webhook is lost goes unnoticed."""
@@ -221,17 +221,18 @@ class Settings(BaseSettings):
     twitch_client_secret: SecretStr | None = None
     """Client secret of your Twitch app."""
     twitch_eventsub: Literal["auto", "webhook", "websocket"] = "auto"
-    """How Twitch's events arrive: by webhook, which needs OAUTH_BASE_URL; by a WebSocket that this
-    server opens; `auto` is webhook where that is possible."""
+    """How Twitch's events arrive: by webhook, which needs OAUTH_BASE_URL, or by a WebSocket that
+    this server opens. `auto` uses webhooks where possible."""
     twitch_online_message: str | None = Field(None, max_length=500)
-    """What `python -m core.twitch.eventsub` says in chat once it listens; nothing if empty."""
+    """What `python -m core.twitch.eventsub` writes in chat when it starts to listen. Default:
+    nothing."""
 
     # Storage
     database_url: DatabaseUrl | None = None
     """PostgreSQL address (postgresql://user:password@host/name). Without it a built-in PostgreSQL
     runs under DATA_DIR."""
     redis_url: RedisUrl | None = None
-    """Redis address, to notify other processes. One process does not need it."""
+    """Redis address, to notify other processes. A single process does not need it."""
     data_dir: Folder = Path("data")
     """Folder for the built-in PostgreSQL and generated keys."""
 
@@ -251,7 +252,7 @@ class Settings(BaseSettings):
 
     # Features
     watch_interval_seconds: int = Field(60, ge=1)
-    """How often watchtime is credited. Totals never depend on it."""
+    """How often watchtime is credited. It does not change totals."""
     subscription_check_seconds: int = Field(600, ge=1, le=600)
     """How often the subscriptions to Kick's events are checked."""
     live_poll_seconds: int = Field(60, ge=1)
@@ -259,7 +260,8 @@ class Settings(BaseSettings):
     slot_calls_channel_id: int | None = None
     """Discord channel for slot calls, until `!slotcalls channel` sets one."""
     role_update_interval_seconds: int = Field(600, ge=1)
-    """How often all members are checked for reward roles. Whoever reaches one gets it at once."""
+    """How often all members are checked for reward roles. Members who reach one
+    get it immediately."""
     raffle_auto_draw: bool = False
     """Draw raffles automatically when they end, unless changed in `/settings`."""
     raffle_announcement_channel_id: int | None = None
@@ -268,10 +270,10 @@ class Settings(BaseSettings):
     """Address of your affiliate statistics at Shuffle, from your affiliate page there. Keep it
     secret: anyone who has it can read them."""
     shuffle_campaign_code: str | None = None
-    """Your campaign code at Shuffle, until `/settings` sets another."""
+    """Your campaign code at Shuffle, until one is set in `/settings`."""
     wager_check_seconds: int = Field(300, ge=1)
-    """How often affiliate platforms are asked for wagers. Amounts do not depend on it, only how
-    exactly their time is known."""
+    """How often affiliate platforms are asked for wagers. It does not change
+    amounts, only how exactly the time of a wager is known."""
 
     # Safety
     token_encryption_keys: FernetKeys | None = None
@@ -281,17 +283,17 @@ class Settings(BaseSettings):
     """Signed webhooks older than this are rejected. Late gifts must be accepted; replays are
     detected by their delivery ids, which are kept longer."""
     cron_secret: SecretStr | None = None
-    """Bearer token for POST /api/cron/remove-expired-vips, for an outside timer. VIPs end without
-    it, too; while it is not set, nobody can call it."""
+    """Bearer token for POST /api/cron/remove-expired-vips, for an external scheduler. VIPs also end
+    without it. While it is not set, nobody can call the endpoint."""
     health_token: SecretStr | None = None
-    """Bearer token that shows a monitoring service the reasons in GET /health. Without it everybody
-    sees the states alone; `health_check.py` and admins see all."""
+    """Bearer token that shows a monitoring service the reasons in GET /health. Without it everyone
+    sees only the states; `health_check.py` and admins see everything."""
     webhook_log_days: int = Field(7, ge=1, le=365)
     """How long the log of Kick's deliveries is kept."""
 
     # Logs
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
-    """How much is logged."""
+    """The least severe log lines that are written."""
     log_format: Literal["text", "json"] = "text"
     """`json` is one object per line."""
 
@@ -305,7 +307,7 @@ class Settings(BaseSettings):
     discord_authorize_url: Url = "https://discord.com/oauth2/authorize"
     """Discord's consent page."""
     discord_cdn_url: Url = "https://cdn.discordapp.com"
-    """Where Discord keeps people's pictures."""
+    """Discord's server for avatars and icons."""
     kick_api_url: Url = "https://api.kick.com"
     """Kick's public API."""
     kick_auth_url: Url = "https://id.kick.com"
@@ -313,10 +315,10 @@ class Settings(BaseSettings):
     kick_site_url: Url = "https://kick.com"
     """Kick's website."""
     kick_web_url: Url = "https://web.kick.com"
-    """Kick's server that says where the realtime feed is."""
+    """Kick's server that knows the address of the realtime feed."""
     kick_pusher_key: str | None = None
-    """App key of the feed at Pusher, tried when Kick does not say where the feed is. Kick's own key
-    ended in October 2026."""
+    """App key of the feed at Pusher, used when Kick does not tell the feed's address. Kick's own
+    key ended in October 2026."""
     kick_pusher_cluster: str = "us2"
     """Pusher's cluster for that key."""
     kick_pusher_host: str | None = None
@@ -326,11 +328,11 @@ class Settings(BaseSettings):
     twitch_auth_url: Url = "https://id.twitch.tv/oauth2"
     """Twitch's OAuth server."""
     twitch_eventsub_ws_url: SocketUrl = "wss://eventsub.wss.twitch.tv/ws"
-    """Where Twitch's events come by WebSocket."""
+    """Twitch's EventSub WebSocket."""
     streamelements_api_url: Url = "https://api.streamelements.com/kappa/v2"
     """StreamElements' API."""
     streamelements_astro_url: SocketUrl = "wss://astro.streamelements.com/"
-    """Where StreamElements' activities come by WebSocket."""
+    """StreamElements' WebSocket for activities (Astro)."""
     drand_url: Urls = (
         "https://api.drand.sh,https://api2.drand.sh,https://api3.drand.sh,"
         "https://drand.cloudflare.com"
@@ -338,17 +340,17 @@ class Settings(BaseSettings):
     """Addresses of the public randomness beacon that raffles are drawn with; the first that answers
     is used, because answers are signed."""
     drand_chain: Annotated[str, AfterValidator(_chain)] | None = None
-    """Another beacon than the public one (quicknet), to try things out: <hash>:<public
+    """A beacon other than the public one (quicknet), for testing: <hash>:<public
     key>:<genesis>:<period>:<seconds between the frozen list and its round>. Every draw made with it
     is labelled as not using the public beacon."""
 
     @property
     def public_url(self) -> str:
-        """Where people's browsers find this server. Not 127.0.0.1, which Kick's page rewrites."""
+        """The address of this server for browsers. Not 127.0.0.1, which Kick's page rewrites."""
         return self.oauth_base_url or f"http://localhost:{self.port}"
 
     def problems(self) -> list[str]:
-        """What is valid, but will not work, one sentence each."""
+        """Settings that are valid but will not work, one sentence each."""
         found = []
         if self.oauth_base_url is not None:
             url = urlsplit(self.oauth_base_url)
@@ -383,14 +385,14 @@ def read_settings(**overrides: object) -> Settings:
     try:
         return Settings(**{**_of_env_file(), **overrides})  # type: ignore[arg-type]
     except ValidationError as error:
-        lines = [f"  {_sentence(dict(one))}" for one in error.errors(include_input=False)]
+        lines = [f"  {_sentence(dict(problem))}" for problem in error.errors(include_input=False)]
         raise StartError(
             "These settings are not valid (see .env.example):\n" + "\n".join(lines)
         ) from None
 
 
 def _of_env_file() -> dict[str, str]:
-    """What `.env` says of settings that the environment leaves out."""
+    """Settings in `.env` that are not in the environment."""
     file = Path(".env")
     if not file.is_file():
         return {}
@@ -419,7 +421,7 @@ _IDS = {
 
 
 def _sentence(error: dict[str, Any]) -> str:
-    """What a setting must be. What was given is not repeated: it may be a secret."""
+    """What a setting must be. The given value is not repeated, because it may be a secret."""
     name, known = str(error["loc"][0]).upper(), _MUST_BE.get(error["type"])
     for suffix, must_be in _IDS.items():
         if name.endswith(suffix):

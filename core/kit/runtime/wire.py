@@ -1,7 +1,7 @@
-"""One HTTP request to a service that has our app's or somebody's token, and what its answer means.
+"""HTTP requests to services with our app's or a user's token, and the meaning of their responses.
 
 Errors come in several shapes, and a 403 from the edge (Cloudflare's HTML, or JSON with a
-`reference`) is not about our tokens at all: it passes.
+`reference`) is not about our tokens: it is temporary.
 """
 
 import socket
@@ -33,14 +33,14 @@ lease."""
 
 USER_AGENT = "Regulars (self-hosted community bot)"
 
-LONGEST_WAIT = 3600.0
-"""Seconds that we let a service send us away for, whatever it says."""
+MAX_WAIT_SECONDS = 3600.0
+"""Maximum pause that a service can ask for."""
 
-ENDPOINT_PAUSE = 10.0
+ENDPOINT_PAUSE_SECONDS = 10.0
 """Seconds to wait where a service refuses by a limit that its headers do not show."""
 
 _GATEWAY_TIMEOUTS = (504, 524)
-"""What the edge answers when the service behind it took the request and said nothing in time."""
+"""Statuses of the edge when the service behind it did not answer in time."""
 
 
 class _Exchange(threading.local):
@@ -62,14 +62,14 @@ class _Sockets:
         self.is_cut = True
         for used in self.used.copy():
             with suppress(OSError):
-                # Not the method of TLS sockets, which forgets its state while somebody reads.
+                # Not the method of TLS sockets, which drops their state while another thread reads.
                 socket.socket.shutdown(used, socket.SHUT_RDWR)
 
 
 @contextmanager
 def bounded_exchange(seconds: float | None = None) -> Iterator[None]:
-    """Around a request through a `bounded` session, and the reading of its answer: raises
-    requests.ReadTimeout when that takes longer."""
+    """Limits the duration of a request through a `bounded` session, including its response: raises
+    requests.ReadTimeout."""
     sockets, before = _Sockets(), _exchange.sockets
     _exchange.sockets = sockets.used
     try:
@@ -80,7 +80,7 @@ def bounded_exchange(seconds: float | None = None) -> Iterator[None]:
             raise
     finally:
         _exchange.sockets = before
-    if sockets.is_cut:  # what has arrived may look like a whole answer
+    if sockets.is_cut:  # the data so far may look like a complete response
         raise requests.ReadTimeout("the answer takes too long")
 
 
@@ -123,25 +123,25 @@ def bounded(session: Session) -> Session:
 
 
 class Rejected(Exception):
-    """The service understood the request and said no.
+    """The service rejected the request.
 
     Attributes:
         status: the HTTP status.
-        reason: its own words, where it gave any.
+        reason: the service's words, if any.
         code: the OAuth server's error code, such as `invalid_grant`.
     """
 
     service: ClassVar[str]
 
     def __init__(self, status: int, reason: str, code: str = "") -> None:
-        super().__init__(f"{self.service} said no ({status}): {reason}")
+        super().__init__(f"{self.service} answered {status}: {reason}")
         self.status = status
         self.reason = reason
         self.code = code
 
 
 class NoAnswer(Outage):
-    """The request was sent, and no answer says whether it had its effect."""
+    """The request was sent, but no response says whether it took effect."""
 
 
 class Wire:
@@ -167,8 +167,8 @@ class Wire:
         """The decoded answer.
 
         Raises:
-            Outage: no proper answer; `NoAnswer` where the service may have acted all the same.
-            Rejected: it declines.
+            Outage: no valid response; `NoAnswer` if the service may have acted anyway. Rejected: it
+            declines.
         """
         service = self._rejected.service
         try:
@@ -201,14 +201,17 @@ class Wire:
         if "status" in given or "statusCode" in given:
             names = ["message"]
         reasons = [given.get(name) for name in names]
-        reason = next((one for one in reasons if isinstance(one, str) and one), "no reason given")
+        reason = next(
+            (words for words in reasons if isinstance(words, str) and words),
+            "no reason given",
+        )
         code = given.get("error")
         return self._rejected(status, reason, code if isinstance(code, str) else "")
 
 
 def _lost_or_never_sent(service: str, error: requests.RequestException) -> Outage:
-    """Without a connection nothing was sent; one that broke later, even in the middle of the
-    answer, may have carried the request."""
+    """Without a connection nothing was sent; if it broke later, even in the middle of the response,
+    the service may have received the request."""
     reason = getattr(error.args[0] if error.args else None, "reason", None)
     unconnected = isinstance(error, requests.ConnectTimeout) or isinstance(
         reason, NewConnectionError
@@ -218,8 +221,7 @@ def _lost_or_never_sent(service: str, error: requests.RequestException) -> Outag
 
 @contextmanager
 def as_documented(service: str) -> Iterator[None]:
-    """Around reading an answer: another shape than documented is the service's trouble, and
-    passes."""
+    """Around reading a response: an undocumented shape is an outage of the service."""
     try:
         yield
     except (LookupError, TypeError, ValueError, AttributeError) as error:
@@ -246,9 +248,9 @@ def _retry_after(response: requests.Response) -> float | None:
     headers = response.headers
     value = headers.get("Retry-After", "")
     if value.isdecimal():
-        return min(float(value), LONGEST_WAIT)
+        return min(float(value), MAX_WAIT_SECONDS)
     if response.status_code != 429 or not headers.get("Ratelimit-Reset", "").isdecimal():
         return None
     if headers.get("Ratelimit-Remaining", "0") != "0":
-        return ENDPOINT_PAUSE
-    return min(max(float(headers["Ratelimit-Reset"]) - time.time(), 1.0), LONGEST_WAIT)
+        return ENDPOINT_PAUSE_SECONDS
+    return min(max(float(headers["Ratelimit-Reset"]) - time.time(), 1.0), MAX_WAIT_SECONDS)

@@ -1,1 +1,1 @@
-"""What people write and read: words, amounts, tables."""
+"""Text that people read and write: words, amounts, tables."""

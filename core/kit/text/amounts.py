@@ -22,7 +22,7 @@ from typing import NamedTuple
 from core.kit.errors import Refusal
 from core.kit.text.words import _
 
-HIGHEST = Decimal(10) ** 12
+MAX_AMOUNT = Decimal(10) ** 12
 _UNITS = {"": 1, "k": 1_000, "m": 1_000_000}
 
 SYMBOLS: Mapping[str, str] = {
@@ -36,7 +36,7 @@ SYMBOLS: Mapping[str, str] = {
     **dict.fromkeys(("dollar", "dollars", "bucks"), "USD"),
     **dict.fromkeys(("pound", "pounds", "quid"), "GBP"),
 }
-"""What people write for a currency, folded -> its code."""
+"""Names and symbols of currencies, folded -> code."""
 _SEVERAL = ("kr", "kr.", "krone", "kroner", "kronor")
 """The names of more than one currency."""
 
@@ -49,8 +49,8 @@ CODES = frozenset(_CODES.split())
 """Codes of currencies that may stand beside an amount."""
 
 CURRENCY = "|".join(
-    re.escape(one)
-    for one in sorted(
+    re.escape(word)
+    for word in sorted(
         {*SYMBOLS, *_SEVERAL, *(code.casefold() for code in CODES)}, key=len, reverse=True
     )
 )
@@ -87,18 +87,18 @@ class Share(NamedTuple):
 
 
 def parse_amount(text: str, digits: int = 2) -> Decimal:
-    """The amount that somebody means, and writes nothing else.
+    """Parse a text that is an amount and nothing else.
 
     Args:
         digits: how many decimals the currency has.
 
     Raises:
-        Refusal: it is no amount or not for certain, negative, huge, or has too many decimals.
+        Refusal: it is not an amount, ambiguous, negative, huge, or has too many decimals.
     """
     amount, rest = split_amount(text, digits)
     if rest:
         raise Refusal(
-            _("“{text}” is more than an amount.").format(text=text.strip()[:40]), _how_to_write()
+            _("“{text}” is not just an amount.").format(text=text.strip()[:40]), _how_to_write()
         )
     return amount
 
@@ -112,7 +112,7 @@ def split_amount(text: str, digits: int = 2) -> tuple[Decimal, str]:
         raise Refusal(_("I don't understand this amount."), _how_to_write())
     _require_certain(match["rest"], text)
     amount = number * _UNITS[match["unit"]]
-    if amount > HIGHEST:
+    if amount > MAX_AMOUNT:
         raise Refusal(_("This amount is too large."), _("At most a trillion, please."))
     if amount != round(amount, digits):
         raise Refusal(
@@ -144,7 +144,7 @@ def require_alone(text: str, following: str) -> None:
         _require_certain(_plain(word), f"{text} {word}")
     if _LENGTHS.fullmatch(_plain(f"{_split_sign(text)[1]} {word}")):
         raise Refusal(
-            _("“{text}” is not one amount for certain.").format(text=f"{text} {word}"[:40]),
+            _("“{text}” is ambiguous.").format(text=f"{text} {word}"[:40]),
             _("Write the duration without spaces, such as 90m or 1d12h."),
         )
 
@@ -182,7 +182,7 @@ def _plain_char(char: str) -> str:
 
 
 def _one_currency(before: str | None, after: str | None) -> bool:
-    codes = {SYMBOLS.get(one, one.upper()) for one in (before, after) if one}
+    codes = {SYMBOLS.get(word, word.upper()) for word in (before, after) if word}
     return len(codes) < 2
 
 
@@ -190,20 +190,20 @@ def _require_certain(rest: str | None, text: str) -> None:
     words = (rest or "").split(" ")
     if words[0] in _MULTIPLES or any(_NUMBER_TOO.fullmatch(word) for word in words):
         raise Refusal(
-            _("“{text}” is not one amount for certain.").format(text=text.strip()[:40]),
+            _("“{text}” is ambiguous.").format(text=text.strip()[:40]),
             _("Write the amount without spaces, such as 1234.50 or 1.5k."),
         )
 
 
 def _read(number: str, unit: str, digits: int, text: str) -> Decimal | None:
-    """None if its marks are at odd places. Raises Refusal if it can mean two numbers."""
+    """None if its separators are misplaced. Raises Refusal if it is ambiguous."""
     grouped, plain = _GROUPED.fullmatch(number), _PLAIN.fullmatch(number)
     if grouped and plain:
         if unit:
             whole, fraction = plain["whole"], plain["fraction"]
             low, high = (
-                int(Decimal(one) * _UNITS[unit])
-                for one in (f"{whole}.{fraction}", whole + fraction)
+                int(Decimal(reading) * _UNITS[unit])
+                for reading in (f"{whole}.{fraction}", whole + fraction)
             )
             raise Refusal(
                 _("“{text}” can mean two amounts.").format(text=text.strip()[:40]),
@@ -232,7 +232,7 @@ def split_part(text: str, of: int) -> tuple[int, str]:
     if amount > 0:
         return amount, rest
     if share is None:
-        raise Refusal(_("The amount must be more than nothing."))
+        raise Refusal(_("Enter an amount above 0."))
     part = text.split()[0][:40]
     if of > 0:
         raise Refusal(_("{part} of {whole} is less than 1.").format(part=part, whole=f"{of:,}"))

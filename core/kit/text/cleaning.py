@@ -10,7 +10,8 @@ from collections.abc import Callable
 from typing import Any
 
 MAX_MARKS = 3
-"""Combining marks on one letter; no language needs more, except for liturgical texts."""
+"""Maximum number of combining marks on a letter; no language needs more, except in liturgical
+texts."""
 
 _EMOJI = (
     "[\u00a9\u00ae\u203c\u2049\u2122\u2139\u2194-\u21aa\u231a-\u2328\u23cf\u23e9-\u23fa\u24c2"
@@ -25,7 +26,7 @@ _FLAG_OF_UK = "\U0001f3f4\U000e0067\U000e0062(?:{})\U000e007f".format(
 _SEQUENCE = f"{_FLAG_OF_UK}|[#*0-9]\ufe0f\u20e3|{_UNIT}(?:\u200d{_UNIT})*"
 """An emoji, with what joins, colours or varies it: https://unicode.org/reports/tr51/"""
 
-_UNSEEN = (
+_INVISIBLE = (
     "\\x00-\\x08\\x0e-\\x1f\\x7f-\\x84\\x86-\\x9f"
     "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
     "\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\uffff\ufdd0-\ufdef"
@@ -34,7 +35,7 @@ _UNSEEN = (
 )
 """Control, format and filler characters, direction marks, tags, variation selectors, surrogates."""
 
-_EMOJI_OR_UNSEEN = re.compile(f"({_SEQUENCE})|[{_UNSEEN}]")
+_EMOJI_OR_INVISIBLE = re.compile(f"({_SEQUENCE})|[{_INVISIBLE}]")
 _NUMBER_OR_SPACE = re.compile(
     "(?<![\\w@\u00a0])([0-9]{1,3}(?:[\u00a0\u2009\u202f][0-9]{3})+)(?![0-9])|[^\\S\n\t]"
 )
@@ -43,7 +44,7 @@ _BREAKS = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
 
 
 def clean(text: str) -> str:
-    """On one line, without what cannot be seen, and without repeated spaces."""
+    """On one line, without invisible characters and repeated spaces."""
     if text.isascii() and text.isprintable():
         return " ".join(text.split())
     return " ".join(part for part in re.split("[ \t\n]+", clean_lines(text)) if part)
@@ -54,7 +55,7 @@ def clean_lines(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text.strip(" ")
     text = _BREAKS.sub("\n", unicodedata.normalize("NFC", text))
-    text = _EMOJI_OR_UNSEEN.sub(lambda found: found[1] or "", text)
+    text = _EMOJI_OR_INVISIBLE.sub(lambda found: found[1] or "", text)
     text = _NUMBER_OR_SPACE.sub(_plain_space, text)
     return unicodedata.normalize("NFC", _without_floods(text)).strip(" ")
 
@@ -64,7 +65,7 @@ def _plain_space(found: re.Match[str]) -> str:
 
 
 def _without_floods(text: str) -> str:
-    """Cut what is piled up on a letter, or on none."""
+    """Limit combining marks on a letter."""
     if text.isascii():
         return text
     kept: list[str] = []
@@ -139,14 +140,14 @@ def unquoted(text: str) -> str:
 
 # -- links ----------------------------------------------------------------------------------------
 
-_COMMON = """
+_COMMON_DOMAINS = """
     com net org info biz xyz site online shop store club live stream bet casino poker game games win
     vip app dev fun pro link click icu tech space website world lol gift cash money top tips today
     page one digital media news network exchange finance cloud chat social"""
-_ENDS = "|".join(("[a-z]{2}", *_COMMON.split(), "xn--[a-z0-9-]+"))
+_TOP_LEVEL_DOMAINS = "|".join(("[a-z]{2}", *_COMMON_DOMAINS.split(), "xn--[a-z0-9-]+"))
 _LINK = re.compile(
     r"[a-z][a-z0-9+.-]{1,15}://\S+|\bwww\.\w\S*"
-    rf"|(?<![\w.-])(?:[\w-]+\.)+(?:(?:{_ENDS})(?![\w-]|\.\w)|[a-z]{{2,24}}/)",
+    rf"|(?<![\w.-])(?:[\w-]+\.)+(?:(?:{_TOP_LEVEL_DOMAINS})(?![\w-]|\.\w)|[a-z]{{2,24}}/)",
     re.IGNORECASE,
 )
 """What chats and Discord make clickable: an address with or without `https://`."""

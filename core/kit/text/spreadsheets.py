@@ -1,4 +1,4 @@
-"""Files for spreadsheets, of which nothing is run there."""
+"""Files for spreadsheets, without formulas."""
 
 import csv
 import io
@@ -21,8 +21,8 @@ _BREAK = re.compile(r"[\t\v\f\r\n\x1c-\x1e\x85\u2028\u2029]+")
 def csv_cell(cell: Any) -> Any:
     """The cell, with an apostrophe before a text that could run as a formula.
 
-    Spreadsheets skip spaces and what has no width, take signs of any width, and in some countries
-    split the file at semicolons. Numbers stay numbers.
+    Spreadsheets skip spaces and invisible characters, accept signs of any width, and in some
+    countries split the file at semicolons. Numbers stay numbers.
     """
     if not isinstance(cell, str):
         return cell

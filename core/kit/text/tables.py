@@ -1,4 +1,4 @@
-"""Lists that people paste or upload: CSV in any of its forms, Excel's `.xlsx`, and JSON.
+"""Lists that people paste or upload: all kinds of CSV, Excel's `.xlsx`, and JSON.
 
 A column is recognised by its heading, in the languages and the exports of other bots that we know;
 without headings by what it holds, where that is certain.
@@ -19,7 +19,7 @@ from core.kit.text.cleaning import clean, clean_lines, fold
 from core.kit.text.spreadsheets import read_cell
 from core.kit.text.words import _
 
-MAX_UNPACKED = 30_000_000
+MAX_UNPACKED_BYTES = 30_000_000
 """Bytes of an `.xlsx` file without its compression."""
 MAX_COLUMNS = 50
 MAX_ROWS = 50_000
@@ -87,7 +87,7 @@ class Table(NamedTuple):
 
 
 class ColumnsUnclear(Refusal):
-    """It is not certain which columns are meant.
+    """The columns are ambiguous.
 
     Attributes:
         table: with the columns that are certain.
@@ -158,12 +158,12 @@ def _unreadable() -> Refusal:
 def _sheet(content: bytes) -> str:
     """The sheet that is called like a list, else the first with a heading that is known, else the
     first with anything."""
-    from openpyxl import load_workbook  # it takes a while, and few need it
+    from openpyxl import load_workbook  # slow to import, and rarely needed
 
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as packed:
-            if sum(one.file_size for one in packed.infolist()) > MAX_UNPACKED:
-                raise Refusal(_("The file is too large."), _("Save the list alone, as CSV."))
+            if sum(file.file_size for file in packed.infolist()) > MAX_UNPACKED_BYTES:
+                raise Refusal(_("The file is too large."), _("Save only the list, as CSV."))
         book = load_workbook(io.BytesIO(content), read_only=True, data_only=True)
         try:
             limits = {"max_row": MAX_ROWS + 2, "max_col": MAX_COLUMNS}
@@ -181,10 +181,10 @@ def _sheet(content: bytes) -> str:
             book.close()
     except Refusal:
         raise
-    except Exception as error:  # whatever a broken archive or another format makes it raise
+    except Exception as error:  # a broken archive or another format can raise anything
         raise _unreadable() from error
     filled = [sheet for sheet in sheets if any(any(row) for row in sheet)]
-    known = [one for one in filled if any(_key(cell) in VIEWER.headings for cell in one[0])]
+    known = [sheet for sheet in filled if any(_key(cell) in VIEWER.headings for cell in sheet[0])]
     for sheet in known or filled:
         return "\n".join("\t".join(row).rstrip("\t") for row in sheet)
     return ""
@@ -204,7 +204,7 @@ def read_rows(text: str, *, words: bool = False) -> list[Row]:
     with `words` by spaces where a line has none of these. Raises Refusal if there are too many."""
     text = _lines_of_json(text) or clean_lines(text)
     first = [line for line in text.splitlines()[:50] if line.strip()]
-    delimiter = max(_DELIMITERS, key=lambda one: sum(one in line for line in first))
+    delimiter = max(_DELIMITERS, key=lambda delimiter: sum(delimiter in line for line in first))
     rows: list[Row] = []
     reader = csv.reader(io.StringIO(text), delimiter=delimiter)
     try:
@@ -239,11 +239,18 @@ def _lines_of_json(text: str) -> str:
     if len(found) == 1:
         whole = found[0]
         lists = [whole] if isinstance(whole, list) else list(whole.values())
-        found = next((one for one in lists if isinstance(one, list) and _of_objects(one)), found)
-    objects = [_flat(one) for one in found if isinstance(one, dict)]
-    newest = {one.get("_id", str(number)): one for number, one in enumerate(objects)}
-    headings = list(dict.fromkeys(name for one in newest.values() for name in one))
-    rows = ([one.get(name, "") for name in headings] for one in newest.values())
+        found = next(
+            (
+                candidate
+                for candidate in lists
+                if isinstance(candidate, list) and _of_objects(candidate)
+            ),
+            found,
+        )
+    objects = [_flat(row) for row in found if isinstance(row, dict)]
+    newest = {row.get("_id", str(number)): row for number, row in enumerate(objects)}
+    headings = list(dict.fromkeys(name for row in newest.values() for name in row))
+    rows = ([row.get(name, "") for name in headings] for row in newest.values())
     out = io.StringIO()
     csv.writer(out, delimiter="\t").writerows([headings, *rows])
     return clean_lines(out.getvalue())
@@ -279,7 +286,7 @@ def _split(line: str) -> list[str]:
     """A line with another separator than most, or with spaces."""
     if _is_spaced(line.split(",")):
         return line.split()
-    mark = next((one for one in _DELIMITERS if one in line), None)
+    mark = next((delimiter for delimiter in _DELIMITERS if delimiter in line), None)
     return line.split(mark) if mark else line.split()
 
 
@@ -329,7 +336,9 @@ def read_table(
     headings = [*rows[0].cells, *[""] * width][:width] if named else [""] * width
     odd = [row for row in body if _width(row) > width]
     table = Table(headings, places, [row for row in body if _width(row) <= width], odd)
-    if missing := [one.name for one in columns if not one.optional and one.name not in places]:
+    if missing := [
+        column.name for column in columns if not column.optional and column.name not in places
+    ]:
         raise ColumnsUnclear(table, missing)
     return table
 
@@ -344,7 +353,7 @@ def _key(heading: str) -> str:
 
 def _by_heading(column: Column, named: Mapping[int, str], taken: Mapping[str, int]) -> int | None:
     free = {named[at]: at for at in reversed(range(len(named))) if at not in taken.values()}
-    return next((free[one] for one in map(_key, column.headings) if one in free), None)
+    return next((free[heading] for heading in map(_key, column.headings) if heading in free), None)
 
 
 def _looks_like_headings(rows: Sequence[Row], columns: Sequence[Column]) -> bool:

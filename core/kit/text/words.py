@@ -1,9 +1,10 @@
-"""Translations of what people read, from English (gettext, catalogues by Babel).
+"""Translations of messages, from English (gettext, catalogues by Babel).
 
 Use `_("...")` where a sentence is made, inside `speak(language)`. Templates use `{% trans %}`.
 """
 
 import gettext
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -38,18 +39,24 @@ def N_(message: str) -> str:
     return message
 
 
+def package_title(package: str) -> str:
+    """A package as people read it: the `TITLE` of its `__init__.py`, or else its name in words."""
+    title: str | None = getattr(sys.modules.get(f"core.{package}"), "TITLE", None)
+    return _(title) if title else package.replace("_", " ").capitalize()
+
+
 translate = _
 """For messages that `N_` has marked."""
 
 
-def ngettext(one: str, many: str, count: int) -> str:
+def ngettext(singular: str, many: str, count: int) -> str:
     """The form for `count`."""
-    return _catalogue(_language.get()).ngettext(one, many, count)
+    return _catalogue(_language.get()).ngettext(singular, many, count)
 
 
-def plural(one: str, many: str, count: int) -> str:
+def plural(singular: str, many: str, count: int) -> str:
     """The form for `count`, with `{count}` filled in, grouped by thousands."""
-    return ngettext(one, many, count).format(count=f"{count:,}")
+    return ngettext(singular, many, count).format(count=f"{count:,}")
 
 
 def gain_and_loss(gain: int, loss: int) -> str:

@@ -1,5 +1,5 @@
-"""What all web pages share: layout, language, error handlers and security headers. Errors are
-JSON for machines and a page for people."""
+"""Shared by all web pages: layout, language, error handlers and security headers. Errors are JSON
+for machines and a page for people."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping
@@ -44,15 +44,15 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger(__name__)
 
-DISCORDS_PICTURES = "https://cdn.discordapp.com"
+DISCORD_PICTURES = "https://cdn.discordapp.com"
 WEBHOOKS = "/webhooks/"
 API = "/api/"
 OVERLAYS = "/overlay/"
 UNLIMITED = ("/livez", "/health", "/static/", "/assets/")
-"""What costs neither a connection of the database nor much else."""
+"""Paths that need neither a database connection nor much else."""
 TOKEN = "token"
 """Key of the login's token in the signed cookie."""
-MAX_SENT = 3_000_000
+MAX_BODY_BYTES = 3_000_000
 """Bytes that a form, with its files, may have."""
 PICTURES = "REGULARS_PICTURES"
 """In an application's config: the address that its pages may show pictures from."""
@@ -94,7 +94,7 @@ def problem(status: int, what: str, remedy: str = "", code: str = "") -> Respons
 
 
 class FieldProblem(BaseModel):
-    """What is wrong with one field."""
+    """An error of one field."""
 
     field: str
     detail: str
@@ -139,10 +139,12 @@ def _problem_details(found: Problem) -> Response:
 def problem_of_fields(error: ValidationError) -> Response:
     """The fields of a request to the API that do not fit."""
     fields = [
-        FieldProblem(field=".".join(map(str, one["loc"])), detail=one["msg"])
-        for one in error.errors(include_url=False, include_context=False, include_input=False)
+        FieldProblem(field=".".join(map(str, problem["loc"])), detail=problem["msg"])
+        for problem in error.errors(include_url=False, include_context=False, include_input=False)
     ]
-    detail = "; ".join(f"{one.field}: {one.detail}" if one.field else one.detail for one in fields)
+    detail = "; ".join(
+        f"{field.field}: {field.detail}" if field.field else field.detail for field in fields
+    )
     return _problem_details(Problem(**_title(422), detail=detail, errors=fields))
 
 
@@ -264,7 +266,7 @@ def _answer_errors(app: Flask) -> None:
 
     @app.errorhandler(Outage)
     def away(outage: Outage) -> Response:
-        _log.warning("A page could not be served", service=outage.service, reason=outage.reason)
+        _log.warning("Serving a page failed", service=outage.service, reason=outage.reason)
         response = problem(
             503,
             _("{who} is not answering.").format(who=outage.who),
@@ -284,16 +286,18 @@ def _answer_errors(app: Flask) -> None:
         return response
 
     @app.errorhandler(Exception)
-    def broke(_error: Exception) -> Response:
+    def failed(_error: Exception) -> Response:
         code = trouble_code()
-        _log.exception("A page broke", code=code)
-        return problem(500, _("Something went wrong on our side."), _("It has been noted."), code)
+        _log.exception("Unhandled error in a page", code=code)
+        return problem(
+            500, _("Something went wrong on our side."), _("The error was logged."), code
+        )
 
 
 def _explanation(error: HTTPException) -> tuple[str, str]:
     """What happened and what to do; for machines, the name of the status."""
     if _is_for_people() and error.code == 413:
-        return _("This is too large."), _("Send less at once.")
+        return _("This is too large."), _("Send less at a time.")
     if error.code != 404 or not _is_for_people():
         return error.name, ""
     return _("This page does not exist."), _(
@@ -324,7 +328,7 @@ class DeferredResponse(Response):
         yield from response(environ, start_response)
 
 
-def edge(app: Flask, pictures: str = DISCORDS_PICTURES, *, is_https: bool = False) -> None:
+def edge(app: Flask, pictures: str = DISCORD_PICTURES, *, is_https: bool = False) -> None:
     """Set up layout, language, error handlers and security headers.
 
     Args:
@@ -332,8 +336,8 @@ def edge(app: Flask, pictures: str = DISCORDS_PICTURES, *, is_https: bool = Fals
         is_https: browsers reach us over https, and have to stay there.
     """
     app.config[PICTURES] = pictures
-    app.config |= {"MAX_CONTENT_LENGTH": MAX_SENT, "MAX_FORM_MEMORY_SIZE": MAX_SENT}
-    # Such redirects would repeat the Host header, which visitors choose.
+    app.config |= {"MAX_CONTENT_LENGTH": MAX_BODY_BYTES, "MAX_FORM_MEMORY_SIZE": MAX_BODY_BYTES}
+    # Such redirects would repeat the Host header, which visitors control.
     app.url_map.strict_slashes = app.url_map.merge_slashes = False
     app.session_interface = _Sessions()
     app.request_class = _Request
@@ -357,7 +361,7 @@ def edge(app: Flask, pictures: str = DISCORDS_PICTURES, *, is_https: bool = Fals
     @app.after_request
     def harden(response: Response) -> Response:
         if request.environ["PATH_INFO"].startswith(WEBHOOKS):
-            return response  # no browser asks there, and it is a part of every webhook's cost
+            return response  # browsers do not use them, and it would slow down webhooks
         for name, value in _headers(pictures).items():
             response.headers.setdefault(name, value)
         if is_https:

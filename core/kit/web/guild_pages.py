@@ -127,7 +127,7 @@ class GuildPages:
     def post(
         self, path: str, *, shows: View | None = None, rights_of: Action | None = None
     ) -> Callable[[View], View]:
-        """Declare what a form does; `shows` is the page that has the form."""
+        """Declare the action of a form; `shows` is the page with the form."""
         return self._add(lambda view: Route(path, view, "POST", shows, rights_of))
 
     def _add(self, route_of: Callable[[View], Route]) -> Callable[[View], View]:
@@ -154,12 +154,12 @@ class Person:
 
     @property
     def is_streamer(self) -> bool:
-        """Whether Twitch said who they are."""
+        """Whether they logged in with Twitch."""
         return self.twitch_id is not None
 
     @property
     def key(self) -> str:
-        """Another one for each person."""
+        """Unique for each person."""
         return f"twitch:{self.twitch_id}" if self.is_streamer else str(self.discord_id)
 
 
@@ -170,7 +170,7 @@ class Page:
     Attributes:
         member: the person as a member of the guild.
         groups: the groups of commands that they may use, or None for all of them.
-        typed: what was typed into the form that was refused; empty otherwise.
+        typed: the values of a form that was refused; empty otherwise.
         refusal: why it was refused.
         bot: the bot as a member of the guild, where a form is handled and Discord answers.
         view_as: the role as whose member an admin looks at the server.
@@ -204,7 +204,7 @@ class Page:
 
     def offers(self, view: str) -> bool:
         """Whether the person may use this view of the feature."""
-        routes = [one for one in self.pages.routes if one.name == view]
+        routes = [route for route in self.pages.routes if route.name == view]
         return self.groups is None or not any(route.admins_only for route in routes)
 
     @property
@@ -221,7 +221,7 @@ class Page:
         return f"web:{hashlib.sha256(json.dumps(sent).encode()).hexdigest()[:32]}"
 
     def typed_with(self, choice: str) -> list[tuple[str, str]]:
-        """What was typed into the form, with a choice in place of what was not clear."""
+        """The values of the form, with a choice in place of the ambiguous one."""
         assert isinstance(self.refusal, Unclear), "only then there is a choice"
         unclear = self.refusal.typed.strip()
         same = {name for name, given in self.typed.items(multi=True) if given.strip() == unclear}
@@ -251,13 +251,13 @@ class Page:
         """Discord id -> name in the server, of a few members, for as many as Discord can tell; 0
         is somebody who was forgotten."""
         found = {0: _("a deleted member")}
-        for one in set(ids) - {0}:
+        for member_id in set(ids) - {0}:
             try:
-                member = self.discord.member(self.guild.id, one)
+                member = self.discord.member(self.guild.id, member_id)
             except Outage:
                 break
             if member is not None:
-                found[one] = member.name
+                found[member_id] = member.name
         return found
 
     def run(
@@ -269,7 +269,7 @@ class Page:
 
     @contextmanager
     def together(self) -> "Iterator[Work]":
-        """What is run inside shares one transaction, which only pages that write nothing need."""
+        """Runs everything inside in one transaction, for pages that only read."""
         if self.work is not None:
             yield self.work
             return
@@ -290,7 +290,7 @@ class Page:
         return render_template(template, page=self, **values)
 
     def done(self, message: str, to: View | None = None, **parts: Any) -> Response:
-        """Go to a page, by default the one that has the form, and say there what was done."""
+        """Redirect to a page, by default the one with the form, and show the message there."""
         flash(message, "success")
         if self.pages.for_members:
             return redirect(self.me_url, 303)  # type: ignore[return-value]
@@ -332,7 +332,7 @@ class Page:
 
     def find_role(self, role_id: int) -> SeenRole:
         """A role as the bot and the person see it."""
-        role = next((one for one in self.guild.roles if one.id == role_id), None)
+        role = next((role for role in self.guild.roles if role.id == role_id), None)
         if role is None:
             return SeenRole("deleted")
         bot = self.bot
@@ -386,7 +386,7 @@ class Stat:
 
 @dataclass(frozen=True)
 class Activity:
-    """Something that has happened, for the overview; `url` shows more of it."""
+    """Something that happened, for the overview; `url` shows more of it."""
 
     at: datetime
     text: str
@@ -395,7 +395,7 @@ class Activity:
 
 
 MAX_ACTIVITIES = 15
-"""That a feature returns, and that are shown of all."""
+"""Maximum of a feature, and of all together."""
 
 
 @dataclass(frozen=True)
@@ -404,8 +404,7 @@ class SetupStep:
 
     Attributes:
         title: such as "Choose a channel for slot requests".
-        is_done: it needs no attention.
-        text: how it is, or what is wrong and what to do.
+        is_done: it needs no attention. text: the state, or the problem and what to do.
         url: where to do it; empty if there is nothing to click.
         button: text of the link.
         order: place in the list.
@@ -462,7 +461,7 @@ class PublicPage:
 
 @dataclass(frozen=True)
 class PublicRequest:
-    """One request of a public page. It knows nothing about who asks, because it is cached.
+    """A request of a public page. It knows nothing about the visitor, because it is cached.
 
     Attributes:
         shown: all public pages of the server, for the navigation.
@@ -501,7 +500,7 @@ def csv_response(name: str, header: Sequence[str], rows: Iterable[Sequence[Any]]
 
 
 def whole_number(form: "MultiDict[str, str]", name: str, label: str) -> int:
-    """A field's number. Raises Refusal if it is none."""
+    """The number in a field. Raises Refusal if it is not a number."""
     try:
         return parse_whole(form.get(name, ""))
     except Refusal as refusal:

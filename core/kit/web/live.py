@@ -29,20 +29,20 @@ MAX_STREAMS = 60
 """In one process; `OVERLAY_THREADS` in `core.kit.web.worker` are some more."""
 MAX_PER_SESSION = 3
 PING_SECONDS = 15.0
-LOOK_SECONDS = 1.0
+CHECK_SECONDS = 1.0
 """How often a stream looks whether its tab is still open."""
 
 POLL_SECONDS = 3
-"""How often a browser asks that cannot share a stream among its pages."""
+"""How often browsers poll that cannot share a stream among pages."""
 
 PAUSE_SECONDS = 0.5
 """Between two messages of a stream, so that a busy chat does not reload a page all the time."""
 
 ANYTHING = "anything"
-"""In place of a package: whatever the page shows may have changed."""
+"""In place of a package: anything on the page may have changed."""
 
 _FULL = "retry: 15000\nevent: full\ndata:\n\n"
-"""Tells the browser to try again later; after an error status it would never."""
+"""Makes the browser try again later; it would not after an error status."""
 
 
 _ONCE = f"retry: {POLL_SECONDS * 1000}\nevent: open\ndata:\n\n"
@@ -51,7 +51,7 @@ GONE = "event: gone\ndata:\n\n"
 """The topic can no longer be followed."""
 
 LATER = "event: later\ndata:\n\n"
-"""It is not known whether the topic can be followed."""
+"""The rights for the topic are not known right now."""
 RECHECK_SECONDS = 5.0
 """How often a stream asks whether its browser may still follow its topics."""
 
@@ -71,7 +71,7 @@ def say_names_among(packages: Collection[str]) -> Say:
 
 @dataclass(frozen=True, eq=False)
 class Topic:
-    """What a page follows.
+    """A topic that a page follows.
 
     Attributes:
         address: names it in the stream.
@@ -133,7 +133,7 @@ class LiveStreams:
             self._condition.notify_all()
 
     def position(self) -> str:
-        """For a page that is about to be made: its stream begins with what changes from now on."""
+        """The position for a page that is rendered next: its stream begins with later changes."""
         with self._condition:
             return f"{self._started}.{self._count}"
 
@@ -149,7 +149,7 @@ class LiveStreams:
             self._condition.notify_all()
 
     def count(self, mark: str | None = None) -> int:
-        """How many are open, of all or of those with such a topic."""
+        """How many are open, in total or with such a topic."""
         with self._condition:
             return sum(
                 mark is None or any(topic.mark == mark for topic in stream.changed)
@@ -157,7 +157,7 @@ class LiveStreams:
             )
 
     def version(self, guild_id: int, packages: Iterable[str]) -> tuple[int, ...]:
-        """Another one whenever one of these packages has changed."""
+        """Changes whenever one of these packages has changed."""
         with self._condition:
             last = self._last.get(guild_id, {})
             return tuple(last.get(package, 0) for package in packages)
@@ -196,7 +196,7 @@ class LiveStreams:
                 stream.changed[topic] = self._changed_since(topic.guild_id, topic.since)
             if once:
                 return _as_stream(iter((_ONCE, *self._take(stream))))
-            same = [one for one in self._streams if one.session == session]
+            same = [stream for stream in self._streams if stream.session == session]
             for old in same[: max(0, len(same) - (maximum or self._per_session) + 1)]:
                 self._end(old)
             is_full = len(self._streams) >= self._most or self._stopping
@@ -225,7 +225,7 @@ class LiveStreams:
         while True:
             with self._condition:
                 if not (stream.has_changed or stream.ended or self._stopping):
-                    self._condition.wait(LOOK_SECONDS)
+                    self._condition.wait(CHECK_SECONDS)
                 if stream.ended or self._stopping:
                     return
             if _has_left(peer):
@@ -250,13 +250,13 @@ class LiveStreams:
                 return
 
     def _drop_forbidden(self, stream: _Stream) -> Iterator[str]:
-        for topic in [one for one in stream.changed if not _still(one.is_allowed)]:
+        for topic in [topic for topic in stream.changed if not _still(topic.is_allowed)]:
             del stream.changed[topic]
             if topic.address:
                 yield _tag(topic) + GONE
 
     def _take(self, stream: _Stream) -> Iterator[str]:
-        """What is to be said now. A topic that ends leaves the stream."""
+        """The messages to send now. Topics that end leave the stream."""
         with self._condition:
             taken = [(topic, changed) for topic, changed in stream.changed.items() if changed]
             for topic, _changed in taken:
@@ -297,7 +297,7 @@ def streams_of(bus: Bus) -> LiveStreams:
 
 
 def _still(may: Callable[[], bool]) -> bool:
-    """While somebody else is down, who was allowed before stays."""
+    """During an outage, previous permissions stay valid."""
     try:
         return may()
     except Outage:

@@ -27,9 +27,9 @@ MAX_PER_OVERLAY = 20
 """Streams that begin with the same overlay, of browsers without a login."""
 
 MAX_WRONG = 5
-"""Addresses of one stream that lead nowhere; the rest is not looked up."""
+"""Maximum number of wrong addresses in a stream; more are not looked up."""
 
-NOBODYS = 0
+NO_GUILD = 0
 
 TopicOf = Callable[[str], Topic | None]
 """`topic_of(address)` within a request: None, or an exception, if it must not be followed."""
@@ -38,7 +38,7 @@ _EXTENSION = "live_topics"
 
 
 def offer_topics(state: BlueprintSetupState, start: str, topic_of: TopicOf) -> None:
-    """Let pages follow addresses that begin so."""
+    """Let pages follow addresses with this prefix."""
     state.app.extensions.setdefault(_EXTENSION, {})[start] = topic_of
 
 
@@ -66,24 +66,24 @@ def _follow(streams: LiveStreams) -> Response:
         since, _comma, address = wanted.partition(",")
         found = _topic(address, told_until or since)
         topics.append(found)
-        wrong += found.guild_id == NOBODYS
+        wrong += found.guild_id == NO_GUILD
         if wrong > MAX_WRONG:
             break
     mark = next((topic.mark for topic in topics if topic.mark), "")
     mine, maximum = (session[TOKEN], None) if TOKEN in session else (mark, MAX_PER_OVERLAY)
-    # Whoever may follow nothing holds no thread.
+    # Clients that may follow nothing get no thread.
     once = "once" in request.args or wrong == len(topics)
     return streams.follow(topics, hash_of(mine), maximum=maximum, once=once)
 
 
 def _topic(address: str, since: str) -> Topic:
-    """What may be followed; else a topic that says so at once."""
+    """The topic; or one that ends at once if it must not be followed."""
     try:
         found, why = _open(address), GONE
     except (Outage, RateLimited):
         found, why = None, LATER
     if found is None:
-        return Topic(NOBODYS, lambda _changed: why, address, since="nowhere")
+        return Topic(NO_GUILD, lambda _changed: why, address, since="nowhere")
     return replace(found, address=address, since=since)
 
 

@@ -18,7 +18,7 @@ from core.kit.database.work import Work
 
 @dataclass(frozen=True)
 class Overlay:
-    """Something to show on stream.
+    """An overlay.
 
     Attributes:
         kind: part of its address.
@@ -37,7 +37,7 @@ class Overlay:
 
 @dataclass(frozen=True)
 class Latest:
-    """Something that has just happened, for everybody to see; `who` did `what`."""
+    """A recent public event; `who` did `what`."""
 
     at: datetime
     who: str

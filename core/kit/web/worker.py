@@ -43,7 +43,7 @@ WEBHOOK_ANSWER_SECONDS = 2.0
 SERVING = 2
 """Threads for webhooks while none is delayed."""
 
-MAX_TOGETHER = 16
+MAX_BATCH = 16
 """Largest batch of webhooks."""
 
 DELAY_SECONDS = 0.1
@@ -52,13 +52,13 @@ DELAY_SECONDS = 0.1
 CLOSING_SECONDS = 2.0
 """How long a client has to close its side of the connection."""
 
-MAX_HEAD = 65_536
+MAX_HEAD_BYTES = 65_536
 """Bytes of a request line and headers. Gunicorn's own limits are lower than this."""
 
-MAX_BODY = 1_000_000
+MAX_BODY_BYTES = 1_000_000
 """Bytes of a body that are waited for. The application declines a larger one unread."""
 
-MAX_BUFFERED = 64_000_000
+MAX_BUFFERED_BYTES = 64_000_000
 """Bytes of unfinished requests, of all clients together."""
 
 WEBHOOKS = b"POST /webhooks/"
@@ -67,7 +67,7 @@ OVERLAY_THREADS = 68
 """For overlays, whose streams last for hours, beside those for webhooks and pages."""
 TIMED_OUT = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
-_AT_ONCE = 65_536
+_READ_BYTES = 65_536
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,15})[ \t]*\r\n", re.IGNORECASE)
 _CHUNKED = re.compile(rb"\r\ntransfer-encoding:", re.IGNORECASE)
 
@@ -117,13 +117,13 @@ class Connection(TConn):
         """Whether the request is complete, or too large."""
         end = self.received.find(b"\r\n\r\n") + 4
         if end < 4:
-            return len(self.received) > MAX_HEAD
+            return len(self.received) > MAX_HEAD_BYTES
         length = _LENGTH.search(self.received, 0, end)
         if length is not None:
             expected = int(length[1])
-            return expected > MAX_BODY or len(self.received) - end >= expected
+            return expected > MAX_BODY_BYTES or len(self.received) - end >= expected
         if _CHUNKED.search(self.received, 0, end):
-            return len(self.received) - end > MAX_BODY or self.received.endswith(b"0\r\n\r\n")
+            return len(self.received) - end > MAX_BODY_BYTES or self.received.endswith(b"0\r\n\r\n")
         return True
 
 
@@ -202,7 +202,7 @@ class BufferingWorker(ThreadWorker):
 
     def _receive(self, connection: Connection) -> None:
         try:
-            piece = connection.sock.recv(_AT_ONCE)
+            piece = connection.sock.recv(_READ_BYTES)
         except BlockingIOError:
             return
         except OSError:
@@ -212,7 +212,7 @@ class BufferingWorker(ThreadWorker):
         elif connection.state != "closing":
             connection.received += piece
             self._dispatch_if_whole(connection)
-            if len(connection.received) > MAX_HEAD:
+            if len(connection.received) > MAX_HEAD_BYTES:
                 self._bound_memory()
 
     def _dispatch_if_whole(self, connection: Connection) -> None:
@@ -265,7 +265,7 @@ class BufferingWorker(ThreadWorker):
         called: list[tuple[Connection, bool]] = []
         until = time.monotonic() + DELAY_SECONDS
         with suppress(IndexError):
-            while len(called) < MAX_TOGETHER and time.monotonic() < until:
+            while len(called) < MAX_BATCH and time.monotonic() < until:
                 connection = self._webhooks.popleft()[1]
                 called.append((connection, bool(self.handle(connection))))
         return called
@@ -308,7 +308,7 @@ class BufferingWorker(ThreadWorker):
         try:
             return next(connection.steps)
         except OSError as error:
-            self.log.debug("A client left before its answer: %s", error)
+            self.log.debug("Writing the response failed: %s", error)
         except Exception:
             self.log.exception("Error handling request")
         finally:
@@ -365,7 +365,7 @@ class BufferingWorker(ThreadWorker):
             return
         self._next_check = now + 0.5
         self._serve_webhooks()
-        for connection in [one for one in self._held if one.deadline <= now]:
+        for connection in [connection for connection in self._held if connection.deadline <= now]:
             if connection.state == "receiving":
                 self._decline(connection)
             else:
@@ -393,5 +393,5 @@ class BufferingWorker(ThreadWorker):
             self._close(min(self._held, key=lambda connection: connection.deadline))
 
     def _bound_memory(self) -> None:
-        while sum(len(connection.received) for connection in self._held) > MAX_BUFFERED:
+        while sum(len(connection.received) for connection in self._held) > MAX_BUFFERED_BYTES:
             self._close(max(self._held, key=lambda connection: len(connection.received)))

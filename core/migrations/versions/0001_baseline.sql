@@ -468,7 +468,7 @@ CREATE TABLE guild_channels (
 
 CREATE INDEX guild_channels_by_channel ON guild_channels (platform, channel_id);
 
-COMMENT ON COLUMN guild_channels.platform IS 'kick, later twitch';
+COMMENT ON COLUMN guild_channels.platform IS 'kick or twitch';
 
 COMMENT ON COLUMN guild_channels.channel_id IS 'user id of the channel''s owner';
 
@@ -835,11 +835,11 @@ CREATE TABLE streamelements_operations (
 
 CREATE INDEX streamelements_operations_open ON streamelements_operations (try_at) WHERE state IN ('waiting', 'sending');
 
-COMMENT ON COLUMN streamelements_operations.key IS 'of whoever wants it; the same key is one operation';
+COMMENT ON COLUMN streamelements_operations.key IS 'the caller''s; the same key is one operation';
 
 COMMENT ON COLUMN streamelements_operations.purpose IS 'for admins, such as `Stakes of heist 12`';
 
-COMMENT ON COLUMN streamelements_operations.try_at IS 'not before';
+COMMENT ON COLUMN streamelements_operations.try_at IS 'no attempt before then';
 
 COMMENT ON COLUMN streamelements_operations.reason IS 'why it waits, is refused or unclear';
 
@@ -888,9 +888,9 @@ ALTER TABLE twitch_accounts ALTER COLUMN guild_id SET STATISTICS 0;
 CREATE TABLE twitch_connect_attempts (
 	guild_id BIGINT NOT NULL, 
 	role TEXT NOT NULL, 
+	streamer_id BIGINT, 
 	asked_by BIGINT NOT NULL, 
 	asked_by_name TEXT NOT NULL, 
-	streamer_id BIGINT, 
 	link_id TEXT NOT NULL, 
 	asked_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	state_hash TEXT, 
@@ -1623,11 +1623,11 @@ COMMENT ON COLUMN streamelements_operation_lines.login IS 'at the platform';
 
 COMMENT ON COLUMN streamelements_operation_lines.user_id IS 'at the platform';
 
-COMMENT ON COLUMN streamelements_operation_lines."references" IS 'of whoever wants it, such as viewer ids';
+COMMENT ON COLUMN streamelements_operation_lines."references" IS 'the caller''s, such as viewer ids';
 
 COMMENT ON COLUMN streamelements_operation_lines.before IS 'the balance just before the call';
 
-COMMENT ON COLUMN streamelements_operation_lines.alltime IS 'what they had ever earned just before the call';
+COMMENT ON COLUMN streamelements_operation_lines.alltime IS 'all that they had earned just before the call';
 
 COMMENT ON COLUMN streamelements_operation_lines.seen IS 'the balance at the last look after a lost answer';
 

@@ -1,1 +1,1 @@
-"""Who may not take part: one list per server, for single features or for everything."""
+"""Exclusions: one list per server, for single features or for everything."""

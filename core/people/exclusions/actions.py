@@ -19,8 +19,8 @@ from core.people.lookup import Meant, NobodyFound, find_person, named_in, names_
 from core.people.records import Viewer
 from core.people.store import fold, select_accounts_of
 
-LONGEST_NAME = 64
-"""More than any platform allows."""
+MAX_NAME_CHARACTERS = 64
+"""Longer than any platform allows."""
 
 # -- by an admin ----------------------------------------------------------------------------------
 
@@ -32,7 +32,7 @@ def exclude(work: Work, who: str, scope: Scope = "everything", reason: str = "")
         return exclude_seen(work, who, scope, reason).name
     name = _checked_name(who)
     if _is_name_excluded(work, fold(name), scope):
-        raise Refusal(_("{name} is excluded already.").format(name=name))
+        raise Refusal(_("{name} is already excluded.").format(name=name))
     store.set_name(work, name, scope, excluded=True)
     _audit(work, "people.exclude", name, scope, reason)
     return name
@@ -43,7 +43,7 @@ def exclude_seen(work: Work, who: str, scope: Scope, reason: str = "") -> Viewer
     already, or were not seen."""
     viewer = find_person(work, who)
     if not exclude_viewer(work, viewer.viewer_id, scope, reason=reason):
-        raise Refusal(_("{name} is excluded already.").format(name=viewer.name))
+        raise Refusal(_("{name} is already excluded.").format(name=viewer.name))
     for name in names_of(viewer):
         store.end_name(work, name, scope)
     return viewer
@@ -68,7 +68,7 @@ def _include(work: Work, viewer: Viewer | None, name: str, scope: Scope) -> None
     if scope != "everything" and _is_excluded_from_everything(work, viewer, fold(name)):
         raise Refusal(
             _("{name} is excluded from everything.").format(name=name),
-            _("`/exclude remove` ends that."),
+            _("End that with `/exclude remove`."),
         )
     was_listed = _is_name_excluded(work, fold(name), scope)
     ended = viewer is not None and include_viewer(work, viewer.viewer_id, scope)
@@ -91,13 +91,13 @@ def _find_seen(work: Work, who: str, meant: Meant | None) -> Viewer | None:
 
 def _checked_name(who: str) -> str:
     name = who.strip().removeprefix("@")
-    if not name or len(name) > LONGEST_NAME or len(name.split()) > 1:
+    if not name or len(name) > MAX_NAME_CHARACTERS or len(name.split()) > 1:
         raise Refusal(_("That is not a name."), _("Names have no spaces."))
     return name
 
 
 def _is_name_excluded(work: Work, folded_name: str, scope: Scope) -> bool:
-    """Whether whoever has this name is excluded. `everything` asks for any scope."""
+    """Whether accounts with this name are excluded. `everything` asks for any scope."""
     decided = work.execute(
         select(ExcludedName.scope, ExcludedName.excluded).where(
             ExcludedName.folded_name == folded_name
@@ -107,8 +107,8 @@ def _is_name_excluded(work: Work, folded_name: str, scope: Scope) -> bool:
     if is_chat_bot(folded_name, CHAT_BOT_SCOPE):
         listed.setdefault(CHAT_BOT_SCOPE, True)
     return any(
-        excluded and (one in ("everything", scope) or scope == "everything")
-        for one, excluded in listed.items()
+        excluded and (listed_scope in ("everything", scope) or scope == "everything")
+        for listed_scope, excluded in listed.items()
     )
 
 
@@ -139,7 +139,7 @@ def list_causes(work: Work, viewer_id: int, scope: Scope) -> Sequence[Cause]:
 
 
 def list_exclusions(work: Work, viewer_ids: Collection[int]) -> Sequence[Exclusion]:
-    """From what these viewers are excluded, and why."""
+    """The exclusions of these viewers, with reasons."""
     theirs = select(Exclusion).where(Exclusion.viewer_id.in_(viewer_ids), _is_active(work))
     return work.scalars(theirs.order_by(Exclusion.scope, Exclusion.cause)).all()
 
@@ -153,8 +153,8 @@ def exclude_viewer(
     reason: str = "",
     until: datetime | None = None,
 ) -> bool:
-    """False if an admin, or their name, excluded the viewer from `scope` before, or they are
-    excluded for the same cause."""
+    """False if the viewer is already excluded from `scope` by an admin or a name, or for the same
+    cause."""
     by_hand = Exclusion.cause.in_(("admin", "name"))
     covers = Exclusion.scope.in_(("everything", scope))
     if cause == "admin" and work.exists(Exclusion.viewer_id == viewer_id, covers, by_hand):
@@ -202,14 +202,15 @@ def list_excluded(work: Work, scope: Scope = "everything") -> Excluded:
         accounts = accounts.where(Exclusion.scope.in_(("everything", scope)))
         names = names.where(ExcludedName.scope.in_(("everything", scope)))
     found = sorted(
-        work.scalars(accounts), key=lambda one: (fold(one.viewer_name), one.scope, one.cause)
+        work.scalars(accounts),
+        key=lambda exclusion: (fold(exclusion.viewer_name), exclusion.scope, exclusion.cause),
     )
     listed = work.scalars(names).all()
-    known = {fold(one.viewer_name) for one in found} | {one.folded_name for one in listed}
+    known = {fold(entry.viewer_name) for entry in found} | {entry.folded_name for entry in listed}
     bots = [name for name in CHAT_BOTS if fold(name) not in known]
     return Excluded(
         found,
-        [one.name for one in listed if one.excluded]
+        [entry.name for entry in listed if entry.excluded]
         + (bots if scope in ("everything", CHAT_BOT_SCOPE) else []),
     )
 

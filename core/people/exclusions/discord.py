@@ -1,4 +1,4 @@
-"""`/exclude`, and what the aliases of single features answer."""
+"""`/exclude`, and the replies of the aliases of single features."""
 
 from discord import app_commands
 from discord.ext import commands
@@ -10,7 +10,7 @@ from core.people.exclusions.records import Scope
 Context = commands.Context[commands.Bot]
 
 _WHO = "A mention, a Discord id or a name in chat"
-_SCOPE = "What it is about; everything if empty"
+_SCOPE = "From what. Default: everything"
 
 
 async def exclude(ctx: Context, who: str, scope: Scope, reason: str = "") -> None:
@@ -29,7 +29,7 @@ async def show_excluded(ctx: Context, scope: Scope) -> None:
 
 
 class Exclusions(commands.Cog):
-    """Who may not take part."""
+    """Excluded viewers."""
 
     @server_group("exclude", fallback="list", for_admins=True)
     @app_commands.describe(scope=_SCOPE)
@@ -39,7 +39,9 @@ class Exclusions(commands.Cog):
 
     @group.command(name="add")
     @app_commands.describe(
-        who=_WHO + ", also one that was never seen", scope=_SCOPE, reason="For your own list"
+        who=_WHO + ", even one that was never seen",
+        scope=_SCOPE,
+        reason="Why, for your own records",
     )
     async def add(
         self, ctx: Context, who: str, scope: Scope = "everything", *, reason: str = ""
@@ -50,5 +52,5 @@ class Exclusions(commands.Cog):
     @group.command(name="remove")
     @app_commands.describe(who=_WHO, scope=_SCOPE)
     async def remove(self, ctx: Context, who: str, scope: Scope = "everything") -> None:
-        """Let somebody take part again, also after a ban."""
+        """Let someone take part again, even after a ban."""
         await include(ctx, who, scope)

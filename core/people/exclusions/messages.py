@@ -1,4 +1,4 @@
-"""What `/exclude` and its aliases answer."""
+"""Replies of `/exclude` and its aliases."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from core.people.exclusions.records import Exclusion, Scope
 
 
 def excluded(name: str, scope: Scope) -> discord.Embed:
-    """Somebody was excluded: what that means, and how to undo it."""
+    """Somebody was excluded: the effect, and how to undo it."""
     title, effect, undo = {
         "everything": (
             _("{name} is excluded from everything"),
@@ -41,7 +41,7 @@ def excluded(name: str, scope: Scope) -> discord.Embed:
         ),
         "vips": (
             _("{name} can no longer redeem VIP"),
-            _("Who is VIP now stays so until it ends."),
+            _("A current VIP stays until it ends."),
             "/exclude remove",
         ),
     }[scope]
@@ -57,7 +57,7 @@ def included(name: str, scope: Scope) -> discord.Embed:
         "raffle": _("{name} can win again"),
         "vips": _("{name} can redeem VIP again"),
     }[scope]
-    body = _("Watchtime from before counts again; none was earned in the meantime.")
+    body = _("Earlier watchtime counts again. None was earned in the meantime.")
     return card(
         "✅ " + title.format(name=safe(name)),
         body if scope in ("everything", "watchtime") else "",
@@ -66,7 +66,7 @@ def included(name: str, scope: Scope) -> discord.Embed:
 
 
 def listed(found: Excluded, scope: Scope) -> discord.Embed:
-    """Who is excluded, by whom or why."""
+    """The list of exclusions."""
     if not found.count:
         add = {"slot_calls": "/slotcalls block", "raffle": "/raffleexclude add"}.get(
             scope, "/exclude add"
@@ -83,23 +83,25 @@ def listed(found: Excluded, scope: Scope) -> discord.Embed:
     return card("🚫 " + title, lines(rows, limit=3900))
 
 
-def _line(one: Exclusion, scope: Scope) -> str:
-    parts = [f"**{safe(one.viewer_name)}**"]
-    if scope == "everything" or one.scope != scope:
-        parts.append(scope_name(one.scope))
-    return " · ".join([*parts, _cause(one), *([safe(one.reason, 80)] if one.reason else [])])
+def _line(exclusion: Exclusion, scope: Scope) -> str:
+    parts = [f"**{safe(exclusion.viewer_name)}**"]
+    if scope == "everything" or exclusion.scope != scope:
+        parts.append(scope_name(exclusion.scope))
+    return " · ".join(
+        [*parts, _cause(exclusion), *([safe(exclusion.reason, 80)] if exclusion.reason else [])]
+    )
 
 
-def _cause(one: Exclusion) -> str:
-    if one.cause == "admin":
+def _cause(exclusion: Exclusion) -> str:
+    if exclusion.cause == "admin":
         return _("by {admin} {ago}").format(
-            admin=mention(one.excluded_by), ago=ago(one.excluded_at)
+            admin=mention(exclusion.excluded_by), ago=ago(exclusion.excluded_at)
         )
-    if one.cause == "name":
-        return _("a listed name, seen {ago}").format(ago=ago(one.excluded_at))
-    if one.cause == "discord_ban":
+    if exclusion.cause == "name":
+        return _("by name, seen {ago}").format(ago=ago(exclusion.excluded_at))
+    if exclusion.cause == "discord_ban":
         return _("banned on Discord")
-    until = " " + _("until {when}").format(when=ago(one.until)) if one.until else ""
+    until = " " + _("until {when}").format(when=ago(exclusion.until)) if exclusion.until else ""
     return _("banned on Kick") + until
 
 
@@ -119,7 +121,7 @@ def _scope_of(after: Any) -> Scope:
 
 
 def audited_exclude(_before: Any, after: Any) -> str:
-    """In the audit log: who was excluded from what."""
+    """Audit line of an exclusion."""
     return {
         "everything": _("excluded {target} from everything"),
         "watchtime": _("excluded {target} from watchtime"),
@@ -130,7 +132,7 @@ def audited_exclude(_before: Any, after: Any) -> str:
 
 
 def audited_include(_before: Any, after: Any) -> str:
-    """In the audit log: who may take part again."""
+    """Audit line of the end of an exclusion."""
     return {
         "everything": _("let {target} take part in everything again"),
         "watchtime": _("let {target} earn watchtime again"),

@@ -11,7 +11,7 @@ from core.kit.database.records import GuildRecord, MemberId, one_of, optional
 from core.people.records import ViewerRecord, viewer_key
 
 Scope = Literal["everything", "watchtime", "slot_calls", "raffle", "vips"]
-"""What somebody is excluded from. `everything` counts in every scope."""
+"""What an exclusion applies to. `everything` applies in every scope."""
 
 Cause = Literal["admin", "name", "kick_ban", "discord_ban"]
 """`name`: the account wrote under an excluded name, such as that of a known chat bot."""

@@ -1,4 +1,4 @@
-"""The part of a feature's page that says who is excluded from it."""
+"""The part of a feature's page that lists exclusions."""
 
 from flask import Response
 

@@ -55,7 +55,7 @@ def select_excluded(guild_id: int, scope: Scope) -> TextualSelect:
     return _LISTED[scope].bindparams(guild_id=guild_id)
 
 
-# One trip to the database for a whole batch of chat.
+# One round trip for a whole batch of chat.
 _FIND = text("""
     WITH sender AS (
         SELECT DISTINCT * FROM jsonb_to_recordset(CAST(:senders AS jsonb))
@@ -93,7 +93,7 @@ def without_excluded(
     if not messages:
         return []
     guild_ids = [message.guild_id for message in messages]
-    viewer_ids = people.meet_senders(tx, messages)
+    viewer_ids = people.get_or_create_senders(tx, messages)
     names = [_names(message) for message in messages]
     accounts = defaultdict(list)
     listed: dict[tuple[int, str], dict[Scope, bool]] = defaultdict(dict)
@@ -112,13 +112,15 @@ def without_excluded(
         messages, guild_ids, viewer_ids, names, strict=True
     ):
         known = accounts[guild_id, viewer_id]
-        for one in [s for name in several for s in _take_listed(listed[guild_id, name], name)]:
-            if (one, None, True) not in known:
-                _exclude_account(tx, message, viewer_id, one)
-                known.append((one, None, True))
+        for listed_scope in [
+            s for name in several for s in _take_listed(listed[guild_id, name], name)
+        ]:
+            if (listed_scope, None, True) not in known:
+                _exclude_account(tx, message, viewer_id, listed_scope)
+                known.append((listed_scope, None, True))
         if not any(
-            one in ("everything", scope) and (until is None or until > message.at)
-            for one, until, _own in known
+            known_scope in ("everything", scope) and (until is None or until > message.at)
+            for known_scope, until, _own in known
         ):
             kept.append(message)
     return kept
@@ -130,7 +132,8 @@ def _names(message: ChatMessageSent) -> list[str]:
 
 
 def _take_listed(listed: dict[Scope, bool], name: str) -> list[Scope]:
-    """The scopes in which the name is excluded. One account was meant, unless it is a bot's."""
+    """The scopes in which the name is excluded. The name's exclusion becomes that of the account,
+    except for bots."""
     found = [scope for scope, excluded in listed.items() if excluded]
     for scope in found:
         del listed[scope]
@@ -177,7 +180,7 @@ def add_exclusion(
 
 
 def set_name(work: Work, name: str, scope: Scope, *, excluded: bool) -> None:
-    """Decide about a name."""
+    """Exclude a name, or include it."""
     values = {"name": name, "excluded": excluded}
     work.execute(
         insert(ExcludedName)
@@ -187,7 +190,7 @@ def set_name(work: Work, name: str, scope: Scope, *, excluded: bool) -> None:
 
 
 def end_name(work: Work, folded_name: str, scope: Scope) -> None:
-    """Forget what was decided about a name; for `everything`, in every scope."""
+    """Delete the decision about a name; for `everything`, in every scope."""
     ended = delete(ExcludedName).where(ExcludedName.folded_name == folded_name)
     if scope != "everything":
         ended = ended.where(ExcludedName.scope == scope)

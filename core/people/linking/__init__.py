@@ -1,2 +1,2 @@
-"""A viewer proves that a Kick account is theirs: the way from Discord to Kick's consent and back,
-and the way out again."""
+"""Linking: a viewer proves that an account is theirs, from Discord to the platform's consent page
+and back; and unlinking."""

@@ -1,7 +1,7 @@
 """Linking an account of a platform with a member, and unlinking it.
 
-Of the platform's answer only the id and name of the account are kept; the tokens are revoked at
-once. No transaction is open while the platform is asked.
+Only the id and name of the account are stored; the tokens are revoked at once. No transaction is
+open during requests to the platform.
 """
 
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ from core.kit.tasks import for_each
 from core.kit.text.words import _
 from core.outbox import actions as outbox
 from core.people import store as people
-from core.people.actions import meet_person
+from core.people.actions import get_or_create_person
 from core.people.linking.platforms import PLATFORMS, Platform
 from core.people.linklog.actions import Reason, log_forgotten, log_link
 from core.people.lookup import LINKED, discord_id_in, find_person
@@ -39,22 +39,22 @@ from core.people.names import keep_hidden
 from core.people.records import Link, LinkAttempt, Viewer
 
 LINK_LASTS = timedelta(hours=1)
-"""From asking for a link to following it."""
+"""Time to open the link."""
 
 STATE_LASTS = timedelta(minutes=10)
-"""From leaving for the platform to coming back."""
+"""Time to come back from the platform."""
 
 MAX_LINKS = 3
-WITHIN = timedelta(minutes=10)
+LINKS_PERIOD = timedelta(minutes=10)
 """A member gets at most `MAX_LINKS` links for a platform in this time."""
 
-GIVEN_UP_AFTER = timedelta(minutes=5)
+GIVE_UP_AFTER = timedelta(minutes=5)
 """An attempt that takes longer after coming back was interrupted: there are at most four calls to
 the platform, each with a timeout of eleven seconds."""
 
 
 class LinkedAlready(Exception):
-    """The member has linked an account of this platform by now."""
+    """The member has linked an account of this platform in the meantime."""
 
 
 class Conflict(Refusal):
@@ -104,8 +104,8 @@ def make_link(services: Services, attempt: LinkAttempt) -> str:
 
 
 def open_attempt(work: Work, attempt: LinkAttempt) -> Link | None:
-    """A member asks for a link. Returns the account of this platform that they have linked, if
-    there is one. Raises Refusal if the member has asked too often."""
+    """Create an attempt for a member. Returns the account of this platform that they have linked,
+    if there is one. Raises Refusal if the member has asked too often."""
     work.lock(Lock.LINKS)
     return _open(work, attempt)
 
@@ -125,8 +125,8 @@ def _open(work: Work, attempt: LinkAttempt) -> Link | None:
     again_at = free_again_at(work.scalars(theirs).all(), work.now)
     if again_at is not None:
         raise Refusal(
-            _("You have asked for several links just now."),
-            _("Use the last one, or ask again <t:{at}:R>.").format(
+            _("You just asked for several links."),
+            _("Use the latest one, or ask again <t:{at}:R>.").format(
                 at=int(again_at.timestamp()) + 1
             ),
         )
@@ -135,9 +135,9 @@ def _open(work: Work, attempt: LinkAttempt) -> Link | None:
 
 
 def free_again_at(asked_at: Sequence[datetime], now: datetime) -> datetime | None:
-    """When the member may ask for another link; None if now."""
-    recent = sorted(at for at in asked_at if at > now - WITHIN)
-    return recent[-MAX_LINKS] + WITHIN if len(recent) >= MAX_LINKS else None
+    """When the member may ask for another link; None if they may now."""
+    recent = sorted(at for at in asked_at if at > now - LINKS_PERIOD)
+    return recent[-MAX_LINKS] + LINKS_PERIOD if len(recent) >= MAX_LINKS else None
 
 
 def drop_attempts(work: Work, link_ids: Sequence[str]) -> None:
@@ -176,13 +176,13 @@ def finish_attempt(work: Work, link_id: str, person: Person) -> Link | Conflict:
         fail_attempt(work, link_id, conflict.reason, person.name)
         return conflict
     attempt.outcome = "linked"
-    _tell_member(
+    _notify_member(
         work, attempt, "people.linked", account=link.viewer_name, platform=attempt.platform
     )
     return link
 
 
-def _tell_member(work: Work, attempt: LinkAttempt, kind: str, **payload: str) -> None:
+def _notify_member(work: Work, attempt: LinkAttempt, kind: str, **payload: str) -> None:
     if attempt.by_dm:
         outbox.post_to_user(
             work,
@@ -195,8 +195,8 @@ def _tell_member(work: Work, attempt: LinkAttempt, kind: str, **payload: str) ->
 
 
 def decline(services: Services, flow: OAuthFlow[LinkAttempt], link: PersonalLink) -> None:
-    """Disable a link that somebody else opened, also for whoever went on with it. Raises LinkUsed,
-    LinkForgotten or LinkedAlready if the link no longer works."""
+    """Disable a link that somebody else opened, even if they have continued to the platform. Raises
+    LinkUsed, LinkForgotten or LinkedAlready if the link no longer works."""
     with services.work_in(link.guild_id, link.discord_id) as work:
         flow.get_unused(work, link.link_id).finished_at = work.now
         if not fail_attempt(work, link.link_id, "not_me"):
@@ -204,7 +204,7 @@ def decline(services: Services, flow: OAuthFlow[LinkAttempt], link: PersonalLink
 
 
 def note_expired(services: Services, flow: OAuthFlow[LinkAttempt], link: PersonalLink) -> None:
-    """Somebody opened an expired link. Whoever went on in time may still come back."""
+    """Somebody opened an expired link. An attempt that continued in time may still finish."""
     with services.work_in(link.guild_id, link.discord_id) as work:
         try:
             attempt = flow.get_unused(work, link.link_id)
@@ -218,12 +218,10 @@ def arrive(services: Services, attempt: LinkAttempt, code: str) -> Link:
     """Link the account whose owner agreed at its platform.
 
     Raises:
-        StateExpired: that came too late.
-        LinkForgotten: the member asked to be forgotten in the meantime.
-        Conflict: the account or the member is linked otherwise.
-        GrantEnded: the platform rejected the code.
-        Refusal: the platform rejected our app.
-        Outage: the platform does not answer.
+        StateExpired: they came back too late. LinkForgotten: the member asked to be forgotten in
+        the meantime. Conflict: the account or the member is linked otherwise. GrantEnded: the
+        platform rejected the code. Refusal: the platform rejected our app. Outage: the platform
+        does not answer.
     """
     verifier = FLOWS[attempt.platform].verifier_of(services, attempt)
     person = PLATFORMS[attempt.platform].identify(services, code, verifier)
@@ -263,9 +261,10 @@ def tidy(services: Services) -> None:
 
 
 def give_up(services: Services) -> None:
-    """Fail the attempts during which the bot was stopped. The browser shows every other failure."""
+    """Fail the attempts that were interrupted by a restart. The browser shows all other
+    failures."""
     interrupted = select(LinkAttempt).where(
-        LinkAttempt.finished_at < services.clock() - GIVEN_UP_AFTER, LinkAttempt.outcome.is_(None)
+        LinkAttempt.finished_at < services.clock() - GIVE_UP_AFTER, LinkAttempt.outcome.is_(None)
     )
     with services.database.begin() as tx:
         found = read_records(tx, interrupted.execution_options(**ACROSS_GUILDS))
@@ -273,7 +272,7 @@ def give_up(services: Services) -> None:
     def give_up_one(attempt: LinkAttempt) -> None:
         with services.work_in(attempt.guild_id, attempt.discord_id) as work:
             if fail_attempt(work, attempt.link_id, "interrupted"):
-                _tell_member(work, attempt, "people.interrupted", platform=attempt.platform)
+                _notify_member(work, attempt, "people.interrupted", platform=attempt.platform)
 
     for_each(found, give_up_one)
 
@@ -282,8 +281,8 @@ def give_up(services: Services) -> None:
 
 
 def link_account(work: Work, platform: str, person: Person, handle: str = "") -> Link:
-    """Link an account with the actor, who may have left the server. Doing it again does nothing.
-    Raises Conflict if the account is another member's, or the member has linked another one.
+    """Link an account to the actor, who may have left the server. Repeating it does nothing. Raises
+    Conflict if the account is another member's, or the member has linked another one.
 
     Args:
         handle: the actor's unique name on Discord, if it is known.
@@ -298,7 +297,7 @@ def link_account(work: Work, platform: str, person: Person, handle: str = "") ->
     if own is not None:
         raise Conflict(
             "other_account",
-            _("You have linked another {platform} account in this server: {name}.").format(
+            _("You already linked another {platform} account in this server: {name}.").format(
                 platform=PLATFORMS[platform].name, name=own.viewer_name
             ),
             _("In Discord, run /unlink first, then /link again."),
@@ -306,7 +305,7 @@ def link_account(work: Work, platform: str, person: Person, handle: str = "") ->
     if of_account is not None:
         raise Conflict(
             "account_taken",
-            _("This {platform} account is linked with somebody else in this server.").format(
+            _("This {platform} account is already linked to someone else in this server.").format(
                 platform=PLATFORMS[platform].name
             ),
             _(
@@ -314,7 +313,7 @@ def link_account(work: Work, platform: str, person: Person, handle: str = "") ->
                 "the server for help. Then run /link again."
             ),
         )
-    viewer_id = meet_person(work.tx, work.guild_id, platform, person, work.now)
+    viewer_id = get_or_create_person(work.tx, work.guild_id, platform, person, work.now)
     people.add_link(work.tx, work.guild_id, work.actor, platform, viewer_id, work.now, handle)
     link = people.find_link(work, work.actor, platform)
     assert link is not None, "it was added above"
@@ -335,14 +334,14 @@ def link_account(work: Work, platform: str, person: Person, handle: str = "") ->
 
 
 def are_links_handled(tx: Connection, guild_id: int) -> bool:
-    """Whether every feature has followed all changes of links. Hold `Lock.LINKS`, so that there are
+    """Whether all features have handled all changes of links. Hold `Lock.LINKS`, so that there are
     no new ones."""
     return not inbox.is_waiting(tx, guild_id, AccountLinked, AccountUnlinked)
 
 
 def get_links(work: Work, text: str) -> Sequence[Link]:
-    """The links of somebody: by a mention or a Discord id all of them, by a name that account's.
-    Raises Refusal if there is none."""
+    """Somebody's links: all of them for a mention or a Discord id, one for a name. Raises Refusal
+    if there is none."""
     viewer = find_person(work, text, meant=LINKED)
     if discord_id_in(text) is not None and (
         links := people.list_links_with(work, viewer.viewer_id)
@@ -351,7 +350,7 @@ def get_links(work: Work, text: str) -> Sequence[Link]:
     link = people.find_link_of_viewer(work, viewer.viewer_id)
     if link is None:
         raise Refusal(
-            _("{name} on {platform} is not linked with anybody.").format(
+            _("{name} on {platform} is not linked to anyone.").format(
                 name=viewer.name, platform=PLATFORMS[viewer.platform].name
             )
         )
@@ -359,7 +358,7 @@ def get_links(work: Work, text: str) -> Sequence[Link]:
 
 
 def unlink_account(work: Work, link: Link) -> bool:
-    """Delete a link; False if it is gone already. What was earned stays with the account."""
+    """Delete a link; False if it was already deleted. The account keeps what it earned."""
     if not _end_link(work, link):
         return False
     if work.actor != link.discord_id:
@@ -369,8 +368,8 @@ def unlink_account(work: Work, link: Link) -> bool:
 
 
 def forget(work: Work, subject: Subject) -> None:
-    """Unlink whoever asked to be forgotten, and leave a pseudonym with a keyed fingerprint of each
-    account."""
+    """Unlink a member who asked to be forgotten, and keep a pseudonym with a keyed fingerprint of
+    each account."""
     keep_hidden(work, subject.viewer_ids)
     for link in work.scalars(select(Link).where(Link.discord_id == subject.discord_id)).all():
         _end_link(work, link)
@@ -379,7 +378,7 @@ def forget(work: Work, subject: Subject) -> None:
 
 
 def _end_link(work: Work, link: Link) -> bool:
-    """False if it is gone already, even if the two were linked again since."""
+    """False if it was already deleted, even if the two were linked again since."""
     work.lock(Lock.LINKS)
     if not people.end_link(work.tx, link):
         return False
@@ -398,5 +397,5 @@ def _end_link(work: Work, link: Link) -> bool:
 
 
 def _key(work: Work, link: Link) -> str:
-    """Linking the same two again later is another event."""
+    """Linking the same two again later is a separate event."""
     return f"{link.platform}:{link.viewer_id}:{link.discord_id}:{work.now.isoformat()}"

@@ -28,7 +28,7 @@ Context = commands.Context[commands.Bot]
 
 
 class StartButton(OwnButton, template=r"people:link(?::(?P<platform>[a-z]+))?"):
-    """Gives whoever presses it links of their own, or says which accounts they have linked.
+    """Replies with personal links, or with the accounts that are already linked.
 
     Args:
         platform: of this one only; empty for those of the server.
@@ -66,7 +66,7 @@ class StartButton(OwnButton, template=r"people:link(?::(?P<platform>[a-z]+))?"):
         links = await services.run_as_bot(guild.id, people.list_links, person.id)
         theirs = {link.platform for link in links}
         if theirs.issuperset(platform.key for platform in offered):
-            shown = [one for one in links if one.platform in {p.key for p in offered}]
+            shown = [link for link in links if link.platform in {p.key for p in offered}]
             return {"embed": messages.already_linked(guild.name, shown)}
         return await super().give_privately(services, guild, person)
 
@@ -83,20 +83,20 @@ class StartButton(OwnButton, template=r"people:link(?::(?P<platform>[a-z]+))?"):
         """The member's own links, as an embed with a button for each platform, or which accounts
         are linked already; and the attempts that were opened for it."""
         offered = await self._list_offered(services, guild)
-        attempts = [_attempt(services, person, one, by_dm=by_dm) for one in offered]
+        attempts = [_attempt(services, person, platform, by_dm=by_dm) for platform in offered]
         links = await services.run_as_bot(guild.id, actions.open_attempts, attempts)
         linked = {link.platform for link in links}
         opened = [attempt for attempt in attempts if attempt.platform not in linked]
         if not opened:
             return {"embed": messages.already_linked(guild.name, links)}, []
         view = discord.ui.View(timeout=None)
-        for one in opened:
-            url = await asyncio.to_thread(actions.make_link, services, one)
-            label = _("Link {platform}").format(platform=PLATFORMS[one.platform].name)
+        for attempt in opened:
+            url = await asyncio.to_thread(actions.make_link, services, attempt)
+            label = _("Link {platform}").format(platform=PLATFORMS[attempt.platform].name)
             view.add_item(discord.ui.Button(label=label, url=url))
         embed = messages.invitation(
             guild.name,
-            [PLATFORMS[one.platform] for one in opened],
+            [PLATFORMS[attempt.platform] for attempt in opened],
             links,
             opened[0].asked_at + LINK_LASTS,
         )
@@ -124,7 +124,7 @@ class UnlinkButton(
     ConfirmButton,
     template=r"people:unlink:(?P<asker>[0-9]+):(?P<member>[0-9]+):(?P<viewer>[0-9]+)",
 ):
-    """Ends this link and no later one."""
+    """Ends this link, but not a later one."""
 
     def __init__(self, asker: int, member: int, viewer: int, label: str = "") -> None:
         custom_id = f"people:unlink:{asker}:{member}:{viewer}"
@@ -165,7 +165,7 @@ def ask_unlink(
         )
         for link in links
     )
-    view = question_view(first, asker_id, _("Keep it"))
+    view = question_view(first, asker_id, _("Cancel"))
     for other in others:
         view.add_item(other)
     return {"embed": messages.ask_unlink(links, own=own, is_public=is_public), "view": view}
@@ -175,10 +175,10 @@ PlatformChoice = Literal["kick", "twitch"]
 
 
 class Linking(commands.Cog):
-    """Whose account is whose."""
+    """Linking of accounts."""
 
     @server_command("link", private=True)
-    @app_commands.describe(platform="Whose account; those of this server's channels if empty")
+    @app_commands.describe(platform="Which platform. Default: those of this server's channels")
     async def link(self, ctx: Context, platform: PlatformChoice | None = None) -> None:
         """Link your Kick or Twitch account, so that what you do in the stream counts here."""
         if platform is not None and not PLATFORMS[platform].is_configured(
@@ -187,15 +187,15 @@ class Linking(commands.Cog):
             name = PLATFORMS[platform].name
             raise Refusal(
                 _("{platform} accounts can't be linked here.").format(platform=name),
-                _("The bot is not connected with {platform}.").format(platform=name),
+                _("The bot is not connected to {platform}.").format(platform=name),
             )
         await give(ctx, StartButton(platform or ""))
 
     @server_command("unlink", private=True)
     @commands.cooldown(5, 60, commands.BucketType.member)
     @app_commands.describe(
-        platform="Whose account, if several are linked",
-        person="For admins: a mention, a Discord id or a name; yourself if empty",
+        platform="Which platform, if several accounts are linked",
+        person="For admins: a mention, a Discord id or a name. Default: you",
     )
     async def unlink(
         self, ctx: Context, platform: PlatformChoice | None = None, *, person: str | None = None

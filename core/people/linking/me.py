@@ -1,4 +1,4 @@
-"""Linking and unlinking accounts on one's own page."""
+"""Linking and unlinking accounts on the member's own page."""
 
 from flask import Response, abort
 
@@ -18,9 +18,9 @@ ME = GuildPages("me_links", lambda: _("My accounts"), icon="link", for_members=T
 
 @ME.post("<platform>/link")
 def link(page: Page, platform: str) -> Response:
-    """The same as `/link`: on to the page that the personal link from Discord opens."""
+    """The same as `/link`: redirect to the page of a personal link."""
     offered = page.run(list_offered, page.services.settings)
-    if platform not in [one.key for one in offered]:
+    if platform not in [offer.key for offer in offered]:
         abort(404)
     attempt = LinkAttempt(
         platform=platform,
@@ -33,7 +33,7 @@ def link(page: Page, platform: str) -> Response:
     )
     linked = page.run(actions.open_attempt, attempt)
     if linked is not None:
-        raise Refusal(_("You have linked {name} already.").format(name=linked.viewer_name))
+        raise Refusal(_("You already linked {name}.").format(name=linked.viewer_name))
     return begin(page, actions.make_link(page.services, attempt), attempt.link_id)
 
 
@@ -48,4 +48,4 @@ def unlink(page: Page, viewer_id: int) -> Response:
 
     if not page.run(end):
         raise Refusal(_("This account is not linked."))
-    return page.done(_("Your account is no longer linked. What it earned stays with it."))
+    return page.done(_("Your account is no longer linked. It keeps what it earned."))

@@ -1,4 +1,4 @@
-"""Web pages of linking: the page of a personal link, "that is not me", and the end."""
+"""Web pages of linking: the page of a personal link, "that's not me", and the result."""
 
 import math
 
@@ -33,7 +33,7 @@ def pages(services: Services) -> Blueprint:
 
 class _Views(OAuthPages[LinkAttempt]):
     def link_page(self, work: Work, attempt: LinkAttempt, **given: object) -> str:
-        """Which Discord account is about to be linked, and where: is this you?"""
+        """Asks whether the Discord account is the visitor's."""
         left = attempt.asked_at + LINK_LASTS - work.now
         return render_template(
             "people/link.html",
@@ -46,7 +46,7 @@ class _Views(OAuthPages[LinkAttempt]):
         )
 
     def decline(self, token: str) -> Response:
-        """Somebody else's link."""
+        """The visitor says that the link is somebody else's."""
         actions.decline(self.services, self.flow, self.read(token))
         return word(
             200,
@@ -62,7 +62,7 @@ class _Views(OAuthPages[LinkAttempt]):
             server = name_of(work)
         platform = PLATFORMS[attempt.platform]
         values = {"link": link, "attempt": attempt, "platform": platform, "server": server}
-        done = _("{name} on {platform} is linked now.")
+        done = _("{name} on {platform} is now linked.")
         done = done.format(name=link.viewer_name, platform=platform.name)
         return end(attempt.link_id, done, "people/linked.html", **values)
 
@@ -77,6 +77,6 @@ class _Views(OAuthPages[LinkAttempt]):
             case Conflict():
                 return word(409, error.what, error.remedy, mark="🚫")
             case LinkedAlready():
-                hint = _("Run /link in Discord to see with which account, /unlink to end it.")
-                return word(409, _("This Discord account is linked already."), hint, mark="🔗")
+                hint = _("Run /link in Discord to see which account, or /unlink to unlink it.")
+                return word(409, _("This Discord account is already linked."), hint, mark="🔗")
         return None

@@ -1,4 +1,4 @@
-"""The platforms whose accounts can be linked, and how each says whose account it is."""
+"""The platforms whose accounts can be linked, and how each identifies the account."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,16 +17,16 @@ from core.twitch.bodies import PLATFORM as TWITCH
 
 @dataclass(frozen=True)
 class Platform:
-    """Where an account can be linked.
+    """A platform whose accounts can be linked.
 
     Attributes:
         name: as people write it.
         tone: of its messages.
         callback: path to which it sends people back.
-        consent_url: `consent_url(settings, state, verifier)`: where its owner agrees that we read
+        consent_url: `consent_url(settings, state, verifier)`: the page where its owner lets us read
             id and name of the account, and nothing else.
-        identify: `identify(services, code, verifier)`: whose account it is. Nothing is kept, and
-            the tokens are revoked.
+        identify: `identify(services, code, verifier)`: the account. Nothing is stored, and the
+            tokens are revoked.
         is_configured: whether this installation has an app there.
     """
 
@@ -40,8 +40,8 @@ class Platform:
 
 
 PLATFORMS = {
-    one.key: one
-    for one in (
+    platform.key: platform
+    for platform in (
         Platform(
             KICK,
             "Kick",
@@ -69,6 +69,10 @@ PLATFORMS = {
 def list_offered(work: Work, settings: Settings) -> list[Platform]:
     """The platforms of this server's channels; of a server without a channel, all of this
     installation. Kick if there is none."""
-    ready = [one for one in PLATFORMS.values() if one.is_configured(settings)]
-    ours = [one for one in ready if find_channel(work.tx, work.guild_id, one.key) is not None]
+    ready = [platform for platform in PLATFORMS.values() if platform.is_configured(settings)]
+    ours = [
+        platform
+        for platform in ready
+        if find_channel(work.tx, work.guild_id, platform.key) is not None
+    ]
     return ours or ready or [PLATFORMS[KICK]]

@@ -1,4 +1,4 @@
-"""The link log: every link, failure, conflict and unlink, and what happens to link panels."""
+"""The link log: every link, failure, conflict and unlink, and changes of link panels."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ PanelNews = Literal["posted", "withdrawn", "gone"]
 
 Reason = Literal[
     "expired",  # the link from Discord was opened too late
-    "not_me",  # whoever opened the link said that the Discord account is not theirs
+    "not_me",  # the visitor said that the Discord account is not theirs
     "other_browser",  # came back in another browser
     "late",  # came back too late
     "denied",  # declined there
@@ -34,7 +34,7 @@ Reason = Literal[
     "bot_refused",  # the platform rejected the bot's app
     "account_taken",  # conflict: the account is another member's
     "other_account",  # conflict: the member has linked another account of this platform
-    "interrupted",  # the bot was stopped in the middle
+    "interrupted",  # the bot stopped in between
 ]
 """Why linking failed."""
 
@@ -42,15 +42,15 @@ _log = structlog.get_logger(__name__)
 
 
 class LinkLogSettings(GuildSettings, feature="people"):
-    """What an admin can set."""
+    """Settings of a server."""
 
     link_log: bool = switch(
-        "Whether everything that happens to links is posted in the link log's channel.",
+        "Post every link, failure, conflict and unlink in the link log's channel.",
         default=False,
         label="Post the link log",
     )
     link_log_channel: int = channel(
-        "The Discord channel of the link log; best one that only moderators see."
+        "The Discord channel of the link log. Choose one that only moderators can see."
     )
 
 
@@ -96,7 +96,7 @@ def log_link(
     }
     _post(work, LINK_KIND, f"{kind}:{discord_id}:{platform}:{name}:{reason}", payload)
     _log.info(
-        "A link changed, or could not be made",
+        "Link changed, or linking failed",
         kind=kind,
         reason=reason,
         member=discord_id,

@@ -1,4 +1,4 @@
-"""`/linklogs`: the channel where everything that happens to links is posted."""
+"""`/linklogs`: the channel of the link log."""
 
 import discord
 from discord import app_commands
@@ -32,14 +32,15 @@ class LinkLogs(commands.Cog):
         await _configure(ctx)
 
     @linklogs.command(name="on")
-    @app_commands.describe(channel="Where links are logged; if empty, the last one or this one")
+    @app_commands.describe(channel="Where links are logged. Default: the last channel, or this one")
     async def switch_on(self, ctx: Context, channel: discord.TextChannel | None = None) -> None:
         """Log every link, failure, conflict and unlink in a channel."""
         before = await run_action(ctx, load_settings, LinkLogSettings)
         where = channel or guild_of(ctx).get_channel(before.link_log_channel) or ctx.channel
         if not isinstance(where, discord.TextChannel):
             raise Refusal(
-                _("The link log needs a text channel."), _("Name one: `/linklogs on channel:#log`.")
+                _("The link log needs a text channel."),
+                _("Choose one: `/linklogs on channel:#log`."),
             )
         require_permissions(where, where.guild.me)
         await _configure(ctx, link_log_channel=where.id, link_log=True)

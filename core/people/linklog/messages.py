@@ -38,11 +38,11 @@ def link_entry(payload: Mapping[str, Any]) -> Rendered:
 
 
 def _forgotten(payload: Mapping[str, Any]) -> Rendered:
-    body = _("They are unlinked, and called {pseudonym} from now on.").format(
+    body = _("Their accounts were unlinked and are now called {pseudonym}.").format(
         pseudonym=safe(payload["name"])
     )
     embed = card("🧹 " + _("A member asked to be forgotten"), body)
-    return _stamped(embed, payload, _("At their own wish"))
+    return _stamped(embed, payload, _("At their own request"))
 
 
 def title(
@@ -64,15 +64,15 @@ def reason_words(reason: str) -> str:
     words = {
         "expired": _("The link was opened too late."),
         "not_me": _("Whoever opened the link said that this Discord account is not theirs."),
-        "other_browser": _("They came back in another browser than they left with."),
+        "other_browser": _("They came back in a different browser."),
         "late": _("They came back too late."),
         "denied": _("They declined."),
         "not_accepted": _("The platform did not accept the sign-in."),
         "no_answer": _("The platform did not answer."),
-        "bot_refused": _("The platform does not take the bot's app. Look at `/health`."),
-        "account_taken": _("The account is linked with another member of this server."),
+        "bot_refused": _("The platform rejected the bot's app. Look at `/health`."),
+        "account_taken": _("The account is linked to another member of this server."),
         "other_account": _("The member has linked another account of this platform."),
-        "interrupted": _("The bot was stopped in the middle of it. They can try again."),
+        "interrupted": _("The bot stopped before they were done. They can try again."),
     }
     return words.get(reason, safe(reason))
 
@@ -85,7 +85,7 @@ def panel_entry(payload: Mapping[str, Any]) -> Rendered:
         "withdrawn": ("🔗 " + _("Link panel removed"), where, "system"),
         "gone": (
             "⚠️ " + _("A link panel was deleted"),
-            _("It was in {where}. `/setup_link_panel` in a channel posts a new one.").format(
+            _("It was in {where}. Run `/setup_link_panel` in a channel to post a new one.").format(
                 where=where
             ),
             "warning",
@@ -107,7 +107,7 @@ def _stamped(embed: discord.Embed, payload: Mapping[str, Any], footer: str) -> R
 def status(
     settings: LinkLogSettings, missing: Sequence[str] | None, undelivered: str
 ) -> discord.Embed:
-    """Whether the log is on, and what keeps it from working.
+    """Whether the log is on, and problems that keep it from working.
 
     Args:
         missing: permissions that the bot lacks in the channel; None if there is no such channel.
@@ -115,7 +115,7 @@ def status(
     """
     troubles = []
     if missing is None:
-        troubles.append(_("The channel does not exist any more. Choose one with `/linklogs on`."))
+        troubles.append(_("The channel no longer exists. Choose another one with `/linklogs on`."))
     elif missing:
         needed = permission_names(missing)
         troubles.append(_("I can't post there. Give my role: {needed}.").format(needed=needed))

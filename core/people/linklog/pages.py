@@ -45,7 +45,9 @@ def _what(entry: LinkLogEntry) -> str:
 @PAGES.get()
 def log(page: Page) -> str:
     found = _read(page, PER_PAGE, page.number("page"))
-    people = {one.discord_id for one in found.entries} | {entry.actor for entry in found.entries}
+    people = {entry.discord_id for entry in found.entries} | {
+        entry.actor for entry in found.entries
+    }
     return page.render(
         "link_log/log.html",
         found=found,

@@ -1,4 +1,4 @@
-"""What happened to links."""
+"""Link history."""
 
 from datetime import datetime
 from typing import Literal

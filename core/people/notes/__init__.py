@@ -1,1 +1,1 @@
-"""What moderators write down about a viewer."""
+"""Moderators' notes about viewers."""

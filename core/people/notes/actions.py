@@ -26,12 +26,14 @@ def add_note(work: Work, viewer: Viewer, text: str) -> None:
     long, or there are too many."""
     text = text.strip()
     if not text or len(text) > MAX_CHARACTERS:
-        raise Refusal(_("A note has 1 to {maximum} characters.").format(maximum=MAX_CHARACTERS))
+        raise Refusal(
+            _("A note must have 1 to {maximum} characters.").format(maximum=MAX_CHARACTERS)
+        )
     known = list_notes(work, [viewer.viewer_id])
     if known and known[0].text == text:
         return
     if len(known) >= MAX_NOTES:
-        raise Refusal(_("There are {maximum} notes already.").format(maximum=MAX_NOTES))
+        raise Refusal(_("There are already {maximum} notes.").format(maximum=MAX_NOTES))
     work.add(
         Note(viewer_id=viewer.viewer_id, text=text, written_by=work.actor, written_at=work.now)
     )
@@ -42,6 +44,6 @@ def delete_note(work: Work, viewer: Viewer, note_id: int) -> None:
     """Delete a note. Raises Refusal if it is gone."""
     note = work.find(Note, note_id)
     if note is None or note.viewer_id != viewer.viewer_id:
-        raise Refusal(_("This note is gone already."))
+        raise Refusal(_("This note was already deleted."))
     work.delete(note)
     audit(work, "people.note_deleted", f"viewer:{viewer.viewer_id}")

@@ -1,4 +1,5 @@
-"""What one can do with link panels. Discord is asked before and after, outside of transactions."""
+"""Actions on link panels. Requests to Discord are made before and after, outside of
+transactions."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
@@ -26,7 +27,7 @@ TOPIC = "people.panels"
 POST_KIND = "people.requested_panel"
 """Of the outbox: a panel that was requested on the dashboard."""
 
-SHOWN_FOR = timedelta(days=1)
+SHOW_DELETED_FOR = timedelta(days=1)
 """How long the health page says that a panel was deleted."""
 
 _ALL = select(Panel).order_by(Panel.posted_at, Panel.message_id)
@@ -46,12 +47,12 @@ def request_panel(
     settings: Settings,
     key: str,
 ) -> None:
-    """Have the bot post a panel. A request with the same key is posted once."""
+    """Request a panel from the bot. A request with the same key is posted once."""
     payload = {
         "channel_name": channel_name.lstrip("#"),
         "server": server,
         "privacy_url": f"{settings.public_url}/privacy",
-        "platforms": [one.key for one in list_offered(work, settings)],
+        "platforms": [platform.key for platform in list_offered(work, settings)],
         "actor": work.actor,
     }
     outbox.post_to_channel(work, channel_id, POST_KIND, f"{POST_KIND}:{key}", payload)
@@ -82,12 +83,12 @@ def find_problem(work: Work) -> str:
 
 
 def _notify(work: Work) -> None:
-    """Have the bot check the panels: it reacts to new ones and deletes withdrawn ones."""
+    """Notify the bot, which reacts to new panels and deletes withdrawn ones."""
     notify_after_commit(work.tx, TOPIC, guild_id=str(work.guild_id))
 
 
 def put_panel(work: Work, panel: Panel) -> list[Panel]:
-    """This message is the channel's panel from now on; the returned ones are to be deleted."""
+    """Store this message as the channel's panel; returns the panels to delete."""
     before = _withdraw(work, panel.channel_id)
     work.flush()  # a channel has one posted panel at any moment
     work.add(panel)
@@ -97,7 +98,7 @@ def put_panel(work: Work, panel: Panel) -> list[Panel]:
 
 
 def withdraw_panel(work: Work, channel_id: int) -> list[Panel]:
-    """The channel gets no other panel; the returned ones are to be deleted."""
+    """Withdraw the channel's panel; returns the panels to delete."""
     before = _withdraw(work, channel_id)
     for panel in before:
         audit(work, "people.panel_withdrawn", f"#{panel.channel_name}")
@@ -117,7 +118,8 @@ def _withdraw(work: Work, channel_id: int) -> list[Panel]:
 
 
 def delete_withdrawn(work: Work, message_id: int) -> bool:
-    """Forget a withdrawn panel, whose message is deleted; False when it is no withdrawn one."""
+    """Delete the record of a withdrawn panel whose message is deleted; False if it is not
+    withdrawn."""
     work.lock(Lock.PANELS)
     panel = work.find(Panel, message_id)
     if panel is None or panel.state != "withdrawn":
@@ -126,23 +128,23 @@ def delete_withdrawn(work: Work, message_id: int) -> bool:
     return True
 
 
-def notice_gone(work: Work, message_ids: Collection[int]) -> None:
+def record_gone(work: Work, message_ids: Collection[int]) -> None:
     """These messages are deleted. The link log shows panels that we did not delete ourselves."""
     if not work.exists(Panel.message_id.in_(message_ids)):
         return
     work.lock(Lock.PANELS)
     for panel in work.scalars(_ALL.where(Panel.message_id.in_(message_ids))).all():
-        _notice_gone(work, panel)
+        _record_gone(work, panel)
 
 
-def notice_channel_gone(work: Work, channel_id: int) -> None:
+def record_channel_gone(work: Work, channel_id: int) -> None:
     """The channel is deleted, and every panel with it."""
     work.lock(Lock.PANELS)
     for panel in work.scalars(_ALL.where(Panel.channel_id == channel_id)).all():
-        _notice_gone(work, panel)
+        _record_gone(work, panel)
 
 
-def _notice_gone(work: Work, panel: Panel) -> None:
+def _record_gone(work: Work, panel: Panel) -> None:
     if panel.state == "withdrawn":
         work.delete(panel)
     elif panel.state == "posted":
@@ -155,13 +157,13 @@ def _end(work: Work, panel: Panel, state: State) -> None:
 
 
 def _log(work: Work, news: PanelNews, panel: Panel) -> None:
-    """Discord does not say who deleted a message."""
+    """Log a deletion, whose author Discord does not report."""
     actor = None if news == "gone" else work.actor
     log_panel(work, news, panel.channel_id, actor)
 
 
 def set_trouble(work: Work, message_id: int, trouble: str | None) -> None:
-    """What a panel cannot do, or None when nothing is wrong."""
+    """Store a panel's problem, or None."""
     work.lock(Lock.PANELS)
     panel = work.find(Panel, message_id)
     if panel is not None:
@@ -169,7 +171,7 @@ def set_trouble(work: Work, message_id: int, trouble: str | None) -> None:
 
 
 def set_platforms(work: Work, message_id: int, platforms: str) -> None:
-    """What a panel offers to link since it was edited."""
+    """Store the platforms that an edited panel offers."""
     work.lock(Lock.PANELS)
     panel = work.find(Panel, message_id)
     if panel is not None:
@@ -177,8 +179,8 @@ def set_platforms(work: Work, message_id: int, platforms: str) -> None:
 
 
 def check_health(tx: Connection, now: datetime) -> list[HealthItem]:
-    """For the health page: every server's panels that cannot work, or were deleted recently and
-    not replaced in their channel."""
+    """For the health page: panels with problems, and panels that were deleted recently and not
+    replaced in their channel."""
     panels = table_of(Panel)
     posted = panels.alias("posted")
     replaced = select(posted.c.message_id).where(
@@ -187,7 +189,7 @@ def check_health(tx: Connection, now: datetime) -> list[HealthItem]:
         posted.c.state == "posted",
     )
     in_trouble = (panels.c.state == "posted") & panels.c.trouble.is_not(None)
-    is_gone = (panels.c.state == "gone") & (panels.c.ended_at > now - SHOWN_FOR)
+    is_gone = (panels.c.state == "gone") & (panels.c.ended_at > now - SHOW_DELETED_FOR)
     wanted = select(panels.c.guild_id, panels.c.channel_name, panels.c.trouble).where(
         in_trouble | (is_gone & ~replaced.exists())
     )
@@ -198,7 +200,7 @@ def check_health(tx: Connection, now: datetime) -> list[HealthItem]:
         HealthItem(
             _("Link panel in #{channel}").format(channel=row.channel_name),
             "warn",
-            row.trouble or _("It was deleted. `/setup_link_panel` posts a new one."),
+            row.trouble or _("It was deleted. Post a new one with `/setup_link_panel`."),
             guild_id=row.guild_id,
         )
         for row in found

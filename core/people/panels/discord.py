@@ -53,9 +53,9 @@ class LinkPanels(commands.Cog):
         self._services = services
 
     @server_command("setup_link_panel", for_admins=True)
-    @app_commands.describe(emoji="For the reaction: any emoji, also one of this server's own")
+    @app_commands.describe(emoji="For the reaction: any emoji, including this server's own")
     async def setup_link_panel(self, ctx: Context, *, emoji: str = DEFAULT_EMOJI) -> None:
-        """Post and pin a panel in this channel with which members link their accounts."""
+        """Post and pin a panel in this channel where members can link their accounts."""
         channel = _text_channel(ctx)
         written = await _emoji(channel.guild, emoji)
         require_permissions(channel, channel.guild.me, NEEDED)
@@ -92,15 +92,15 @@ class LinkPanels(commands.Cog):
 
     @server_group("link_panels", fallback="list", for_admins=True)
     async def link_panels(self, ctx: Context) -> None:
-        """Show where this server has link panels, and whether they can do their work."""
+        """Show where this server has link panels, and whether they work."""
         panels = await run_action(ctx, actions.list_panels)
         known = [panel for panel in panels if panel.state != "withdrawn"]
         await answer(ctx, messages.listed(known))
 
     @link_panels.command(name="remove")
-    @app_commands.describe(channel="Whose panel; this channel's if empty")
+    @app_commands.describe(channel="The panel's channel. Default: this one")
     async def remove(self, ctx: Context, channel: discord.TextChannel | None = None) -> None:
-        """Delete a channel's link panel. Links that were made stay."""
+        """Delete a channel's link panel. Existing links stay."""
         where = channel or _text_channel(ctx)
         former = await run_action(ctx, actions.withdraw_panel, where.id)
         await delete_withdrawn_panels(self._services, where.guild, former)
@@ -111,29 +111,29 @@ def _text_channel(ctx: Context) -> discord.TextChannel:
     if isinstance(ctx.channel, discord.TextChannel):
         return ctx.channel
     raise Refusal(
-        _("A link panel needs a text channel."), _("Run the command in the one you want.")
+        _("A link panel needs a text channel."), _("Run the command in the channel you want.")
     )
 
 
 async def _emoji(guild: discord.Guild, typed: str) -> str:
-    # Asked each time: we do not listen to changes of a server's emojis.
+    # Fetched each time, because we do not listen to changes of a server's emojis.
     found = await guild.fetch_emojis() if typed.isascii() else []
-    own = {one.id: (one.name, str(one)) for one in found if one.is_usable()}
+    own = {emoji.id: (emoji.name, str(emoji)) for emoji in found if emoji.is_usable()}
     written = read_emoji(typed, own)
     if written is None:
         raise Refusal(
-            _("I cannot react with that."),
-            _("Give me one emoji, such as 🔗, or one of this server's own. None means 🔗."),
+            _("I can't react with that."),
+            _("Use one emoji, such as 🔗, or one of this server's own. Default: 🔗."),
         )
     return written
 
 
 def _refusal(error: discord.HTTPException, emoji: str) -> Exception:
-    """Why Discord rejected it; the error itself if the admin can do nothing about it."""
+    """The reason why Discord rejected it; the error itself if the admin cannot fix it."""
     if error.code == UNKNOWN_EMOJI:
         return Refusal(
-            _("Discord does not know {emoji} as an emoji.").format(emoji=emoji),
-            _("Give me one emoji, such as 🔗, or one of this server's own."),
+            _("{emoji} is not an emoji that Discord knows.").format(emoji=emoji),
+            _("Use one emoji, such as 🔗, or one of this server's own."),
         )
     if error.code == TOO_MANY_PINS:
         return Refusal(

@@ -1,4 +1,4 @@
-"""Panels, and what admins read about them."""
+"""Panels, and messages to admins about them."""
 
 from collections.abc import Sequence
 
@@ -11,15 +11,15 @@ from core.people.panels.records import Panel
 
 
 def panel(server: str, emoji: str, privacy_url: str, platforms: Sequence[str]) -> discord.Embed:
-    """What everybody sees."""
+    """The public message."""
     names = [PLATFORMS[platform].name for platform in platforms]
     buttons = _(" or ").join(f"**Link {name}**" for name in names)
     steps = _(
         "**1.** Press {buttons} below, or react with {emoji}.\n"
-        "**2.** Open the link that I send you. It is yours alone and works for one hour.\n"
-        "**3.** Check that it is you, and say yes on {platforms}.\n"
+        "**2.** Open the link that I send you. It is only for you and works for one hour.\n"
+        "**3.** Check that it is you, and authorize on {platforms}.\n"
         "\n"
-        "From then on what you watch and win on {platforms} counts for you here in **{server}**."
+        "From then on, what you watch and win on {platforms} counts for you here in **{server}**."
     ).format(buttons=buttons, emoji=emoji, platforms=_(" or ").join(names), server=safe(server))
     if len(names) > 1:
         steps += "\n" + _("Link both, and they count as one person.")
@@ -43,7 +43,7 @@ def posted(panel: Panel, replaced: bool) -> discord.Embed:
     if replaced:
         body += " " + _("The previous panel of this channel was removed.")
     return card(
-        "🔗 " + _("The link panel is posted"),
+        "🔗 " + _("Link panel posted"),
         body.format(channel=panel.channel_id, emoji=panel.emoji),
         tone="success",
     )
@@ -51,8 +51,10 @@ def posted(panel: Panel, replaced: bool) -> discord.Embed:
 
 def listed(panels: Sequence[Panel]) -> discord.Embed:
     if not panels:
-        return card("🔗 " + _("There is no link panel"), _("`/setup_link_panel` posts one here."))
-    troubled_first = sorted(panels, key=lambda one: one.state == "posted" and not one.trouble)
+        return card(
+            "🔗 " + _("There is no link panel"), _("Post one here with `/setup_link_panel`.")
+        )
+    troubled_first = sorted(panels, key=lambda panel: panel.state == "posted" and not panel.trouble)
     return card("🔗 " + _("Link panels"), lines([_row(panel) for panel in troubled_first]))
 
 
@@ -60,7 +62,7 @@ def _row(panel: Panel) -> str:
     where = f"<#{panel.channel_id}>"
     if panel.state == "gone" and panel.ended_at is not None:
         return "⚠️ " + _(
-            "{where}: deleted {ago}. `/setup_link_panel` in the channel posts a new one."
+            "{where}: deleted {ago}. Run `/setup_link_panel` in the channel to post a new one."
         ).format(where=f"#{safe(panel.channel_name)}", ago=ago(panel.ended_at))
     link = f"https://discord.com/channels/{panel.guild_id}/{panel.channel_id}/{panel.message_id}"
     row = _("{where}: [posted]({link}) {ago} by {admin}, with {emoji}").format(
@@ -76,14 +78,14 @@ def _row(panel: Panel) -> str:
 def withdrawn(channel_id: int, found: bool) -> discord.Embed:
     if not found:
         title = _("There is no link panel in this channel")
-        return card("🔗 " + title, _("`/link_panels` shows where there are some."))
-    body = _("Links that were made with it stay.")
-    title = _("The link panel is removed")
+        return card("🔗 " + title, _("`/link_panels` lists them."))
+    body = _("Existing links stay.")
+    title = _("Link panel removed")
     return card("🔗 " + title, f"<#{channel_id}>. {body}", tone="success")
 
 
 def use_the_button(discord_id: int) -> str:
-    """Shown for a moment to whoever reacted and does not accept direct messages."""
+    """Shown briefly to members who reacted but do not accept direct messages."""
     return _(
         "<@{who}> I can't message you: your direct messages are closed. Press a button "
         "above instead; only you will see the answer."

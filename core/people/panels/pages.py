@@ -41,7 +41,7 @@ def post(page: Page) -> Response:
         key=page.form_key,
     )
     return page.done(
-        _("The link panel appears in {channel} in a moment.").format(channel=names[channel_id])
+        _("The link panel will appear in {channel} in a moment.").format(channel=names[channel_id])
     )
 
 
@@ -49,7 +49,7 @@ def post(page: Page) -> Response:
 def remove(page: Page, channel_id: int) -> Response:
     if not page.run(actions.withdraw_panel, channel_id):
         raise Refusal(_("There is no link panel in this channel"))
-    return page.done(_("The link panel is removed"), to=panels)
+    return page.done(_("Link panel removed"), to=panels)
 
 
 def activity(page: Page) -> list[Activity]:
@@ -67,12 +67,12 @@ def activity(page: Page) -> list[Activity]:
 
 
 def setup(page: Page) -> list[SetupStep]:
-    posted = [one for one in page.run(actions.list_panels) if one.state == "posted"]
-    trouble = next((one.trouble for one in posted if one.trouble), "")
+    posted = [panel for panel in page.run(actions.list_panels) if panel.state == "posted"]
+    trouble = next((panel.trouble for panel in posted if panel.trouble), "")
     if not posted:
-        text = _("With a panel, members link their account by one click.")
+        text = _("With a panel, members link their account with one click.")
     else:
-        text = trouble or _("Members link their account there.")
+        text = trouble or _("Members can link their account there.")
     return [
         SetupStep(
             _("Post the link panel"),

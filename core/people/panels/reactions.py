@@ -1,8 +1,6 @@
-"""Answers reactions to panels, and checks that panels can work.
-
-Whoever reacts gets a link and loses the reaction, in this order: a reaction that is still there was
-not answered, for whatever reason, and is found by the next check of the panel. So nothing is lost
-if the bot, Discord or the database stop in between.
+"""Answers reactions to panels, and checks that panels work. A member who reacts gets a link, and
+then their reaction is removed. A remaining reaction was therefore not answered, and the next check
+of the panel finds it, so nothing is lost during outages.
 """
 
 import asyncio
@@ -43,15 +41,15 @@ UNKNOWN_EMOJI = 10014
 """Discord's error code."""
 
 CHECK_MINUTES = 10
-AT_ONCE = 8
-"""People who are answered at the same time: many reactions must not take all database threads."""
+MAX_CONCURRENT = 8
+"""Concurrent replies: many reactions must not take all database threads."""
 
 SHOWN_SECONDS = 30
 """How long a public hint is shown."""
 
 _ANSWERS = parse("20 per minute")
 _WARNINGS = parse("1 per minute")
-"""Of one person; more reactions than that are only removed."""
+"""Of one person; further reactions are only removed."""
 
 _log = structlog.get_logger(__name__)
 
@@ -94,10 +92,12 @@ def panel_buttons(platforms: Sequence[str]) -> discord.ui.View:
 async def panel_content(
     services: Services, guild: discord.Guild, emoji: str
 ) -> tuple[str, dict[str, Any]]:
-    """What a panel shows now: whose accounts it offers to link, and what is sent."""
+    """The current content of a panel: the platforms that it offers, and the message."""
 
     def load(work: Work) -> tuple[list[str], str]:
-        return [one.key for one in list_offered(work, services.settings)], language_of(work)
+        return [platform.key for platform in list_offered(work, services.settings)], language_of(
+            work
+        )
 
     platforms, language = await services.run_as_bot(guild.id, load)
     url = f"{services.settings.public_url}/privacy"
@@ -113,7 +113,7 @@ class PanelReactions(commands.Cog):
         self._services = services
         self._limit = RateLimit(services.settings)
         self._busy: set[tuple[int, int]] = set()
-        self._places = asyncio.Semaphore(AT_ONCE)
+        self._places = asyncio.Semaphore(MAX_CONCURRENT)
         self._guilds: dict[int, discord.Guild] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -149,7 +149,7 @@ class PanelReactions(commands.Cog):
                 await self._answer(member, panel)
 
     async def _answer(self, member: discord.Member, panel: Panel) -> None:
-        """Give a link, once for reactions that come in the meantime, and remove the reaction."""
+        """Send a link, once for simultaneous reactions, and remove the reaction."""
         who = (member.guild.id, member.id)
         if who in self._busy:
             return
@@ -159,12 +159,10 @@ class PanelReactions(commands.Cog):
                 if self._may(_ANSWERS, member, "answers"):
                     await self._give_link(member, panel)
         except (Outage, *NO_ANSWER) as error:
-            _log.info(
-                "Reaction could not be answered yet", reason=str(error), guild_id=member.guild.id
-            )
+            _log.info("Answering a reaction failed", reason=str(error), guild_id=member.guild.id)
             return
         finally:
-            # Before the reaction is removed: one that is added from now on is a new request.
+            # Before the reaction is removed: a later one is a new request.
             self._busy.discard(who)
         await self._remove_reaction(member, panel)
 
@@ -208,7 +206,7 @@ class PanelReactions(commands.Cog):
                 missing_in(channel, channel.guild.me, NEEDED) or ["manage_messages"],
             )
         except NO_ANSWER as error:
-            _log.info("Reaction could not be removed", reason=str(error), guild_id=member.guild.id)
+            _log.info("Removing a reaction failed", reason=str(error), guild_id=member.guild.id)
 
     # -- a panel is deleted ---------------------------------------------------------------------
 
@@ -224,13 +222,13 @@ class PanelReactions(commands.Cog):
         if guild_id is None:
             return
         with suppress(Outage):  # the next check finds out
-            await self._services.run_as_bot(guild_id, actions.notice_gone, message_ids)
+            await self._services.run_as_bot(guild_id, actions.record_gone, message_ids)
 
     @commands.Cog.listener()
     async def on_guild_channel_delete(self, channel: discord.abc.GuildChannel) -> None:
         with suppress(Outage):
             await self._services.run_as_bot(
-                channel.guild.id, actions.notice_channel_gone, channel.id
+                channel.guild.id, actions.record_channel_gone, channel.id
             )
 
     # -- regular checks -------------------------------------------------------------------------
@@ -238,7 +236,8 @@ class PanelReactions(commands.Cog):
     @commands.Cog.listener("on_guild_available")
     @commands.Cog.listener("on_guild_join")
     async def meet(self, guild: discord.Guild) -> None:
-        """At the start, and after an outage of Discord: something may have been missed."""
+        """Called at the start and after an outage of Discord, because events may have been
+        missed."""
         self._guilds[guild.id] = guild
         await self._check_guild(guild)
 
@@ -261,13 +260,13 @@ class PanelReactions(commands.Cog):
                     async for member in check_panel(self._services, guild, panel):
                         await self._answer(member, panel)
         except Outage as outage:
-            _log.info("Panels could not be checked", reason=str(outage), guild_id=guild.id)
+            _log.info("Checking link panels failed", reason=str(outage), guild_id=guild.id)
 
 
 async def delete_withdrawn_panels(
     services: Services, guild: discord.Guild, withdrawn: Iterable[Panel]
 ) -> None:
-    """Delete the messages of withdrawn panels. The next check tries again where that fails."""
+    """Delete the messages of withdrawn panels. The next check retries failures."""
     for panel in withdrawn:
         channel = guild.get_channel(panel.channel_id)
         if isinstance(channel, discord.TextChannel):
@@ -276,7 +275,7 @@ async def delete_withdrawn_panels(
             except discord.NotFound:
                 pass
             except NO_ANSWER as error:
-                _log.info("Panel could not be deleted", reason=str(error), guild_id=guild.id)
+                _log.info("Deleting a link panel failed", reason=str(error), guild_id=guild.id)
                 continue
         await services.run_as_bot(guild.id, actions.delete_withdrawn, panel.message_id)
 
@@ -302,15 +301,15 @@ async def check_panel(
         await _set_gone(services, panel)
     except NO_ANSWER as error:
         if getattr(error, "code", None) == UNKNOWN_EMOJI:
-            trouble = _("{emoji} does not exist any more. Post it again with another emoji.")
+            trouble = _("{emoji} no longer exists. Post the panel again with another emoji.")
             await _set_trouble(services, panel, trouble.format(emoji=panel.emoji))
-        _log.info("Panel could not be checked", reason=str(error), guild_id=guild.id)
+        _log.info("Checking a link panel failed", reason=str(error), guild_id=guild.id)
 
 
 async def _redraw(
     services: Services, guild: discord.Guild, panel: Panel, message: discord.Message
 ) -> None:
-    """Edit a panel that offers to link accounts of other platforms than the server has now."""
+    """Edit a panel whose platforms differ from the server's current ones."""
     platforms, content = await panel_content(services, guild, panel.emoji)
     if platforms != panel.platforms:
         await message.edit(**content)
@@ -320,7 +319,7 @@ async def _redraw(
 async def _unanswered(
     guild: discord.Guild, panel: Panel, message: discord.Message
 ) -> AsyncIterator[discord.Member]:
-    ours = [one for one in message.reactions if is_with(panel, one.emoji)]
+    ours = [reaction for reaction in message.reactions if is_with(panel, reaction.emoji)]
     if not any(our.me for our in ours):
         await message.add_reaction(reaction_of(panel.emoji))
         if not message.pinned:
@@ -334,7 +333,7 @@ async def _unanswered(
 
 
 def reaction_of(emoji: str) -> discord.PartialEmoji:
-    """The emoji as Discord's API expects it, which is not how messages write it."""
+    """The emoji in the format of Discord's API, which differs from that of messages."""
     return discord.PartialEmoji.from_str(emoji)
 
 
@@ -346,7 +345,7 @@ def is_with(panel: Panel, emoji: discord.PartialEmoji | discord.Emoji | str) -> 
 
 async def set_missing(services: Services, panel: Panel, missing: Sequence[str]) -> None:
     """Store which permissions the bot lacks in the panel's channel."""
-    trouble = _("I lack permissions. Give my role there: {needed}.")
+    trouble = _("I'm missing permissions. Give my role these permissions there: {needed}.")
     needed = permission_names(missing)
     await _set_trouble(services, panel, trouble.format(needed=needed) if missing else None)
 
@@ -356,4 +355,4 @@ async def _set_trouble(services: Services, panel: Panel, trouble: str | None) ->
 
 
 async def _set_gone(services: Services, panel: Panel) -> None:
-    await services.run_as_bot(panel.guild_id, actions.notice_gone, [panel.message_id])
+    await services.run_as_bot(panel.guild_id, actions.record_gone, [panel.message_id])

@@ -22,7 +22,7 @@ _STATES = "withdrawn: the message is still to be deleted; gone: somebody else de
 
 
 class Panel(GuildRecord, kw_only=True):
-    """A message that is, or was, a link panel. A channel has at most one that is posted."""
+    """A message that is, or was, a link panel. A channel has at most one posted panel."""
 
     __tablename__ = "people_panels"
 

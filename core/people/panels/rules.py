@@ -26,7 +26,8 @@ _VARIATION = "\ufe0f"
 
 
 def read_emoji(typed: str, own: Mapping[int, tuple[str, str]]) -> str | None:
-    """The emoji as it is written in a message, or None: it is none, or one of another server.
+    """The emoji as it is written in a message, or None: it is not an emoji, or belongs to another
+    server.
 
     Args:
         typed: such as `🔗`, `<:hype:123>`, `:hype:` or `hype`.
@@ -44,7 +45,7 @@ def read_emoji(typed: str, own: Mapping[int, tuple[str, str]]) -> str | None:
 
 
 def _may_be_emoji(typed: str) -> bool:
-    """A first check; Discord decides."""
+    """A rough check; Discord decides."""
     if not typed or typed.isascii() or len(typed) > MAX_CHARACTERS:
         return False
     return not any(unicodedata.category(c)[0] in "LZ" for c in typed)

@@ -1,4 +1,4 @@
-"""Freezing the list of tickets and drawing from it: each step, announced in its transaction."""
+"""Freezing the ticket list and drawing from it. Each step is announced in its own transaction."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -31,19 +31,19 @@ from core.raffle.ledger import earning
 from core.raffle.records import Announcement, Period
 from core.raffle.rules import RaffleSettings
 
-RECENT = timedelta(hours=24)
+RECENT_DRAW = timedelta(hours=24)
 
 
 # -- which raffle -------------------------------------------------------------------------------
 
 
 def get_period_to_draw(work: Work, number: int | None = None) -> Period:
-    """The raffle of this number, or the oldest one that has ended and is not frozen. Raises
-    Refusal if there is none that can be drawn."""
+    """The raffle with this number, or the oldest ended one that is not frozen. Raises Refusal if
+    there is none to draw."""
     if number is not None:
         return _require_ended(work, work.find(Period, number), number)
     undrawn = [*raffles.list_in_state(work, "frozen"), *raffles.list_in_state(work, "open")]
-    ended = [one for one in undrawn if one.state == "open" and one.ends_at <= work.now]
+    ended = [period for period in undrawn if period.state == "open" and period.ends_at <= work.now]
     return _require_ended(work, next(iter(ended or undrawn), None), None)
 
 
@@ -54,7 +54,10 @@ def _require_ended(work: Work, found: Period | None, number: int | None) -> Peri
             _("Raffle #{number} is frozen and will be drawn automatically.").format(
                 number=period.number
             ),
-            _("It waits for the beacon. If the round is an hour late, draw without it."),
+            _(
+                "It is waiting for the beacon. Once the round is an hour late, you can draw "
+                "without it."
+            ),
         )
     if period.ends_at > work.now:
         raise Refusal(
@@ -67,32 +70,31 @@ def _require_ended(work: Work, found: Period | None, number: int | None) -> Peri
 
 
 def find_overdue(work: Work, number: int | None = None) -> Draw | None:
-    """A frozen list whose round is so late that an admin may draw without it."""
-    frozen = (work.find(Draw, one.number) for one in raffles.list_in_state(work, "frozen"))
-    waiting = (one for one in frozen if one and one.is_overdue(work.now))
-    return next((one for one in waiting if number in (None, one.period)), None)
+    """A frozen draw whose round is late enough for an admin to draw without it."""
+    frozen = (work.find(Draw, period.number) for period in raffles.list_in_state(work, "frozen"))
+    waiting = (draw for draw in frozen if draw and draw.is_overdue(work.now))
+    return next((draw for draw in waiting if number in (None, draw.period)), None)
 
 
 def preview(work: Work, number: int | None = None) -> tuple[Period, Holders]:
-    """The raffle that `/raffledraw` would freeze now, and who would be in the list. Raises Refusal
-    if there is nothing to draw, or no channel to announce it in."""
+    """The raffle that `/raffledraw` would freeze now, and the list's contents. Raises Refusal if
+    there is nothing to draw or no channel is set."""
     period = get_period_to_draw(work, number)
     _get_channel(work)
     return period, store.get_holders(work, period.number)
 
 
 def find_recent(work: Work) -> datetime | None:
-    """When the last list was frozen, if recently: a second draw may be a mistake."""
+    """When the last list was frozen, if recently: drawing again may be a mistake."""
     last = work.scalar(select(func.max(Draw.frozen_at)))
-    return last if last is not None and work.now - last < RECENT else None
+    return last if last is not None and work.now - last < RECENT_DRAW else None
 
 
 # -- the plan -----------------------------------------------------------------------------------
 
 
 def announce_plan(work: Work, config: Config, number: int) -> None:
-    """Announce the plan of an open raffle if it changed and is in the future: another round is
-    expected."""
+    """Announce the plan of an open raffle if it changed and is in the future."""
     if find_new_plan(work, config, work.find(Period, number)) is None:
         return
     period = raffles.lock_period(work, number)
@@ -104,7 +106,7 @@ def announce_plan(work: Work, config: Config, number: int) -> None:
 
 
 def find_new_plan(work: Work, config: Config, period: Period | None) -> Announcement | None:
-    """The plan of an open raffle, if it is in the future and has not been announced."""
+    """The plan of an open raffle, if it is in the future and not announced yet."""
     if period is None or period.state != "open":
         return None
     plan = plan_of(work, config, period, "planned")
@@ -117,16 +119,16 @@ def find_new_plan(work: Work, config: Config, period: Period | None) -> Announce
 
 
 def freeze(work: Work, config: Config, number: int, *, with_beacon: bool = True) -> Draw:
-    """Freeze the list of a raffle that has ended, choose a future round of the beacon, and announce
-    the list's hash and the round. Raises Refusal if it is not over, was frozen before, or there is
-    no channel to announce it in."""
+    """Freeze the list of an ended raffle, choose a future beacon round, and announce the list's
+    hash and the round. Raises Refusal if the raffle is still running, was frozen before, or no
+    channel is set."""
     work.lock(Lock.LINKS)
     period = _require_ended(work, raffles.lock_period(work, number), number)
     channel_id = _get_channel(work)
     if not are_links_handled(work.tx, work.guild_id):
         raise Refusal(
-            _("Somebody has just linked or unlinked an account, and their tickets change."),
-            _("Try again in some seconds."),
+            _("An account was just linked or unlinked, so its tickets are being recounted."),
+            _("Try again in a few seconds."),
         )
     earning.credit(work, period)
     accounts, tickets, members, left_out = store.get_holders(work, number)
@@ -162,8 +164,8 @@ def freeze(work: Work, config: Config, number: int, *, with_beacon: bool = True)
 
 
 def freeze_due(work: Work, config: Config, number: int) -> Draw | None:
-    """The same automatically; None if somebody froze it first or changed its end, or a link has
-    just changed."""
+    """Freeze automatically; returns None if the raffle was already frozen, its end was changed, or
+    a link is just being changed."""
     work.lock(Lock.LINKS)
     if not are_links_handled(work.tx, work.guild_id):
         return None
@@ -176,35 +178,37 @@ def _get_channel(work: Work) -> ChannelId:
     channel_id = load_settings(work, RaffleSettings).channel
     if not channel_id:
         raise Refusal(
-            _("There is no channel to announce the draw in."),
-            _("Choose one: `/settings set raffle.channel`."),
+            _("No channel is set for announcing the draw."),
+            _("Set one with `/settings set raffle.channel`."),
         )
     return ChannelId(channel_id)
 
 
 def post_freeze_again(work: Work, config: Config, number: int) -> None:
-    """If Discord refused the post with the hash of the list: see `posts.post_freeze_again`."""
+    """Retry the post with the list's hash if Discord refused it."""
     raffle = lock_frozen(work, config, number)
     if raffle is not None and raffle.period.state == "frozen":
         posts.post_freeze_again(raffle)
 
 
-def note_posted_freezes(
+def compare_posted_freezes(
     work: Work, config: Config, number: int, posted: Sequence[posts.PostedFreeze]
 ) -> None:
-    """Compare with what the bot has posted in Discord: if a frozen list is missing in the database,
-    somebody has removed it, and everybody is told."""
+    """Compare the frozen lists with those the bot posted in Discord. If one is missing from the
+    database, it was removed: record and announce that."""
     raffle = lock_frozen(work, config, number)
     known = set(work.scalars(select(Announcement.snapshot_hash)))
-    missing = [one for one in posted if one.snapshot_hash not in known]
+    missing = [freeze for freeze in posted if freeze.snapshot_hash not in known]
     if raffle is None or not missing:
         return
-    for one in missing:
-        digest = one.snapshot_hash
-        work.add(Announcement(period=number, kind="found", at=one.at, snapshot_hash=digest))
-    newest = max(one.at for one in missing)
+    for posted_freeze in missing:
+        digest = posted_freeze.snapshot_hash
+        work.add(
+            Announcement(period=number, kind="found", at=posted_freeze.at, snapshot_hash=digest)
+        )
+    newest = max(freeze.at for freeze in missing)
     posts.announce_draw(
-        raffle, "raffle.refrozen", newest.isoformat(), rows=[one.url for one in missing]
+        raffle, "raffle.refrozen", newest.isoformat(), rows=[freeze.url for freeze in missing]
     )
     audit(work, "raffle.refrozen", f"#{number}", after=len(missing))
 
@@ -213,8 +217,8 @@ def note_posted_freezes(
 
 
 def store_round(work: Work, config: Config, number: int, random: Round) -> bool:
-    """Store the announced round; False if the draw no longer waits for it. Raises Refusal if this
-    is another beacon's round, or another round."""
+    """Store the announced round; returns False if the draw no longer waits for it. Raises Refusal
+    if it is a different round or from a different beacon."""
     raffle = lock_frozen(work, config, number)
     if raffle is None or not raffle.draw.waits_for_beacon:
         return False
@@ -226,12 +230,12 @@ def store_round(work: Work, config: Config, number: int, random: Round) -> bool:
 
 
 def give_up_beacon(work: Work, config: Config, number: int) -> None:
-    """Draw without the announced round, and announce that. Raises Refusal if the draw does not wait
-    for the beacon, or has not waited for long enough."""
+    """Draw without the announced round, and announce that. Raises Refusal if the draw is not
+    waiting for the beacon or has not waited long enough."""
     raffle = lock_frozen(work, config, number)
     if raffle is None or not raffle.draw.is_overdue(work.now):
         raise Refusal(
-            _("This draw has to wait for the beacon's round, because it was announced."),
+            _("This draw has to wait for the announced beacon round."),
             _("You can draw without it once the round is an hour late."),
         )
     draw = raffle.draw
@@ -245,8 +249,8 @@ def give_up_beacon(work: Work, config: Config, number: int) -> None:
 
 
 def draw_winners(work: Work, config: Config, number: int) -> bool:
-    """Draw from a frozen list once its hash is posted and its round is known or given up; False if
-    there is nothing to do."""
+    """Draw from a frozen list once its hash is posted and its round is known or given up; returns
+    False if there is nothing to do."""
     raffle = lock_frozen(work, config, number)
     if raffle is None or raffle.period.state != "frozen" or raffle.draw.waits_for_beacon:
         return False
@@ -260,8 +264,8 @@ def draw_winners(work: Work, config: Config, number: int) -> bool:
 
 
 def pick_missing(raffle: FrozenRaffle) -> None:
-    """Draw until there are as many winners as prizes or nobody is left, then close the raffle if it
-    is over. Hold the period's lock."""
+    """Draw until there are enough winners or no entrants left, then close the raffle if it is over.
+    Hold the period's lock."""
     picked = store.list_picks(raffle.work, raffle.number)
     missing = raffle.period.winners_wanted - sum(pick.state in WINNING for pick in picked)
     if missing > 0 and not _pick_next(raffle, picked, missing):
@@ -270,7 +274,7 @@ def pick_missing(raffle: FrozenRaffle) -> None:
 
 
 def _pick_next(raffle: FrozenRaffle, picked: Sequence[Pick], missing: int) -> bool:
-    """Draw after those who were drawn before; False if nobody wins."""
+    """Draw the next winner after the previous picks; returns False if there is none."""
     entrants = raffle.check()
     viewer_ids = raffle.check_owners(entrants)
     order = raffle.order(entrants)
@@ -295,7 +299,7 @@ def _pick_next(raffle: FrozenRaffle, picked: Sequence[Pick], missing: int) -> bo
 
 
 def list_next(work: Work, config: Config, number: int) -> list[MemberId]:
-    """The members who win next, as far as is known now; none while the draw waits."""
+    """The members who would win next; none while the draw waits for its round."""
     raffle = lock_frozen(work, config, number)
     if raffle is None or raffle.draw.waits_for_beacon:
         return []
@@ -315,7 +319,7 @@ def list_next(work: Work, config: Config, number: int) -> list[MemberId]:
 
 
 def _add_pick(raffle: FrozenRaffle, k: int, pseudonym: str, viewer_id: ViewerId | None) -> Pick:
-    """Record who was drawn, and whether they win."""
+    """Store who was drawn, and whether they win."""
     work, number = raffle.work, raffle.number
     reason, discord_id = _find_skip_reason(raffle, pseudonym, viewer_id)
     pick = Pick(
@@ -339,17 +343,21 @@ def _add_pick(raffle: FrozenRaffle, k: int, pseudonym: str, viewer_id: ViewerId 
 def _find_skip_reason(
     raffle: FrozenRaffle, pseudonym: str, viewer_id: ViewerId | None
 ) -> tuple[SkipReason | None, MemberId | None]:
-    """Why the person with this line does not win, and the member who may claim: the one whose code
-    is in the list, as long as one of the line's accounts is linked with them."""
+    """Why the person with this line cannot win, and the member who may claim: the one whose code is
+    in the list, if one of the line's accounts is still linked with them."""
     work, number = raffle.work, raffle.number
-    if viewer_id is None:  # they asked to be forgotten
+    if viewer_id is None:  # their data was deleted
         return "unlinked", None
     code = raffle.claimant_of(pseudonym)
     links = (
-        linked.find_link_of_viewer(work, one) for one in store.list_line(work, number, viewer_id)
+        linked.find_link_of_viewer(work, account_id)
+        for account_id in store.list_line(work, number, viewer_id)
     )
     members = (MemberId(link.discord_id) for link in links if link is not None)
-    member = next((one for one in members if not code or raffle.is_claimant(one, code)), None)
+    member = next(
+        (candidate for candidate in members if not code or raffle.is_claimant(candidate, code)),
+        None,
+    )
     ban = find_ban(work, number, viewer_id)
     if ban is not None or member is None:
         return ban or "unlinked", member
@@ -358,7 +366,7 @@ def _find_skip_reason(
 
 
 def close_if_over(raffle: FrozenRaffle) -> None:
-    """Close the raffle when no prize is left to be claimed or delivered. Hold the period's lock."""
+    """Close the raffle if no prize is left to claim or deliver. Hold the period's lock."""
     waiting = (Pick.period == raffle.number, Pick.state.in_(("drawn", "claimed")))
     if not raffle.work.exists(*waiting):
         raffle.period.state, raffle.period.closed_at = "closed", raffle.work.now
@@ -368,8 +376,8 @@ def close_if_over(raffle: FrozenRaffle) -> None:
 
 
 def find_ban(work: Work, number: int, viewer_id: ViewerId | None) -> SkipReason | None:
-    """Why the person with this line of a frozen list may not win now: excluded or banned, with any
-    account that the line had, whether it is still linked or not."""
+    """Why the person with this line of a frozen list may not win now: excluded or banned with any
+    account of the line, whether or not it is still linked."""
     accounts = store.list_line(work, number, viewer_id) if viewer_id else ()
     causes = {
         cause for account in accounts for cause in exclusions.list_causes(work, account, "raffle")
@@ -380,15 +388,17 @@ def find_ban(work: Work, number: int, viewer_id: ViewerId | None) -> SkipReason 
 
 
 def on_viewer_banned(work: Work, event: ViewerBanned) -> None:
-    """Somebody was banned or timed out in the stream's chat."""
-    viewer_id = people.meet_person(work.tx, work.guild_id, event.platform, event.viewer, event.at)
+    """A viewer was banned or timed out in the stream's chat."""
+    viewer_id = people.get_or_create_person(
+        work.tx, work.guild_id, event.platform, event.viewer, event.at
+    )
     exclusions.exclude_viewer(
         work, viewer_id, "raffle", "kick_ban", reason=event.reason, until=event.until
     )
 
 
 def set_discord_ban(work: Work, discord_id: int, banned: bool) -> None:
-    """Somebody was banned from the Discord server, or unbanned."""
+    """A member was banned from the Discord server, or unbanned."""
     change = exclusions.exclude_viewer if banned else exclusions.include_viewer
     for link in linked.list_links(work, discord_id):
         change(work, link.viewer_id, "raffle", "discord_ban")

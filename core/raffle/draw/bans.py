@@ -1,5 +1,5 @@
-"""Ask Discord whether the next winners are banned: its events may have been missed, and it sends
-them only to bots that may see the audit log."""
+"""Ask Discord whether the next winners are banned: ban events can be missed, and bots without the
+audit log permission get none."""
 
 from core.kit.discord.rest import is_banned
 from core.kit.services import Services
@@ -7,9 +7,9 @@ from core.raffle.actions import config_of
 from core.raffle.draw import actions
 
 
-def note_bans(services: Services, guild_id: int, number: int) -> None:
-    """Exclude those of the next winners who are banned on Discord. Call it before a transaction
-    that draws. Raises Outage."""
+def exclude_banned(services: Services, guild_id: int, number: int) -> None:
+    """Exclude next winners who are banned on Discord. Call it before a transaction that draws.
+    Raises Outage."""
     if services.settings.discord_token is None:
         return
     config, asked = config_of(services.settings), set[int]()
@@ -21,10 +21,10 @@ def note_bans(services: Services, guild_id: int, number: int) -> None:
             return
         asked.update(unknown)
         for member in unknown:
-            note_ban(services, guild_id, member)
+            exclude_if_banned(services, guild_id, member)
 
 
-def note_ban(services: Services, guild_id: int, discord_id: int) -> None:
+def exclude_if_banned(services: Services, guild_id: int, discord_id: int) -> None:
     """Exclude one member if they are banned."""
     if is_banned(services.settings, guild_id, discord_id):
         with services.work_in(guild_id) as work:

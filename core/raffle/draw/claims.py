@@ -1,4 +1,4 @@
-"""Claiming and delivering prizes, and drawing another winner if nobody claims in time."""
+"""Claiming and delivering prizes, and drawing another winner if a prize is not claimed in time."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
@@ -25,7 +25,7 @@ from core.raffle.draw_records import Pick
 from core.raffle.store import lock_period
 
 EDIT_AFTER = timedelta(minutes=1)
-"""The winner's post is edited when the time to claim grows by more than this."""
+"""The winner's post is edited if the time to claim is extended by more than this."""
 
 
 def _lock_prize(work: Work, config: Config, number: int, k: int) -> tuple[FrozenRaffle, Pick]:
@@ -36,20 +36,24 @@ def _lock_prize(work: Work, config: Config, number: int, k: int) -> tuple[Frozen
 
 
 def claim(work: Work, config: Config, number: int, k: int) -> Pick:
-    """Raises Refusal if the prize is somebody else's, or claimed already, or it is too late."""
+    """Claim a prize. Raises Refusal if it belongs to someone else, was already claimed, or the time
+    has run out."""
     raffle, pick = _lock_prize(work, config, number, k)
     if pick.discord_id != work.actor:
-        raise Refusal(_("This prize is not yours to claim."), _("Good luck next time!"))
+        raise Refusal(_("This isn't your prize."), _("Good luck next time!"))
     if pick.state != "drawn":
         raise Refusal(_NOT_OPEN[pick.state]())
-    # The click proves that claiming is possible now, so the interruption ends with it.
+    # The click proves that claiming works again, so the interruption ends here.
     pick.expires_at = _deadline(raffle, pick, work.now)
     if work.now > pick.expires_at:
         raise Refusal(_NOT_OPEN["expired"]())
     if find_ban(work, number, pick.viewer_id):
         raise Refusal(
             _("You can't claim this prize, because you are banned or excluded from raffles."),
-            _("If that is a mistake, ask the moderators before the time to claim is over."),
+            _(
+                "If you think that's a mistake, contact the moderators before the time to claim "
+                "runs out."
+            ),
         )
     pick.state, pick.claimed_at = "claimed", work.now
     _update_post(raffle, pick, "raffle.claim")
@@ -66,19 +70,19 @@ def claim(work: Work, config: Config, number: int, k: int) -> Pick:
 
 
 _NOT_OPEN = {
-    "claimed": lambda: _("You have claimed this prize already."),
-    "delivered": lambda: _("You have this prize already."),
-    "expired": lambda: _("The time to claim this prize is over."),
-    "skipped": lambda: _("This prize went to somebody else."),
+    "claimed": lambda: _("You already claimed this prize."),
+    "delivered": lambda: _("You already received this prize."),
+    "expired": lambda: _("The time to claim this prize has run out."),
+    "skipped": lambda: _("This prize went to someone else."),
 }
 
 
 def check_claim(work: Work, config: Config, number: int, k: int) -> bool:
-    """Note that a winner who has not claimed was able to when members could last use the bot. True
-    if the time is over and another winner is drawn.
+    """Store that an unclaimed prize could be claimed when members could last use the bot. Returns
+    True if the time has run out and another winner is drawn.
 
     The time does not run while the winner has neither a post nor a direct message with the button.
-    If none can be sent and the winner is banned or excluded, another one is drawn at once.
+    If neither can be sent and the winner is banned or excluded, another winner is drawn right away.
     """
     raffle, pick = _lock_prize(work, config, number, k)
     guild = work.find(Guild)
@@ -89,14 +93,14 @@ def check_claim(work: Work, config: Config, number: int, k: int) -> bool:
     if (
         not posts.had_full_time(raffle, pick)
         or max(guild.reachable_at, pick.claimable_at or guild.reachable_at)
-        > work.now + rules.UNNOTICED
+        > work.now + rules.DETECTION_DELAY
     ):
         raise raffle.shortened(pick)
     if not posts.has_arrived(raffle, pick):
         if posts.post_again(raffle, pick):
             return False
         if find_ban(work, number, pick.viewer_id) is None:
-            posts.alert_admins(raffle, pick)
+            posts.alert_unreachable(raffle, pick)
             return False
         _replace(raffle, pick)
         return True
@@ -112,7 +116,7 @@ def check_claim(work: Work, config: Config, number: int, k: int) -> bool:
 
 
 def _deadline(raffle: FrozenRaffle, pick: Pick, now: datetime) -> datetime:
-    """The last instant to claim, for a winner who is able to claim now."""
+    """The deadline of a winner who is able to claim now."""
     assert pick.expires_at is not None, "winners have some time to claim"
     window = raffle.draw.claim_window
     promised = max(pick.drawn_at, pick.claimable_since or pick.drawn_at) + window
@@ -120,7 +124,7 @@ def _deadline(raffle: FrozenRaffle, pick: Pick, now: datetime) -> datetime:
 
 
 def _replace(raffle: FrozenRaffle, pick: Pick) -> None:
-    """Draw another winner instead of one who did not claim, or is banned or excluded."""
+    """Replace a winner who did not claim, or is banned or excluded."""
     pick.reason = find_ban(raffle.work, pick.period, pick.viewer_id)
     pick.state = "skipped" if pick.reason else "expired"
     raffle.check_winner(pick)
@@ -134,20 +138,20 @@ _WAITING = named_in(Pick.viewer_id, Pick.state == "claimed")
 
 
 def deliver(work: Work, config: Config, winner: str) -> Pick:
-    """Record that an admin handed over a prize. Raises Refusal if there is nobody of this name, or
-    they have no claimed prize."""
+    """Mark a prize as delivered. Raises Refusal if nobody has this name, or they have no claimed
+    prize."""
     viewer = find_person(work, winner, meant=_WAITING)
     theirs = Pick.viewer_id.in_(select_accounts_of(work.guild_id, viewer.viewer_id))
     claimed = select(Pick).where(theirs, Pick.state == "claimed")
     found = work.scalar(claimed.order_by(Pick.period).limit(1))
     if found is None:
         raise Refusal(
-            _("{name} has no claimed prize that is waiting.").format(name=viewer.name),
-            _("A prize is claimed with the button under the winner's message."),
+            _("{name} has no claimed prize to deliver.").format(name=viewer.name),
+            _("Winners claim their prize with the button under the winner message."),
         )
     raffle, pick = _lock_prize(work, config, found.period, found.k)
     if pick.state != "claimed":
-        raise Refusal(_("This prize was delivered already."))
+        raise Refusal(_("This prize was already delivered."))
     pick.state, pick.delivered_at, pick.delivered_by = "delivered", work.now, work.actor
     _update_post(raffle, pick, "raffle.deliver")
     close_if_over(raffle)
@@ -161,13 +165,13 @@ def _update_post(raffle: FrozenRaffle, pick: Pick, action: str) -> None:
 
 
 def list_posted_in(work: Work, channel_id: int) -> Sequence[Pick]:
-    """Winners who have not claimed yet and whose post is in this channel, in lock order."""
+    """Winners who have not claimed and whose post is in this channel, in lock order."""
     posted = select(Pick).where(Pick.channel_id == channel_id, Pick.state == "drawn")
     return work.scalars(posted.order_by(Pick.period, Pick.k)).all()
 
 
 def mark_deleted(work: Work, channel_id: int, message_ids: Collection[int] | None = None) -> None:
-    """Record that these messages, or their whole channel, were deleted in Discord."""
+    """Store that these messages, or their whole channel, were deleted in Discord."""
     for pick in list_posted_in(work, channel_id):
         receipt = find_receipt(work, posts.winner_key(pick))
         if message_ids is None or receipt.get("message_id") in message_ids:
@@ -177,7 +181,7 @@ def mark_deleted(work: Work, channel_id: int, message_ids: Collection[int] | Non
 
 
 def forget_winner(tx: Connection, subject: Subject) -> bool:
-    """Remove which member had won, once the prize is delivered; True if that is still to come."""
+    """Remove the member's id from a delivered win; returns True if a prize is still undelivered."""
     theirs = (Pick.discord_id == subject.discord_id, Pick.drawn_at < subject.swept_before)
     over = Pick.state.not_in(("drawn", "claimed"))
     with Work(tx, subject.guild_id, now=subject.at) as work:

@@ -1,4 +1,4 @@
-"""The draw's commands, and the buttons to confirm a draw and to claim a prize."""
+"""The draw's commands, and the buttons to confirm a draw or claim a prize."""
 
 import asyncio
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ from core.people.exclusions.actions import exclude_seen
 from core.people.exclusions.messages import excluded
 from core.raffle.actions import Config, config_of
 from core.raffle.draw import actions, claims, messages, publishing
-from core.raffle.draw.bans import note_ban
+from core.raffle.draw.bans import exclude_if_banned
 
 Context = commands.Context[commands.Bot]
 
@@ -41,7 +41,8 @@ class ClaimButton(
     ActionButton,
     template=r"raffle:claim:(?P<guild_id>[0-9]+):(?P<number>[0-9]+):(?P<k>[0-9]+)",
 ):
-    """Claims the prize. It is also below a direct message, so its id contains the server."""
+    """Claims the prize. The button is also used in direct messages, so its id contains the
+    server."""
 
     shows_result = True
 
@@ -60,14 +61,14 @@ class ClaimButton(
         services = services_of(interaction)
         config, prize = config_of(services.settings), (self.number, self.k)
         if interaction.guild_id != self.guild_id:  # pressed in a direct message
-            await asyncio.to_thread(note_ban, services, self.guild_id, interaction.user.id)
+            await asyncio.to_thread(exclude_if_banned, services, self.guild_id, interaction.user.id)
         await services.run_as(interaction.user.id, self.guild_id, claims.claim, config, *prize)
         title = "🎁 " + _("Prize claimed!")
         return card(title, _("The team will contact you."), tone="success")
 
 
 def render_winner(payload: Mapping[str, Any]) -> Rendered:
-    """A winner's post. While the prize can be claimed it mentions the winner and has the button."""
+    """A winner's post. It mentions the winner and has the button while the prize can be claimed."""
     embed = messages.winner(payload)
     if payload["state"] != "drawn":
         return messages.with_page(embed, payload, _("Check it yourself"))
@@ -91,10 +92,10 @@ class DrawButton(
     ConfirmButton,
     template=r"raffle:draw:(?P<number>[0-9]+):(?P<how>beacon|without|give_up)(?P<sure>:sure)?",
 ):
-    """Freezes and draws, with the beacon or without; or draws a frozen list without it.
+    """Freezes and draws, with or without the beacon; or draws a frozen list without it.
 
     Args:
-        sure: ":sure" once the admin confirmed another draw soon after the last one.
+        sure: ":sure" once the admin confirmed a draw soon after the last one.
     """
 
     permission = "manage_guild"
@@ -114,7 +115,8 @@ class DrawButton(
         return question, question_view(again, interaction.user.id)
 
     def _act(self, work: Work, config: Config) -> datetime | None:
-        """Returns when the last draw was if the admin has to confirm first, and does nothing."""
+        """Run the button. If the admin has to confirm first, do nothing and return when the last
+        draw was."""
         if self.how == "give_up":
             actions.give_up_beacon(work, config, self.number)
             return None
@@ -125,7 +127,7 @@ class DrawButton(
 
 
 class Draws(commands.Cog):
-    """Drawing a raffle's winners, and proving it."""
+    """Drawing winners and proving the draw."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -133,13 +135,13 @@ class Draws(commands.Cog):
 
     @server_command("raffledraw", for_admins=True)
     @app_commands.describe(
-        raffle="Number of the raffle; the oldest one that waits for its draw if empty",
-        without_beacon="Draw at once, without the public beacon; this is announced",
+        raffle="Number of the raffle; default: the oldest undrawn raffle",
+        without_beacon="Draw now without the public beacon; the announcement says so",
     )
     async def raffle_draw(
         self, ctx: Context, raffle: int | None = None, without_beacon: bool = False
     ) -> None:
-        """Draw a raffle that has ended: shows what will happen and asks first."""
+        """Draw a raffle that has ended; asks for confirmation."""
         overdue = await run_action(ctx, actions.find_overdue, raffle)
         if overdue is not None:
             button = DrawButton(overdue.period, "give_up")
@@ -154,19 +156,19 @@ class Draws(commands.Cog):
 
     @server_command("rafflehistory")
     async def raffle_history(self, ctx: Context) -> None:
-        """Show the last raffles: when they were frozen, who won, and where to verify it."""
+        """Show recent raffles: when they were frozen, who won, and where to verify them."""
         past = await run_action(ctx, publishing.list_past, self._config, MAX_SHOWN)
         await answer(ctx, messages.history(past))
 
     @server_command("raffleproof", private=True)
-    @app_commands.describe(raffle="Number of the raffle; the newest one with you in it by default")
+    @app_commands.describe(raffle="Number of the raffle; default: the newest one you entered")
     async def raffle_proof(self, ctx: Context, raffle: int | None = None) -> None:
-        """Show your own entry in a frozen list, and how to check that it is yours."""
+        """Show your entry in a frozen list and how to check that it's yours."""
         found = await run_action(ctx, publishing.get_proof, self._config, raffle)
         await answer(ctx, messages.proof(found), messages.proof_view(found))
 
     @server_command("raffledelivered", for_admins=True)
-    @app_commands.describe(winner="Who has the prize now: a mention, or the name in chat")
+    @app_commands.describe(winner="The winner: a mention, or the name in chat")
     async def raffle_delivered(self, ctx: Context, *, winner: str) -> None:
         """Mark a prize as delivered to its winner."""
         pick = await run_action(ctx, claims.deliver, self._config, winner)
@@ -183,33 +185,35 @@ class Draws(commands.Cog):
         await exclusions.show_excluded(ctx, "raffle")
 
     @raffle_exclude.command(name="add")
-    @app_commands.describe(viewer="A mention, or the name in chat", reason="For your own list")
+    @app_commands.describe(
+        viewer="A mention, or the name in chat", reason="Why, for your own records"
+    )
     async def add_exclusion(self, ctx: Context, viewer: str, *, reason: str = "") -> None:
-        """Exclude somebody from winning; their tickets stay, but are left out of the draw."""
+        """Exclude someone from winning; they keep their tickets but aren't in the draw."""
         found = await run_action(ctx, exclude_seen, viewer, "raffle", reason)
         await answer(ctx, excluded(found.name, "raffle"))
 
     @raffle_exclude.command(name="remove")
     @app_commands.describe(viewer="A mention, or the name in chat")
     async def remove_exclusion(self, ctx: Context, *, viewer: str) -> None:
-        """Let somebody win again, also after a ban."""
+        """Let someone win again, even after a ban."""
         await exclusions.include(ctx, viewer, "raffle")
 
     # -- what happens in Discord ------------------------------------------------------------
 
     @commands.Cog.listener()
     async def on_raw_message_delete(self, deleted: discord.RawMessageDeleteEvent) -> None:
-        await self._note_deleted(deleted.guild_id, deleted.channel_id, {deleted.message_id})
+        await self._record_deleted(deleted.guild_id, deleted.channel_id, {deleted.message_id})
 
     @commands.Cog.listener()
     async def on_raw_bulk_message_delete(self, deleted: discord.RawBulkMessageDeleteEvent) -> None:
-        await self._note_deleted(deleted.guild_id, deleted.channel_id, deleted.message_ids)
+        await self._record_deleted(deleted.guild_id, deleted.channel_id, deleted.message_ids)
 
     @commands.Cog.listener()
     async def on_guild_channel_delete(self, channel: discord.abc.GuildChannel) -> None:
-        await self._note_deleted(channel.guild.id, channel.id, None)
+        await self._record_deleted(channel.guild.id, channel.id, None)
 
-    async def _note_deleted(
+    async def _record_deleted(
         self, guild_id: int | None, channel_id: int, message_ids: set[int] | None
     ) -> None:
         if guild_id is not None:

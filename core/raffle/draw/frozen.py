@@ -1,5 +1,5 @@
-"""A raffle with a frozen list. Whatever decides who wins is compared with what was published before
-anything is done with it, so that editing the database cannot change a result."""
+"""A raffle with a frozen list. All data that decides who wins is compared with what was published
+before it is used, so that editing the database cannot change a result."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -46,12 +46,12 @@ class FrozenRaffle:
 
     @property
     def plan(self) -> Announcement | None:
-        """The plan that was announced last."""
+        """The latest announced plan."""
         return raffles.find_plan(self.work, self.number)
 
     @property
     def terms(self) -> Terms:
-        """What the list's header says, as it follows from what is stored beside the list."""
+        """The list's header, computed from the stored columns."""
         period, draw, plan = self.period, self.draw, self.plan
         return Terms(
             server=secrets.server_pseudonym(period.guild_id),
@@ -71,10 +71,12 @@ class FrozenRaffle:
 
     @property
     def previous(self) -> Freeze | None:
-        """What the server froze before this list."""
+        """The list that the server froze before this one."""
         frozen = raffles.list_all_freezes(self.work)
         mine = (self.number, self.draw.snapshot_hash)
-        places = [at for at, one in enumerate(frozen) if (one.period, one.snapshot_hash) == mine]
+        places = [
+            at for at, freeze in enumerate(frozen) if (freeze.period, freeze.snapshot_hash) == mine
+        ]
         before = frozen[: places[-1]] if places else frozen
         return Freeze(len(before), before[-1].snapshot_hash or "") if before else None
 
@@ -83,8 +85,8 @@ class FrozenRaffle:
         return draw_order(self.seed, self.draw.snapshot_hash, self.draw.randomness, entrants)
 
     def check(self) -> Entrants:
-        """The frozen list, after everything that decides was compared with what was published.
-        Raises Refusal if the list, its terms, the seed or the beacon's number differs."""
+        """The frozen list, verified against what was published. Raises Refusal if the list, its
+        terms, the seed or the beacon's number differs."""
         draw, random = self.draw, self.draw.random
         freezes = raffles.list_freezes(self.work, self.number, found=False)
         snapshot, terms = store.get_snapshot(self.work, self.number), self.terms
@@ -106,8 +108,8 @@ class FrozenRaffle:
         return entrants
 
     def check_owners(self, entrants: Entrants) -> dict[str, ViewerId]:
-        """Pseudonym -> viewer id, without accounts that were erased since. Raises Refusal if the
-        tickets of a line are not the sum of its owner's entries."""
+        """Pseudonym -> viewer id, without accounts erased since. Raises Refusal if the tickets of a
+        line are not the sum of its owner's entries."""
         salt = self.salt
         tickets: dict[str, int] = {}
         viewer_ids: dict[str, ViewerId] = {}
@@ -124,13 +126,13 @@ class FrozenRaffle:
         return viewer_ids
 
     def check_winner(self, pick: Pick) -> None:
-        """Repeat the draw, and raise Refusal if somebody else was drawn than the row says."""
+        """Repeat the draw. Raises Refusal if the row names someone else."""
         drawn = next(islice(self.order(self.check()), pick.k - 1, None), None)
         if drawn != pick.pseudonym or self.is_replaced(pick):
             raise self.replaced(pick)
 
     def is_replaced(self, pick: Pick) -> bool:
-        """Whether a row names another account or another member than were drawn."""
+        """Whether a row names a different account or member than drawn."""
         if pick.state == "skipped":
             return False
         salt, account, member = self.salt, pick.account, pick.discord_id
@@ -142,11 +144,11 @@ class FrozenRaffle:
         )
 
     def claimant_of(self, pseudonym: str) -> str | None:
-        """The code in the frozen list of the member who may claim; None in an older list."""
+        """The code of the member who may claim, from the frozen list; None in an older list."""
         return store.find_claimant_of_line(self.work, self.number, pseudonym)
 
     def is_claimant(self, member: int, code: str | None) -> bool:
-        """Whether a code is this member's. Those of lists without claimants are shorter."""
+        """Whether a code belongs to this member. Codes of lists without claimants are shorter."""
         return bool(code) and secrets.claimant(self.salt, member)[: len(code or "")] == code
 
     def replaced(self, pick: Pick) -> Refusal:
@@ -156,16 +158,16 @@ class FrozenRaffle:
         return self._tampered(_("winner {k} has less time to claim than promised").format(k=pick.k))
 
     def other_beacon(self) -> Refusal:
-        """The configured beacon is not the one that was announced."""
+        """The configured beacon differs from the announced one."""
         return Refusal(
-            _("Raffle #{number} was announced with another beacon.").format(number=self.number),
-            _("Set DRAND_CHAIN to its value when the list was frozen."),
+            _("Raffle #{number} was announced with a different beacon.").format(number=self.number),
+            _("Set DRAND_CHAIN back to the value it had when the list was frozen."),
         )
 
     def _tampered(self, what: str) -> Refusal:
         return Refusal(
             _("Raffle #{number} cannot be drawn: {what}.").format(number=self.number, what=what),
-            _("Somebody changed the database, so nothing is drawn."),
+            _("The database was modified, so nothing is drawn."),
         )
 
 
@@ -176,8 +178,8 @@ def find_frozen(work: Work, config: Config, number: int) -> FrozenRaffle | None:
 
 
 def lock_frozen(work: Work, config: Config, number: int) -> FrozenRaffle | None:
-    """The same as it is now. Until the transaction ends, nobody else changes the raffle, its list
-    or its winners."""
+    """`find_frozen` with a lock: until the transaction ends, nobody else changes the raffle, its
+    list or its winners."""
     raffles.lock_period(work, number)
     work.expire_all()
     return find_frozen(work, config, number)

@@ -24,7 +24,7 @@ from core.raffle.records import Period
 
 
 def opened(payload: Mapping[str, Any]) -> Rendered:
-    """A raffle is open: the commitment, and the round that is expected to decide."""
+    """A raffle was opened: the commitment, and the expected round."""
     title = _("Raffle #{number} is coming") if payload["planned"] else _("Raffle #{number} is open")
     body = dates_words(*(parse_instant(payload[name]) for name in ("starts_at", "ends_at")))
     embed = _embed("🎟️", title, payload, body, tone="kick")
@@ -32,7 +32,7 @@ def opened(payload: Mapping[str, Any]) -> Rendered:
     embed.add_field(
         name=_("SHA-256 of the secret seed"),
         value=f"```\n{payload['commitment']}\n```"
-        + _("The seed is fixed now and published after the draw, so nobody can choose it later."),
+        + _("The seed is fixed now and published after the draw, so nobody can change it later."),
         inline=False,
     )
     _add_plan(embed, payload)
@@ -40,7 +40,7 @@ def opened(payload: Mapping[str, Any]) -> Rendered:
 
 
 def planned(payload: Mapping[str, Any]) -> Rendered:
-    """The planned freeze changed, so another round is expected."""
+    """The planned freeze changed, and with it the expected round."""
     embed = _embed("📅", _("Raffle #{number}: the draw was rescheduled"), payload)
     _add_plan(embed, payload)
     return with_page(embed, payload, _("How the draw works"))
@@ -72,7 +72,9 @@ def frozen(payload: Mapping[str, Any]) -> Rendered:
     title = _("Raffle #{number}: the tickets are frozen")
     embed = _embed("🧊", title, payload, _next_step(payload))
     if payload["earlier"]:
-        warning = _("The bot freezes a raffle once. Somebody changed the database since {times}.")
+        warning = _(
+            "The bot freezes a raffle only once, so the database was modified after {times}."
+        )
         embed.insert_field_at(
             0,
             name="⚠️ " + _("This raffle was frozen before"),
@@ -97,7 +99,8 @@ def frozen(payload: Mapping[str, Any]) -> Rendered:
 def _next_step(payload: Mapping[str, Any]) -> str:
     if payload["round"] is None:
         return "⚠️ " + _(
-            "An admin chose to draw without the public beacon. Whoever runs the bot could know "
+            "An admin chose to draw without the public beacon. Whoever runs the bot could have "
+            "known "
             "the result in advance."
         )
     drawn = _("{beacon} picks the winner.").format(beacon=_beacon(payload))
@@ -105,14 +108,15 @@ def _next_step(payload: Mapping[str, Any]) -> str:
     if not payload["is_public"]:
         return drawn
     drawn += " " + _(
-        "Nobody knows it before. No ticket can be added or removed any more. `/raffleproof` shows "
+        "Nobody can know it before. Tickets can no longer be added or removed. `/raffleproof` "
+        "shows "
         "your own entry."
     )
     plan = payload["plan"]
     if not plan["planned_at"]:
         return drawn
     if plan["round"] == payload["round"]:
-        return drawn + "\n" + _("This is the round that was announced.")
+        return drawn + "\n" + _("This is the announced round.")
     why = (
         _("Round {round} was announced, but the list was frozen earlier than planned ({planned}).")
         if parse_instant(payload["frozen_at"]) < parse_instant(plan["planned_at"])
@@ -124,10 +128,10 @@ def _next_step(payload: Mapping[str, Any]) -> str:
 
 
 def given_up(payload: Mapping[str, Any]) -> Rendered:
-    """An admin draws without the announced round."""
+    """An admin chose to draw without the announced round."""
     body = _(
-        "Round **{round}** was announced for {when}, but an admin chose not to wait for it. "
-        "Whoever runs the bot could know the result in advance."
+        "Round **{round}** was announced for {when}, but an admin drew without waiting for it. "
+        "Whoever runs the bot could have known the result in advance."
     ).format(round=payload["round"], when=_time(payload["round_at"], "T", "R"))
     title = _("Raffle #{number} is drawn without the beacon")
     embed = _embed("⚠️", title, payload, body, tone="warning")
@@ -146,7 +150,7 @@ def reveal(payload: Mapping[str, Any]) -> Rendered:
 
 
 def skipped(payload: Mapping[str, Any]) -> Rendered:
-    """Somebody was drawn who cannot win."""
+    """The person drawn cannot win."""
     title = _("Draw {k} of raffle #{number} cannot win").format_map(payload)
     body = _("`{pseudonym}` was drawn and is skipped: {reason}.").format(
         pseudonym=payload["pseudonym"][:12], reason=reason_words(payload["reason"])
@@ -155,11 +159,11 @@ def skipped(payload: Mapping[str, Any]) -> Rendered:
 
 
 def refrozen(payload: Mapping[str, Any]) -> Rendered:
-    """Discord has a frozen list that somebody has removed from the database."""
+    """Discord has a frozen list that was removed from the database."""
     title = _("Raffle #{number}: a frozen list was removed from the database")
     body = _(
-        "The bot has posted another frozen list since this raffle was opened, but the database "
-        "does not know it. Whoever runs the bot may have drawn before, and started over:"
+        "The bot posted another frozen list after this raffle opened, but the database "
+        "doesn't contain it. Whoever runs the bot may have drawn before and started over:"
     )
     links = lines([f"- {url}" for url in payload["rows"]])
     embed = _embed("⚠️", title, payload, f"{body}\n{links}", tone="warning")
@@ -168,10 +172,11 @@ def refrozen(payload: Mapping[str, Any]) -> Rendered:
 
 def undelivered(payload: Mapping[str, Any]) -> Rendered:
     """For the admins: the hash of a frozen list could not be posted."""
-    title = _("Raffle #{number} is frozen, but not announced")
+    title = _("Raffle #{number} is frozen, but the announcement failed")
     body = _(
-        "The post with the list's hash failed in <#{channel_id}>. The draw waits for it, because "
-        "nobody could check the result otherwise. Let me post in that channel and retry on the "
+        "Posting the list's hash in <#{channel_id}> failed. The draw waits for that post, because "
+        "otherwise nobody could check the result. Allow me to post in that channel and retry on "
+        "the "
         "health page, or choose another channel with `/settings set raffle.channel`."
     ).format_map(payload)
     return Rendered(_embed("⚠️", title, payload, body, tone="warning"))
@@ -197,18 +202,18 @@ _ICONS: dict[PickState, str] = {
 def winner(payload: Mapping[str, Any]) -> discord.Embed:
     """A winner's post, from the draw to the delivered prize."""
     whom = mention(payload["discord_id"])
-    kept = f"{whom}\n" + _("There was time to claim it until {when}.")
+    kept = f"{whom}\n" + _("It could be claimed until {when}.")
     texts: dict[PickState, tuple[Tone, str, str]] = {
         "drawn": (
             "kick",
             _("{name} wins raffle #{number}!"),
             _("{whom}, claim your prize by {when}, or another winner will be drawn."),
         ),
-        "claimed": ("success", _("{name} has claimed the prize of raffle #{number}"), kept),
+        "claimed": ("success", _("{name} claimed the prize of raffle #{number}"), kept),
         "delivered": ("success", _("{name} received the prize of raffle #{number}"), kept),
         "expired": (
             "warning",
-            _("{name} did not claim the prize of raffle #{number}"),
+            _("{name} didn't claim the prize of raffle #{number}"),
             _("Time's up. Drawing another winner."),
         ),
         "skipped": (
@@ -244,7 +249,7 @@ def won(payload: Mapping[str, Any]) -> discord.Embed:
 
 def unreachable(payload: Mapping[str, Any]) -> Rendered:
     """For the admins: neither the post nor a direct message reached the winner."""
-    title = _("I could not tell {name} that they won raffle #{number}")
+    title = _("I couldn't notify {name} that they won raffle #{number}")
     body = _(
         "The post in <#{channel_id}> failed or was deleted, and their DMs are closed. Their time "
         "to claim is paused. Choose a channel that I can post in with "
@@ -257,9 +262,9 @@ def unreachable(payload: Mapping[str, Any]) -> Rendered:
 
 
 def question(period: Period, holders: Holders, with_beacon: bool, is_public: bool) -> discord.Embed:
-    """Asks an admin whether to draw. `is_public`: the configured beacon is the public one."""
+    """Asks an admin to confirm a draw. `is_public`: the configured beacon is the public one."""
     how = words.promise_words(with_beacon, is_public)
-    body = _("The list of tickets is frozen and its hash is posted. Later tickets do not count.")
+    body = _("The ticket list will be frozen and its hash posted. Later tickets won't count.")
     title = _("Draw raffle #{number}?").format(number=period.number)
     body = without_prize(f"{body}\n{how}", period.prize, has_ended=True)
     embed = card("🎟️ " + title, body, tone="warning")
@@ -275,11 +280,11 @@ def question(period: Period, holders: Holders, with_beacon: bool, is_public: boo
 
 
 def give_up_question(waiting: Draw) -> discord.Embed:
-    """Asks an admin whether to draw without the round that is late."""
+    """Asks an admin to confirm a draw without the late round."""
     title = _("Draw raffle #{number} without the beacon?").format(number=waiting.period)
     due = ago(waiting.round_at) if waiting.round_at else ""
     body = _(
-        "Round {round} was due {due}, but the beacon does not answer. You can keep waiting: the "
+        "Round {round} was due {due}, but the beacon isn't responding. You can keep waiting: the "
         "bot tries again every few seconds. If you draw without it, the announcement says that "
         "the draw did **not use the public beacon**."
     ).format(round=waiting.round, due=due)
@@ -288,12 +293,12 @@ def give_up_question(waiting: Draw) -> discord.Embed:
 
 def freeze_started(number: int) -> discord.Embed:
     title = _("Raffle #{number} is frozen").format(number=number)
-    body = _("It will be announced, and then drawn automatically.")
+    body = _("It will be announced and then drawn automatically.")
     return card("🧊 " + title, body, tone="success")
 
 
 def another_draw_question(number: int, last: datetime) -> discord.Embed:
-    """Asks an admin whether to draw again so soon."""
+    """Asks an admin to confirm another draw soon after the last one."""
     title = _("Draw raffle #{number} anyway?").format(number=number)
     body = _("The last draw was {when}.").format(when=ago(last))
     return card("⚠️ " + title, body, tone="warning")
@@ -302,17 +307,19 @@ def another_draw_question(number: int, last: datetime) -> discord.Embed:
 def history(past: Sequence[Past]) -> discord.Embed:
     if not past:
         return card("🎟️ " + _("No draws yet"), _("Winners will appear here."))
-    return card("🏆 " + _("The last raffles"), lines([_past(one) for one in past]), tone="kick")
+    return card("🏆 " + _("Latest raffles"), lines([_past(raffle) for raffle in past]), tone="kick")
 
 
-def _past(one: Past) -> str:
-    period = one.period
-    prize = safe(period.prize, 80, links=True) or _("no prize named")
+def _past(raffle: Past) -> str:
+    period = raffle.period
+    prize = safe(period.prize, 80, links=True) or _("no prize set")
     frozen = (
-        "⚠️ " + _("Frozen more than once: {times}") if len(one.freezes) > 1 else _("Frozen {times}")
-    ).format(times=", ".join(format_dt(at, "f") for at in one.freezes))
+        "⚠️ " + _("Frozen more than once: {times}")
+        if len(raffle.freezes) > 1
+        else _("Frozen {times}")
+    ).format(times=", ".join(format_dt(at, "f") for at in raffle.freezes))
     result = ", ".join(
-        f"{safe(one.names[pick.viewer_id], 40)} {_ICONS[pick.state]}" for pick in one.winners
+        f"{safe(raffle.names[pick.viewer_id], 40)} {_ICONS[pick.state]}" for pick in raffle.winners
     )
     if period.is_cancelled:
         result = _("cancelled")
@@ -320,7 +327,7 @@ def _past(one: Past) -> str:
         states = {"open": _("not drawn"), "frozen": _("waiting for the beacon")}
         result = states.get(period.state, _("no winner"))
     when = format_dt(period.ends_at, "d")
-    return f"**[#{period.number}]({one.page})** · {prize} · {when}\n{frozen}\n{result}"
+    return f"**[#{period.number}]({raffle.page})** · {prize} · {when}\n{frozen}\n{result}"
 
 
 def proof(found: Proof) -> discord.Embed:
@@ -329,23 +336,26 @@ def proof(found: Proof) -> discord.Embed:
         _("1. Your entry is `{pseudonym}` with {tickets}.").format(
             pseudonym=found.pseudonym, tickets=tickets
         ),
-        _("2. It is yours: the SHA-256 of this code begins with it.")
+        _("2. It's yours: the SHA-256 of this code begins with it.")
         + f"\n```\n{found.secret} {found.account}\n```",
-        _("3. It is in [the list]({list}) whose hash was posted.").format(
+        _("3. It's in [the list]({list}) whose hash was posted.").format(
             list=f"{found.page}/snapshot.txt"
         ),
     ]
     if found.claimant_secret:
         steps.append(
             _(
-                "4. Only you can claim for it: the SHA-256 of this code begins with `{code}`."
+                "4. Only you can claim its prize: the SHA-256 of this code begins with `{code}`."
             ).format(code=found.claimant)
             + f"\n```\n{found.claimant_secret} {found.claimant_account}\n```"
         )
     elif found.claimant:
         steps.append(
             "⚠️ "
-            + _("4. Another member may claim for it: who had linked it when the list was frozen.")
+            + _(
+                "4. Another member can claim its prize: the one who had it linked when the list "
+                "was frozen."
+            )
         )
     title = _("Your entry in raffle #{number}").format(number=found.number)
     footer = _("Keep this private: the code shows which entry is yours.")
@@ -364,7 +374,7 @@ def proof_view(found: Proof) -> discord.ui.View:
 def _embed(
     icon: str, title: str, payload: Mapping[str, Any], body: str = "", tone: Tone = "system"
 ) -> discord.Embed:
-    """About the raffle of this payload, whose values are filled into the title."""
+    """An embed about a raffle; `payload` fills the title's placeholders."""
     values = {**payload, "name": safe(payload.get("name", ""), 60)}
     embed = card(f"{icon} {title.format_map(values)}", body, tone=tone)
     return add_prize(embed, payload["prize"])
@@ -378,12 +388,12 @@ def _time(instant: str, style: TimestampStyle = "f", also: TimestampStyle | None
 
 
 def reason_words(reason: str | None) -> str:
-    """The public reason for skipping somebody."""
+    """The public reason for a skip."""
     return {
         "excluded": _("excluded by an admin"),
         "banned": _("banned"),
         "unlinked": _("no longer linked to the Discord account it had when the list was frozen"),
-        "won_already": _("won in this draw already"),
+        "won_already": _("already won in this draw"),
     }.get(reason or "", "")
 
 

@@ -38,9 +38,9 @@ from core.raffle.store import list_announcements, list_everywhere
 
 VERIFIER = Path(__file__).parents[3] / "docs" / "verify_draw.py"
 
-CACHED = 8
-"""How many lists and bundles are cached: one of 100,000 entrants takes half a second, and many
-viewers ask at once for a draw that is shown on stream."""
+MAX_CACHED = 8
+"""Cached lists and bundles: building one for 100,000 entrants takes half a second, and many viewers
+open a draw at once while it is shown on stream."""
 
 _PUBLIC_ID = re.compile("[A-Za-z0-9_-]{16}")
 
@@ -82,7 +82,7 @@ def pages(services: Services) -> Blueprint:
 
 @contextmanager
 def _opened(services: Services, public_id: str) -> Iterator[tuple[Work, Period]]:
-    """The raffle at this address; answers 404 if there is none."""
+    """The raffle at this address; aborts with 404 if there is none."""
     with services.database.begin() as tx:
         is_id = _PUBLIC_ID.fullmatch(public_id)
         found = list_everywhere(tx, Period.public_id == public_id) if is_id else []
@@ -93,12 +93,12 @@ def _opened(services: Services, public_id: str) -> Iterator[tuple[Work, Period]]
 
 
 def _add_files(blueprint: Blueprint, services: Services, config: Config) -> None:
-    @lru_cache(CACHED)
+    @lru_cache(MAX_CACHED)
     def get_snapshot(guild_id: int, number: int) -> str:
         with services.work_in(guild_id) as work:
             return store.get_snapshot(work, number)
 
-    @lru_cache(CACHED)
+    @lru_cache(MAX_CACHED)
     def make_bundle(guild_id: int, number: int, _shown: tuple[tuple[str | int, ...], ...]) -> bytes:
         with services.work_in(guild_id) as work:
             return publishing.make_bundle(work, config, number)
@@ -131,15 +131,15 @@ def _add_files(blueprint: Blueprint, services: Services, config: Config) -> None
 
 
 def _values(work: Work, config: Config, period: Period) -> dict[str, Any]:
-    """What the template shows of this raffle.
+    """Template values of this raffle.
 
-    `freezes` are all lists that were frozen, with their posts; more than one only if somebody
-    changed the database. `altered` are the numbers of winners whose rows are not as drawn, `short`
-    those whose time to claim is not as long as promised.
+    `freezes` are all frozen lists with their posts; more than one only if the database was
+    modified. `altered` are the numbers of winners whose rows are not as drawn, `short` those whose
+    time to claim is not as long as promised.
     """
     raffle, picks = find_frozen(work, config, period.number), store.list_picks(work, period.number)
     announced, draw = list_announcements(work, period.number), raffle.draw if raffle else None
-    plans = [one for one in announced if one.planned_at is not None]
+    plans = [announcement for announcement in announced if announcement.planned_at is not None]
     plan = plans[-1] if plans else None
     return {
         "server": name_of(work),
@@ -149,7 +149,9 @@ def _values(work: Work, config: Config, period: Period) -> dict[str, Any]:
         "plan": plan,
         "as_planned": draw and plan and (plan.chain, plan.round) == (draw.chain, draw.round),
         "freezes": [
-            (one, _find_freeze_post(work, one)) for one in announced if one.planned_at is None
+            (announcement, _find_freeze_post(work, announcement))
+            for announcement in announced
+            if announcement.planned_at is None
         ],
         "opening_post": _address(
             work, find_receipt(work, message_key("raffle.opened", period.number))
@@ -191,4 +193,4 @@ def _without_cache(response: Response) -> Response:
 
 
 def _not_found() -> Response:
-    return word(404, _("There is nothing here (yet)."), _("Please check the address."), mark="🎟️")
+    return word(404, _("There's nothing here (yet)."), _("Please check the address."), mark="🎟️")

@@ -1,4 +1,5 @@
-"""The draw's messages in Discord, and whether they arrived; a winner has one, which is edited."""
+"""The draw's messages in Discord, and whether they arrived. Each winner has one message, which is
+edited."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,7 +9,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import select
 
 from core.guilds.actions import audit, load_settings, name_of
-from core.guilds.channels import tell_admins
+from core.guilds.channels import alert_admins
 from core.kit.database.records import ChannelId
 from core.kit.database.work import Work
 from core.kit.discord.rest import posted_at
@@ -21,36 +22,36 @@ from core.raffle.draw.frozen import FrozenRaffle
 from core.raffle.draw.store import find_tickets_of_line
 from core.raffle.draw_records import Draw, Pick
 from core.raffle.records import Announcement
-from core.raffle.rules import AGAIN, MAX_POSTS, UNNOTICED, RaffleSettings
+from core.raffle.rules import DETECTION_DELAY, MAX_POSTS, REPEATED_POSTS, RaffleSettings
 
 ROLLS = 3
 ROLL_SECONDS = 1.5
 ROLL_NAMES = 4
 NAMES = ROLLS * ROLL_NAMES
-"""How many pseudonyms the animation shows; they have nothing to do with who wins."""
+"""Pseudonyms shown by the animation, regardless of who wins."""
 
 _REVEAL = "raffle.reveal"
 
 _FREEZE_MARK = re.compile("#freeze-[0-9]+-([0-9a-f]{64})$")
-"""The end of the address that a post with a frozen list has."""
+"""The end of the URL in a post with a frozen list."""
 
 
 # -- about the draw -------------------------------------------------------------------------------
 
 
 def channel_of(raffle: FrozenRaffle) -> ChannelId:
-    """Where the next post goes: the setting may have changed since the freeze."""
+    """The channel of the next post: the setting may have changed since the freeze."""
     return ChannelId(load_settings(raffle.work, RaffleSettings).channel or raffle.draw.channel_id)
 
 
 def announce_draw(raffle: FrozenRaffle, kind: str, *key: object, **details: Any) -> None:
-    """Post something about the draw; once for each key."""
+    """Post a message about the draw, once per key."""
     _post(raffle, channel_of(raffle), kind, message_key(kind, raffle.number, *key), details)
 
 
 def announce_freeze(raffle: FrozenRaffle, earlier: Sequence[Announcement]) -> None:
-    """The hash of the list and the round, before the round is published. There are `earlier`
-    freezes only if somebody changed the database."""
+    """Post the list's hash and the round, before the round is published. There are `earlier`
+    freezes only if the database was modified."""
     draw, before = raffle.draw, raffle.previous
     shown = ("entrants", "tickets", "left_out", "round", "is_public", "claim_minutes")
     announce_draw(
@@ -64,32 +65,35 @@ def announce_freeze(raffle: FrozenRaffle, earlier: Sequence[Announcement]) -> No
         round_at=draw.round_at.isoformat() if draw.round_at else None,
         frozen_at=draw.frozen_at.isoformat(),
         plan=plan_payload(raffle.plan),
-        earlier=[one.at.isoformat() for one in earlier],
+        earlier=[freeze.at.isoformat() for freeze in earlier],
     )
 
 
 def freeze_key(freeze: Draw | Announcement) -> str:
-    """Of the post with a frozen list's hash; its repetitions begin with it."""
+    """The key of the post with a frozen list's hash; keys of repeated posts begin with it."""
     return message_key("raffle.frozen", freeze.period, freeze.snapshot_hash)
 
 
 def find_freeze_post(work: Work, freeze: Draw | Announcement) -> Outgoing | None:
-    """The first one that was delivered, or else the newest."""
+    """The first delivered post, or else the newest."""
     key = freeze_key(freeze)
-    posted = select(Outgoing).where(Outgoing.key.in_([key, *(f"{key}:{again}" for again in AGAIN)]))
+    posted = select(Outgoing).where(
+        Outgoing.key.in_([key, *(f"{key}:{again}" for again in REPEATED_POSTS)])
+    )
     found = work.scalars(posted.order_by(Outgoing.id)).all()
-    delivered = (one for one in found if "message_id" in (one.receipt or {}))
+    delivered = (message for message in found if "message_id" in (message.receipt or {}))
     return next(delivered, found[-1] if found else None)
 
 
 def is_freeze_posted(raffle: FrozenRaffle) -> bool:
-    """Whether the hash of the list is in Discord. Before that nothing is drawn from it."""
+    """Whether the list's hash was posted in Discord. Nothing is drawn before that."""
     post = find_freeze_post(raffle.work, raffle.draw)
     return post is not None and "message_id" in (post.receipt or {})
 
 
 def post_freeze_again(raffle: FrozenRaffle) -> None:
-    """If Discord refused the post: tell the admins, and post it in the channel that they choose."""
+    """If Discord refused the post, notify the admins and repeat it in the channel that they
+    choose."""
     post = find_freeze_post(raffle.work, raffle.draw)
     if post is None:
         announce_freeze(raffle, raffles.list_freezes(raffle.work, raffle.number)[:-1])
@@ -99,9 +103,9 @@ def post_freeze_again(raffle: FrozenRaffle) -> None:
     channel_id, again = channel_of(raffle), int(post.payload.get("again", 1)) + 1
     if channel_id == post.target.get("channel_id") or again > MAX_POSTS:
         key = message_key("raffle.undelivered", raffle.number, post.id)
-        told = {"channel_id": str(post.target.get("channel_id"))}
+        target = {"channel_id": str(post.target.get("channel_id"))}
         about = raffle.config.about(raffle.period)
-        tell_admins(raffle.work, "raffle.undelivered", key, about | told)
+        alert_admins(raffle.work, "raffle.undelivered", key, about | target)
         return
     key = f"{freeze_key(raffle.draw)}:{again}"
     _post(raffle, channel_id, "raffle.frozen", key, {**post.payload, "again": again})
@@ -124,7 +128,7 @@ class PostedFreeze(NamedTuple):
 
 
 def read_freezes(guild_id: int, messages: Iterable[Mapping[str, Any]]) -> list[PostedFreeze]:
-    """The frozen lists in messages of the bot, as Discord's API gives them."""
+    """The frozen lists found in the bot's messages, given as Discord's API returns them."""
     return [
         PostedFreeze(
             marked[1],
@@ -138,7 +142,7 @@ def read_freezes(guild_id: int, messages: Iterable[Mapping[str, Any]]) -> list[P
 
 
 def animate(raffle: FrozenRaffle, k: int, names: Sequence[str]) -> None:
-    """Show pseudonyms for some seconds, before pick k and the next ones are announced."""
+    """Show pseudonyms for a few seconds before pick k and later ones are announced."""
     shown = {"total": raffle.draw.tickets, "names": [name[:8] for name in names]}
     announce_draw(raffle, _REVEAL, k, **shown, roll=1)
     original = message_key(_REVEAL, raffle.number, k)
@@ -159,13 +163,13 @@ def animate(raffle: FrozenRaffle, k: int, names: Sequence[str]) -> None:
 
 
 def winner_key(pick: Pick) -> str:
-    """Of the winner's newest post."""
+    """The key of the winner's newest post."""
     again = () if pick.posts == 1 else ("post", pick.posts)
     return message_key("raffle.winner", pick.period, pick.k, *again)
 
 
 def _edit_key(pick: Pick) -> str:
-    """Of the edit that shows the winner's current state."""
+    """The key of the edit that shows the winner's current state."""
     key = f"{winner_key(pick)}:{pick.state}"
     if pick.state == "drawn" and pick.expires_at is not None:
         return f"{key}:{pick.expires_at.isoformat()}"
@@ -177,7 +181,7 @@ def _dm_key(pick: Pick) -> str:
 
 
 def announce_winner(raffle: FrozenRaffle, pick: Pick) -> None:
-    """The winner's post, and a direct message after the animation."""
+    """Queue the winner's post, and a direct message after the animation."""
     work, payload = raffle.work, _of_winner(raffle, pick)
     _post(raffle, pick.channel_id or 0, "raffle.winner", winner_key(pick), payload)
     outbox.post_to_user(
@@ -192,7 +196,7 @@ def announce_winner(raffle: FrozenRaffle, pick: Pick) -> None:
 
 
 def announce_end(raffle: FrozenRaffle, pick: Pick) -> None:
-    """Somebody who was drawn does not get the prize. The post that promised it stays as it is."""
+    """Announce that a drawn person does not get the prize. The original post is not edited."""
     key = f"{message_key('raffle.winner', pick.period, pick.k)}:over"
     _post(raffle, channel_of(raffle), "raffle.winner", key, _of_winner(raffle, pick))
 
@@ -225,19 +229,22 @@ def has_arrived(raffle: FrozenRaffle, pick: Pick) -> bool:
 
 
 def find_arrival(work: Work, pick: Pick) -> datetime | None:
-    """When the winner's first post or direct message was in Discord, by Discord's clock."""
+    """When the winner's first post or direct message reached Discord, by Discord's clock."""
     keys = [_dm_key(pick), message_key("raffle.winner", pick.period, pick.k)]
     keys += [
         message_key("raffle.winner", pick.period, pick.k, "post", n)
         for n in range(2, pick.posts + 1)
     ]
     found = work.scalars(select(Outgoing.receipt).where(Outgoing.key.in_(keys)))
-    arrived = [posted_at(one["message_id"]) for one in found if one and "message_id" in one]
+    arrived = [
+        posted_at(message["message_id"]) for message in found if message and "message_id" in message
+    ]
     return min(arrived, default=None)
 
 
 def had_full_time(raffle: FrozenRaffle, pick: Pick) -> bool:
-    """Whether the time to claim is, or was, as long as promised; from when the winner was told."""
+    """Whether the winner has, or had, as much time to claim as promised, counted from the
+    notification."""
     if pick.state not in ("drawn", "expired") or pick.expires_at is None:
         return True
     begun = max(
@@ -249,9 +256,12 @@ def had_full_time(raffle: FrozenRaffle, pick: Pick) -> bool:
         pick.claimable_since is None
         or pick.claimable_at is None
         or pick.claimable_at < pick.expires_at
-        or pick.expires_at > raffle.work.now + UNNOTICED
+        or pick.expires_at > raffle.work.now + DETECTION_DELAY
     )
-    return not is_over_too_soon and pick.expires_at + UNNOTICED >= begun + raffle.draw.claim_window
+    return (
+        not is_over_too_soon
+        and pick.expires_at + DETECTION_DELAY >= begun + raffle.draw.claim_window
+    )
 
 
 def _has_failed(status: Outgoing | None) -> bool:
@@ -259,10 +269,10 @@ def _has_failed(status: Outgoing | None) -> bool:
 
 
 def post_again(raffle: FrozenRaffle, pick: Pick) -> bool:
-    """Post the winner again if that may help; False if nothing is pending and nothing more can be
-    sent."""
+    """Post the winner again if that may help; returns False if nothing is pending and nothing more
+    can be sent."""
     sent = [outbox.find_message(raffle.work, key) for key in (_dm_key(pick), winner_key(pick))]
-    if any(one is not None and one.state in ("waiting", "sending") for one in sent):
+    if any(message is not None and message.state in ("waiting", "sending") for message in sent):
         return True
     work, channel_id = raffle.work, channel_of(raffle)
     may_repeat = pick.post_gone and pick.posts < MAX_POSTS
@@ -276,12 +286,12 @@ def post_again(raffle: FrozenRaffle, pick: Pick) -> bool:
     return True
 
 
-def alert_admins(raffle: FrozenRaffle, pick: Pick) -> None:
+def alert_unreachable(raffle: FrozenRaffle, pick: Pick) -> None:
     """Neither the post nor a direct message reached the winner."""
     payload = raffle.config.about(raffle.period)
     payload |= {"name": pick.name, "channel_id": str(pick.channel_id)}
     key = message_key("raffle.unreachable", pick.period, pick.k, pick.posts)
-    tell_admins(raffle.work, "raffle.unreachable", key, payload)
+    alert_admins(raffle.work, "raffle.unreachable", key, payload)
 
 
 def _of_winner(raffle: FrozenRaffle, pick: Pick) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The bundle of a draw, a viewer's own entry in a list, and the raffles of the past."""
+"""A draw's bundle, a viewer's own entry in a list, and past raffles."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -20,16 +20,16 @@ from core.raffle.draw_records import WINNING
 from core.raffle.draw_records import Pick as Drawn
 from core.raffle.records import Period
 
-SEARCHED = 12
-"""How many lists, newest first, are searched for an entry if no raffle is named."""
+MAX_SEARCHED_LISTS = 12
+"""Number of lists searched for an entry, newest first, if no raffle is given."""
 
 _NOT_WON: dict[str, picks.Result] = {"drawn": "waiting", "expired": "expired"}
 
 
 def make_bundle(work: Work, config: Config, number: int) -> bytes:
-    """Everything that is needed to repeat a draw."""
+    """All data needed to repeat a draw."""
     raffle = find_frozen(work, config, number)
-    assert raffle is not None, "a list is frozen before it is drawn from"
+    assert raffle is not None, "a list is frozen before the draw"
     assert raffle.period.drawn_at is not None, "the seed is secret until then"
     published = [_published(pick, raffle.salt) for pick in store.list_picks(work, number)]
     snapshot = store.get_snapshot(work, number)
@@ -37,8 +37,8 @@ def make_bundle(work: Work, config: Config, number: int) -> bytes:
 
 
 def _published(pick: Drawn, salt: bytes) -> picks.Pick:
-    """Winners' accounts are published, unless they were erased since. An account that replaced the
-    winner's is published without its secret number, so that the verifier reports it."""
+    """Publish winners' accounts unless they were erased. An account that replaced the winner's is
+    published without its secret number, so that the verifier reports it."""
     if pick.state == "skipped":
         return picks.Pick(pick.k, pick.pseudonym, "skipped", pick.reason)
     result = _NOT_WON.get(pick.state, "won")
@@ -84,10 +84,10 @@ def get_proof(work: Work, config: Config, number: int | None) -> Proof:
     Refusal if there is none."""
     link = people.find_link(work, work.actor)
     if link is None:
-        raise Refusal(_("You have not linked an account."), _("Link it with `/link`."))
+        raise Refusal(_("You haven't linked an account."), _("Link one with `/link`."))
     viewers = people.list_accounts_of(work.tx, work.guild_id, link.viewer_id)
     accounts = [f"{viewer.platform}:{viewer.platform_user_id}" for viewer in viewers]
-    for period in store.list_frozen_periods(work, SEARCHED, number):
+    for period in store.list_frozen_periods(work, MAX_SEARCHED_LISTS, number):
         salt = config.decrypt(period.sealed_salt)
         for account in accounts:  # the list names one of them
             secret = secrets.secret_number(salt, account)
@@ -109,14 +109,14 @@ def get_proof(work: Work, config: Config, number: int | None) -> Proof:
                     member,
                 )
     raise Refusal(
-        _("{name} is in no frozen list.").format(name=link.viewer_name),
-        _("Lists are frozen when a raffle has ended."),
+        _("{name} isn't in any frozen list.").format(name=link.viewer_name),
+        _("Lists are frozen after a raffle ends."),
     )
 
 
 class Past(NamedTuple):
-    """A raffle that was frozen or drawn, and when its list was frozen: more than once only if
-    somebody changed the database."""
+    """A frozen or drawn raffle, and when its list was frozen: more than once only if the database
+    was modified."""
 
     period: Period
     page: str
@@ -130,7 +130,7 @@ class Past(NamedTuple):
 
 
 def list_past(work: Work, config: Config, maximum: int) -> list[Past]:
-    """The last raffles, newest first, with the public names of who won."""
+    """The latest raffles, newest first, with the winners' public names."""
     found = []
     for period in store.list_frozen_periods(work, maximum):
         picks = store.list_picks(work, period.number)

@@ -13,16 +13,16 @@ from core.outbox.records import Outgoing
 from core.people.exclusions.store import excluded_from
 from core.raffle.draw_records import WINNING, Draw, Pick
 from core.raffle.records import Announcement, Balance, Period
-from core.raffle.rules import AGAIN, CLOCK_INTERVAL, PAUSED
+from core.raffle.rules import CLOCK_INTERVAL, PAUSED_ALERT_AFTER, REPEATED_POSTS
 from core.raffle.store import list_everywhere
 
 # -- holders of tickets -------------------------------------------------------------------------
 
 _EXCLUDED = excluded_from("raffle", at=":now")
 
-# Linked viewers who are not excluded can win. All accounts of a person are one line: as they are
+# Linked viewers who are not excluded can win. All accounts of a person share one line: as they are
 # linked now, or once the list is frozen as they were then.
-# The sums of the ledger, and not the balances: a cached number must not decide who wins.
+# Uses the ledger's sums instead of balances: a cached number must not decide who wins.
 _LIST_HELD = text(f"""
     WITH entry AS (
         SELECT viewer_id, sum(amount)::bigint AS tickets
@@ -82,8 +82,8 @@ def list_held(work: Work, period: int) -> list[Held]:
 
 
 class Holders(NamedTuple):
-    """Who holds tickets: accounts that can win with their tickets and members, and viewers who
-    cannot win."""
+    """Ticket holders: eligible accounts with their tickets and members, and viewers who cannot
+    win."""
 
     accounts: list[str]
     tickets: list[int]
@@ -92,7 +92,7 @@ class Holders(NamedTuple):
 
 
 def get_holders(work: Work, period: int) -> Holders:
-    """Who would be in the list if it were frozen now."""
+    """The ticket holders if the list were frozen now."""
     held = list_held(work, period)
     return Holders(
         [account for some in held if some.can_win for account in some.accounts],
@@ -106,7 +106,7 @@ def _where(work: Work, period: int) -> dict[str, Any]:
     return {"guild_id": work.guild_id, "period": period, "now": work.now}
 
 
-# Also of accounts without tickets: the person can win as long as any of the accounts is linked.
+# Includes accounts without tickets: the person can win as long as any of the accounts is linked.
 _SET_LISTED = text("""
     INSERT INTO raffle_balances (guild_id, period, viewer_id, tickets, listed_as)
     SELECT v.guild_id, :period, v.viewer_id, 0, v.represented_by
@@ -114,7 +114,7 @@ _SET_LISTED = text("""
      WHERE v.guild_id = :guild_id AND v.represented_by IS NOT NULL
         ON CONFLICT ON CONSTRAINT raffle_balances_once DO UPDATE SET listed_as = excluded.listed_as
 """)
-# Joined, because an UPDATE with `viewer_id IN (...)` is planned badly without statistics.
+# A join, because an UPDATE with `viewer_id IN (...)` gets a bad plan without statistics.
 _SET_LEFT_OUT = text("""
     UPDATE raffle_balances AS b SET left_out = true
       FROM (SELECT unnest(CAST(:viewer_ids AS bigint[])) AS viewer_id) o
@@ -124,8 +124,8 @@ _SET_LEFT_OUT = text("""
 
 
 def set_listed(work: Work, period: int, left_out: Sequence[int]) -> None:
-    """Store who is together in one line of the list that is being frozen, and mark the holders of
-    tickets who are not in it."""
+    """Store which accounts share a line of the list that is being frozen, and mark ticket holders
+    who are not in it."""
     work.tx.execute(_SET_LISTED, _where(work, period))
     work.tx.execute(_SET_LEFT_OUT, {**_where(work, period), "viewer_ids": list(left_out)})
 
@@ -134,7 +134,7 @@ def set_listed(work: Work, period: int, left_out: Sequence[int]) -> None:
 
 
 def get_snapshot(work: Work, period: int) -> str:
-    """The frozen list, which may have megabytes."""
+    """The frozen list, which can be megabytes long."""
     return work.scalars(select(Draw.snapshot).where(Draw.period == period)).one()
 
 
@@ -146,7 +146,7 @@ _FIND_LINE = text("""
 
 
 def _find_line(work: Work, period: int, pseudonym: str) -> list[str]:
-    """What follows a pseudonym in a frozen list: the tickets, and who may claim."""
+    """The part of a frozen list after a pseudonym: tickets, and the code of who may claim."""
     whose = {**_where(work, period), "start": f"\n{pseudonym} "}
     return (work.tx.execute(_FIND_LINE, whose).scalar() or "").split()
 
@@ -164,8 +164,7 @@ def find_claimant_of_line(work: Work, period: int, pseudonym: str) -> str | None
 
 
 def list_frozen_periods(work: Work, maximum: int, number: int | None = None) -> Sequence[Period]:
-    """Raffles that were frozen at any time, newest first, whatever state they are in; or only this
-    one."""
+    """Raffles that were ever frozen, in any state, newest first; or only this one."""
     freezes = select(Announcement.period).where(Announcement.snapshot_hash.is_not(None))
     wanted = select(Period).where(Period.frozen_at.is_not(None) | Period.number.in_(freezes))
     if number is not None:
@@ -174,8 +173,8 @@ def list_frozen_periods(work: Work, maximum: int, number: int | None = None) -> 
 
 
 def list_line(work: Work, period: int, viewer_id: ViewerId) -> Sequence[ViewerId]:
-    """The accounts that were together in one line when the list was frozen; first the one that
-    names the line."""
+    """The accounts that shared a line when the list was frozen; the one that names the line comes
+    first."""
     others = select(Balance.viewer_id).where(
         Balance.period == period, Balance.listed_as == viewer_id
     )
@@ -220,14 +219,16 @@ _FROZEN = (
 
 
 def list_frozen(tx: Connection) -> Sequence[Draw]:
-    """Every list that has not been drawn from yet, the oldest first."""
+    """Every frozen list that is not drawn yet, oldest first."""
     return read_records(tx, _FROZEN)
 
 
 _FREEZE_KEY = func.concat("raffle.frozen:", Draw.period, ":", Draw.snapshot_hash)
 _IS_ON_ITS_WAY = select(Outgoing.id).where(
     Outgoing.guild_id == Draw.guild_id,
-    Outgoing.key.in_([_FREEZE_KEY, *(func.concat(_FREEZE_KEY, f":{again}") for again in AGAIN)]),
+    Outgoing.key.in_(
+        [_FREEZE_KEY, *(func.concat(_FREEZE_KEY, f":{again}") for again in REPEATED_POSTS)]
+    ),
     Outgoing.state != "dead",
 )
 
@@ -247,16 +248,18 @@ _UNCLAIMED = (
 _IS_DUE = Pick.claimable_at.is_(None) | (
     Guild.reachable_at >= func.least(Pick.claimable_at + CLOCK_INTERVAL, Pick.expires_at)
 )
-_IS_PAUSED = Guild.reachable_at - func.coalesce(Pick.claimable_at, Pick.drawn_at) > PAUSED
+_IS_PAUSED = (
+    Guild.reachable_at - func.coalesce(Pick.claimable_at, Pick.drawn_at) > PAUSED_ALERT_AFTER
+)
 
 
 def list_unclaimed(tx: Connection) -> Sequence[Pick]:
-    """Every winner who has not claimed yet and is to be checked again."""
+    """Every winner who has not claimed and is due for a check."""
     return read_records(tx, _UNCLAIMED.where(_IS_DUE))
 
 
 def list_paused(tx: Connection) -> Sequence[Pick]:
-    """Every winner who has not claimed yet and has been unable to for long."""
+    """Every winner who has not claimed and has been unable to for a while."""
     return read_records(tx, _UNCLAIMED.where(_IS_PAUSED))
 
 
@@ -298,10 +301,10 @@ _LIST_DISABLED = text("""
 
 
 def list_altered(tx: Connection) -> Sequence[Row[Any]]:
-    """What was published about the draws of all guilds and is not as it was published."""
+    """Published data about the draws of all guilds that was changed afterwards."""
     return tx.execute(_LIST_ALTERED).all()
 
 
 def list_disabled_triggers(tx: Connection) -> Sequence[str]:
-    """The database's own checks that somebody has switched off."""
+    """The database's own triggers that were disabled."""
     return tx.execute(_LIST_DISABLED).scalars().all()

@@ -1,1 +1,1 @@
-"""Tickets: how they are earned, given and taken, and what viewers see of them."""
+"""Tickets: earning, giving and removing them, and what viewers see of them."""

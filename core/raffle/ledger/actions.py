@@ -1,4 +1,4 @@
-"""Tickets that admins give or take, and what viewers can ask about tickets."""
+"""Tickets that admins give or remove, and the viewers' questions about tickets."""
 
 from datetime import timedelta
 from typing import Any, NamedTuple
@@ -20,30 +20,31 @@ from core.raffle.records import Entry, Period, Source
 from core.raffle.rules import RaffleSettings
 from core.raffle.store import find_open, find_shown, get_shown, list_in_state, lock_period
 
-MOST = 1_000_000
-"""Tickets that can be given at once."""
+MAX_TICKETS = 1_000_000
+"""Maximum tickets per change."""
 
-LONGEST_REASON = 300
+MAX_REASON_LENGTH = 300
 
 _TAKES_PART = named_in(Entry.viewer_id)
 
 
 def change_tickets(work: Work, who: str, amount: int, reason: str, cause: str) -> "Standing":
-    """Give tickets to somebody, or take them if the amount is negative; returns what they have now.
+    """Give tickets to a viewer, or remove them if the amount is negative; returns their new
+    balance.
 
     Args:
-        cause: the command's own id; it counts once.
+        cause: the command's id, which makes repeating it harmless.
     """
     source: Source = "bonus" if amount > 0 else "correction"
     viewer = find_person(work, who, meant=_TAKES_PART)
-    period, reason = lock_latest(work), reason.strip()[:LONGEST_REASON]
+    period, reason = lock_latest(work), reason.strip()[:MAX_REASON_LENGTH]
     number, key, viewer_id = period.number, f"admin:{cause}", viewer.viewer_id
     if not work.exists(Entry.source_key == key):
         before = store.get_balance(work, number, viewer_id)
         after = before + amount
         if after < 0:
             has = plural("{{name}} has {count} ticket.", "{{name}} has {count} tickets.", before)
-            raise Refusal(has.format(name=viewer.name), _("No more than that can be taken."))
+            raise Refusal(has.format(name=viewer.name), _("You can't remove more than that."))
         new = store.entries_for(work, number, viewer_id, amount, key, work.now)
         store.post_entries(work, number, source, new, reason=reason, actor=work.actor)
         action = "raffle.give" if amount > 0 else "raffle.remove"
@@ -54,14 +55,14 @@ def change_tickets(work: Work, who: str, amount: int, reason: str, cause: str) -
 
 
 def lock_latest(work: Work) -> Period:
-    """The raffle that runs, or else the last one that ended and still takes tickets. Until the
+    """Lock the running raffle, or else the last ended one that is still open for tickets. Until the
     transaction ends, nobody else changes it or posts entries."""
-    begun = [one for one in list_in_state(work, "open") if one.starts_at <= work.now]
-    period = max(begun, key=lambda one: one.ends_at, default=None)
+    begun = [period for period in list_in_state(work, "open") if period.starts_at <= work.now]
+    period = max(begun, key=lambda period: period.ends_at, default=None)
     if period is None:
         raise Refusal(
-            _("No raffle is open for tickets right now."),
-            _("An admin opens one with `/rafflestart`."),
+            _("No raffle is open right now."),
+            _("An admin can open one with `/rafflestart`."),
         )
     locked = lock_period(work, period.number)
     if locked is None or locked.state != "open":
@@ -70,7 +71,7 @@ def lock_latest(work: Work) -> Period:
 
 
 def on_account_linked(work: Work, event: AccountLinked) -> None:
-    """Credit what was watched before the link, and tell the member which tickets they have."""
+    """Credit watchtime from before the link, and notify the member of their tickets."""
     for period in list_in_state(work, "open"):
         earning.credit(work, period, [event.viewer_id])
     running = find_open(work, work.now)
@@ -82,13 +83,13 @@ def on_account_linked(work: Work, event: AccountLinked) -> None:
     outbox.post_to_user(work, event.discord_id, "raffle.waited", key, payload, if_possible=True)
 
 
-def tell_tickets(work: Work, message: ChatMessageSent, _argument: str) -> None:
-    """Handle `!tickets`, about the raffle that runs, or else the last one until it is over. Silent
-    if there is none."""
+def reply_with_tickets(work: Work, message: ChatMessageSent, _argument: str) -> None:
+    """Handle `!tickets` for the running raffle, or else the last one until it is over. No reply if
+    there is none."""
     period = find_shown(work)
     if period is None or period.starts_at > work.now or period.state == "closed":
         return
-    viewer_id = people.meet_sender(work.tx, message)
+    viewer_id = people.get_or_create_sender(work.tx, message)
     own = store.get_own(work, period.number, viewer_id)
     more = earning.until_next(work, period, viewer_id) if own.linked else None
     payload = {
@@ -103,8 +104,8 @@ def tell_tickets(work: Work, message: ChatMessageSent, _argument: str) -> None:
     outbox.post_reply(work, message, "raffle.tickets", payload, once_a_minute=str(viewer_id))
 
 
-def tell_raffle(work: Work, message: ChatMessageSent, _argument: str) -> None:
-    """Handle `!raffle`: answered once a minute for all."""
+def reply_with_raffle(work: Work, message: ChatMessageSent, _argument: str) -> None:
+    """Handle `!raffle`; replies at most once a minute."""
     period = find_open(work, work.now)
     if period is None:
         return
@@ -121,7 +122,7 @@ def tell_raffle(work: Work, message: ChatMessageSent, _argument: str) -> None:
 
 def find_visible(work: Work, viewer_id: int | None, *, is_admin: bool) -> Viewer | None:
     """This viewer, or the asker's own account; None if they are not linked. Raises Refusal if it is
-    somebody else's account and the asker is no admin."""
+    someone else's account and the asker is not an admin."""
     own = people.find_own(work)
     if viewer_id is None:
         return own
@@ -130,12 +131,12 @@ def find_visible(work: Work, viewer_id: int | None, *, is_admin: bool) -> Viewer
     ):
         return own
     if not is_admin:
-        raise Refusal(_("These are somebody else's tickets."), _("Use `/tickets` or `/why`."))
+        raise Refusal(_("These are someone else's tickets."), _("Use `/tickets` or `/why`."))
     return people_store.get_viewer(work.tx, work.guild_id, viewer_id)
 
 
 class Standing(NamedTuple):
-    """A viewer's tickets in a raffle, and how much more watchtime earns the next one, if any."""
+    """A viewer's tickets in a raffle, and the remaining watchtime to the next one, if any."""
 
     viewer: Viewer
     period: Period
@@ -145,8 +146,8 @@ class Standing(NamedTuple):
 
 
 def get_standing(work: Work, viewer_id: int | None, *, is_admin: bool) -> Standing | None:
-    """A viewer's tickets in the raffle that runs, or in the last one; the asker's own if no viewer
-    is given, and None if they are not linked."""
+    """A viewer's tickets in the running raffle, or else the last one; by default the asker's own,
+    or None if they are not linked."""
     viewer = find_visible(work, viewer_id, is_admin=is_admin)
     if viewer is None:
         return None

@@ -10,9 +10,9 @@ from core.raffle.ledger.store import NewEntry
 from core.raffle.store import find_open, hold_open
 
 
-def _why_not(work: Work, _viewer_id: int) -> str:
+def _refusal_reason(work: Work, _viewer_id: int) -> str:
     if find_open(work, work.now) is None:
-        return _("No raffle is open for tickets right now.")
+        return _("No raffle is open right now.")
     return ""
 
 
@@ -23,12 +23,12 @@ TICKETS_OFFER = Offer(
     price=100,
     maximum=10_000,
     for_all_points=False,
-    why_not=_why_not,
+    why_not=_refusal_reason,
 )
 
 
 def on_points_spent(work: Work, event: PointsSpent) -> None:
-    """Post the tickets, or refuse if no raffle takes any."""
+    """Post the tickets, or refuse the purchase if no raffle is open."""
     if event.offer != TICKETS_OFFER.key:
         return
     period = find_open(work, event.at)
@@ -41,6 +41,6 @@ def on_points_spent(work: Work, event: PointsSpent) -> None:
         guild_id=event.guild_id,
         at=event.at,
         viewer_id=event.viewer_id,
-        reason=_("No raffle is open for tickets right now."),
+        reason=_("No raffle is open right now."),
     )
     inbox.publish(work.tx, refused)

@@ -41,13 +41,13 @@ from core.raffle.store import get_shown
 
 Context = commands.Context[commands.Bot]
 Select = discord.ui.Select[discord.ui.View]
-Amount = Annotated[int, Whole(1, actions.MOST, words_follow=True)]
+Amount = Annotated[int, Whole(1, actions.MAX_TICKETS, words_follow=True)]
 
-ENTRIES_A_PAGE = 12
+ENTRIES_PER_PAGE = 12
 
-_WHO = "For moderators: a mention, a Discord id or a name in chat; yourself if empty"
-_ANYBODY = "A mention, a Discord id or a name in chat"
-_REASON = "Shown in the log and to the viewer"
+_WHO = "For moderators: a mention, a Discord id or a name in chat; default: you"
+_ANY_VIEWER = "A mention, a Discord id or a name in chat"
+_REASON = "Shown to the viewer and in the log"
 
 # -- lists ----------------------------------------------------------------------------------------
 
@@ -63,15 +63,15 @@ def _load_why(work: Work, key: str, page: int, is_admin: bool) -> Page:
     assert viewer is not None, "a viewer was given"
     number = get_shown(work, int(raffle or 0)).number
     count, tickets = store.count_entries(work, number, viewer.viewer_id)
-    page, pages = nearest_page(page, count, ENTRIES_A_PAGE)
-    shown = (ENTRIES_A_PAGE, (page - 1) * ENTRIES_A_PAGE)
+    page, pages = nearest_page(page, count, ENTRIES_PER_PAGE)
+    shown = (ENTRIES_PER_PAGE, (page - 1) * ENTRIES_PER_PAGE)
     entries = store.list_entries(work, number, viewer.viewer_id, *shown)
     embed = messages.why(viewer, number, tickets, entries)
     return Page(embed, page, pages, f"{viewer_id}.{number}")
 
 
 async def _open_tickets(reader: Reader, key: str, _number: int) -> Page:
-    """The key is a viewer; without one it is the reader."""
+    """The key is a viewer; by default the reader."""
     viewer_id = int(key) if key else None
     found = await reader.run_action(actions.get_standing, viewer_id, is_admin=reader.is_admin)
     if found is None:
@@ -81,8 +81,8 @@ async def _open_tickets(reader: Reader, key: str, _number: int) -> Page:
 
 
 def load_board(work: Work, query: Query) -> Leaderboard:
-    """Who has the most tickets, and their chance. The choice is the number of the raffle, so that
-    later pages stay with the first one's."""
+    """Viewers by tickets, with their chance. The choice is the raffle's number, so that all pages
+    show the same raffle."""
     period = get_shown(work, int(query.choice or 0))
     link = find_link(work, work.actor)
     pool = store.get_pool(work, period.number)
@@ -92,14 +92,14 @@ def load_board(work: Work, query: Query) -> Leaderboard:
     shown_places, names = named_only(work, places)
     viewers = plural("{count} viewer", "{count} viewers", pool.viewers)
     when = messages.when_words(period, period.ends_at <= work.now)
-    cannot_win = _("no tickets that can win. `/tickets` shows more.") if link else None
+    cannot_win = _("no eligible tickets. Details: `/tickets`") if link else None
     return Leaderboard(
         title=_("Raffle #{number}: most tickets").format(number=period.number),
         rows=[messages.board_row(place, names[place.viewer_id], pool) for place in shown_places],
         page=page,
         pages=pages,
         own=messages.board_row(own, own_name(work, own.viewer_id), pool) if own else cannot_win,
-        empty=_("Everybody with tickets is hidden.")
+        empty=_("Everyone with tickets is hidden.")
         if places
         else _("Nobody has a ticket yet. See how to earn them with `/raffleinfo`."),
         note=f"{viewers} · {messages.tickets_words(pool.tickets)} · {when}",
@@ -113,7 +113,7 @@ TICKETS = Paginator("raffle_tickets", "tickets", _open_tickets)
 
 
 def board_button() -> discord.ui.Item[Any]:
-    """Opens the leaderboard, as a private copy. Needs a running event loop."""
+    """Button that opens a private copy of the leaderboard. Needs a running event loop."""
     return link_to(_("Board"), BOARD.name, "10.")
 
 
@@ -134,13 +134,14 @@ class Tickets(commands.Cog):
     @server_command("tickets", private=True)
     @app_commands.describe(who=_WHO)
     async def tickets(self, ctx: Context, *, who: str | None = None) -> None:
-        """Show your tickets, where they came from, your chance, and when you get the next one."""
+        """Show your tickets, where they came from, your chance and your next ticket."""
         viewer = await self._find_asked(ctx, who)
         await show(ctx, TICKETS, str(viewer.viewer_id) if viewer else "")
 
     async def _find_asked(self, ctx: Context, who: str | None) -> Viewer | None:
-        """Whose tickets are meant; None if the asker means their own and is not linked."""
-        remedy = _("`/raffleboard` shows who has most.")
+        """The viewer whose tickets are requested; None if the asker means themselves and is not
+        linked."""
+        remedy = _("Use `/raffleboard` to see who has the most.")
         is_admin, in_public = await may_manage(ctx, __name__), is_in_public(ctx)
         return await run_action(
             ctx, find_asked, who, is_admin=is_admin, in_public=in_public, remedy=remedy
@@ -158,7 +159,7 @@ class Tickets(commands.Cog):
 
     @server_command("raffleboard", cooldown_after_parsing=True)
     @commands.cooldown(1, 10, commands.BucketType.user)
-    @app_commands.describe(limit="How many places on a page, 1 to 25")
+    @app_commands.describe(limit="Rows per page, 1 to 25")
     async def raffle_board(
         self, ctx: Context, limit: commands.Range[int, 1, MAX_ROWS] = 10
     ) -> None:
@@ -166,9 +167,9 @@ class Tickets(commands.Cog):
         await show_leaderboard(ctx, BOARD, size=limit)
 
     @server_command("rafflestats")
-    @app_commands.describe(who=_WHO + "; the whole server if empty")
+    @app_commands.describe(who=_WHO + "; default: the whole server")
     async def raffle_stats(self, ctx: Context, *, who: str | None = None) -> None:
-        """Show raffle statistics of the server, or of one person."""
+        """Show raffle statistics for the server or one viewer."""
         viewer = await self._find_asked(ctx, who) if who else None
         if who and viewer is None:
             await answer(ctx, messages.not_linked())
@@ -178,19 +179,23 @@ class Tickets(commands.Cog):
     # -- for admins -------------------------------------------------------------------------
 
     @server_command("rafflegive", for_admins=True)
-    @app_commands.describe(who=_ANYBODY, amount="How many tickets, such as 5 or 1k", reason=_REASON)
+    @app_commands.describe(
+        who=_ANY_VIEWER, amount="Number of tickets, such as 5 or 1k", reason=_REASON
+    )
     async def raffle_give(
         self, ctx: Context, who: str, amount: Amount, *, reason: str = ""
     ) -> None:
-        """Give somebody tickets."""
+        """Give tickets to a viewer."""
         await self._change(ctx, who, amount, reason)
 
     @server_command("raffleremove", for_admins=True)
-    @app_commands.describe(who=_ANYBODY, amount="How many tickets, such as 5 or 1k", reason=_REASON)
+    @app_commands.describe(
+        who=_ANY_VIEWER, amount="Number of tickets, such as 5 or 1k", reason=_REASON
+    )
     async def raffle_remove(
         self, ctx: Context, who: str, amount: Amount, *, reason: str = ""
     ) -> None:
-        """Remove tickets from somebody, at most as many as they have."""
+        """Remove tickets from a viewer."""
         await self._change(ctx, who, -amount, reason)
 
     async def _change(self, ctx: Context, who: str, amount: int, reason: str) -> None:
@@ -199,9 +204,9 @@ class Tickets(commands.Cog):
         await answer(ctx, messages.changed(done, amount))
 
     @server_command("rafflevoid", for_admins=True)
-    @app_commands.describe(who=_ANYBODY)
+    @app_commands.describe(who=_ANY_VIEWER)
     async def raffle_void(self, ctx: Context, *, who: str) -> None:
-        """Remove the tickets of a refunded gift: shows the latest gifts and asks first."""
+        """Remove the tickets of a refunded gift; lets you choose from the latest gifts."""
         drops = await run_action(ctx, gifts.list_given, who)
         await answer(ctx, messages.given(drops), void_view(drops))
 
@@ -210,7 +215,7 @@ class Tickets(commands.Cog):
 
 
 def void_view(drops: Sequence[Row[Any]]) -> discord.ui.View | None:
-    """What can be taken back; None if nothing can. Needs a running event loop."""
+    """The menu of gifts that can be voided; None if there are none. Needs a running event loop."""
     options = [
         discord.SelectOption(
             label=plural("{count} gifted sub", "{count} gifted subs", drop.gifts),
@@ -224,13 +229,13 @@ def void_view(drops: Sequence[Row[Any]]) -> discord.ui.View | None:
 
 
 class VoidChoice(discord.ui.DynamicItem[Select], template=r"raffle:void"):
-    """An admin chooses the gift that was not paid for."""
+    """Lets an admin choose a refunded gift."""
 
     def __init__(self, options: list[discord.SelectOption] | None = None) -> None:
         super().__init__(
             discord.ui.Select(
                 custom_id="raffle:void",
-                placeholder=_("Take back …"),
+                placeholder=_("Choose a gift …"),
                 options=options or [discord.SelectOption(label="?")],
             )
         )

@@ -1,5 +1,6 @@
-"""Tickets for watchtime and wagers: what is due by everything that was watched and wagered within
-the raffle, less what is posted, so the result does not depend on when or how often this runs."""
+"""Tickets for watchtime and wagers. Tickets due for everything watched and wagered during the
+raffle, less tickets already posted, so the result does not depend on when or how often this
+runs."""
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
@@ -27,7 +28,7 @@ Viewers = Collection[int] | None
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """Something that tickets are given for by the unit: `rate` tickets for an amount of `unit`."""
+    """A source of tickets: `rate` tickets for each `unit` of an amount."""
 
     source: Source
     unit: int
@@ -39,12 +40,12 @@ class Measure:
 def _read_watched(
     work: Work, period: Period, start: datetime, end: datetime, viewer_ids: Viewers
 ) -> dict[int, Amount]:
-    """Of linked people, including time from before the link. Those who watched nothing matter only
-    if they have tickets for it already, because an admin took their watchtime away."""
+    """Watchtime of linked people, including time before the link. Those who watched nothing only
+    matter if they already have tickets for it, because an admin removed their watchtime."""
     watched = watched_between(work.tx, work.guild_id, viewer_ids, start, end)
     represented = list_represented(work.tx, work.guild_id)
     credited = store.list_totals(work, period.number, "watchtime", viewer_ids)
-    people = {represented.get(one, one) for one in credited}
+    people = {represented.get(viewer_id, viewer_id) for viewer_id in credited}
     watchers = store.list_watchers(work, watched.keys() | people)
     return {
         watcher: watched[watcher] // MICROSECOND if watcher in watched else 0
@@ -55,10 +56,10 @@ def _read_watched(
 def _read_own_wagers(
     work: Work, _period: Period, start: datetime, end: datetime, viewer_ids: Viewers
 ) -> dict[int, Amount]:
-    """Account -> amount, each for itself."""
+    """Account -> amount, without adding up a person's accounts."""
     wagered = list_wagered_between(work.tx, work.guild_id, start, end)
     wanted = wagered.keys() if viewer_ids is None else wagered.keys() & set(viewer_ids)
-    return {one: Fraction(wagered[one]) for one in wanted}
+    return {account: Fraction(wagered[account]) for account in wanted}
 
 
 def _read_wagered(
@@ -73,59 +74,66 @@ def _read_wagered(
     return amounts
 
 
-WATCHING = Measure("watchtime", rules.HOUR, lambda one: one.tickets_per_hour, _read_watched)
-WAGERING = Measure("wager", 1000, lambda one: one.tickets_per_1000_wagered, _read_wagered)
+WATCHING = Measure(
+    "watchtime", rules.HOUR, lambda settings: settings.tickets_per_hour, _read_watched
+)
+WAGERING = Measure("wager", 1000, lambda settings: settings.tickets_per_1000_wagered, _read_wagered)
 
 
 def credit(work: Work, period: Period, viewer_ids: Viewers = None) -> int:
-    """Bring the ledger up to date, gifts included, for everybody or for some; returns how many
-    entries watchtime and wagers took. Does nothing to a frozen raffle."""
+    """Bring the ledger up to date, gifts included, for all viewers or some; returns the number of
+    new entries for watchtime and wagers. Does nothing to a frozen raffle."""
     if period.starts_at > work.now or not hold_open(work, period.number):
         return 0
     gifts.credit_gifts_of(work, period)
     if viewer_ids is not None:
         viewer_ids = list_persons(work.tx, work.guild_id, viewer_ids)
-    return sum(_credit(work, period, one, viewer_ids) for one in (WATCHING, WAGERING))
+    return sum(_credit(work, period, measure, viewer_ids) for measure in (WATCHING, WAGERING))
 
 
 def _credit(work: Work, period: Period, measure: Measure, viewer_ids: Viewers) -> int:
-    """Post what is missing in the ledger, or too much; returns how many entries that took. All
-    accounts of a person together have what is due to them."""
+    """Post the difference between tickets due and posted; returns the number of new entries. The
+    accounts of a person are treated as one."""
     number, source = period.number, measure.source
     earned = _list_earned(work, period, measure, _list_rates(work, period, measure), viewer_ids)
-    due = {one: rules.tickets_for(parts, measure.unit) for one, parts in earned.items()}
-    accounts: dict[int, list[int]] = {one: [one] for one in due}
+    due = {person: rules.tickets_for(parts, measure.unit) for person, parts in earned.items()}
+    accounts: dict[int, list[int]] = {person: [person] for person in due}
     for other, person in list_represented(work.tx, work.guild_id).items():
         if person in accounts:
             accounts[person].append(other)
-    everyone = [one for some in accounts.values() for one in some]
+    everyone = [account for some in accounts.values() for account in some]
     posted = store.list_totals(work, number, source, everyone)
 
     def posted_to(viewer_id: int) -> int:
         return posted.get(viewer_id, (0, 0))[0]
 
-    before = {one: sum(map(posted_to, some)) for one, some in accounts.items()}
-    behind = [one for one in sorted(due) if due[one] != before[one]]
-    balances = store.get_balances(work, number, [a for one in behind for a in accounts[one]])
+    before = {person: sum(map(posted_to, some)) for person, some in accounts.items()}
+    behind = [person for person in sorted(due) if due[person] != before[person]]
+    balances = store.get_balances(work, number, [a for person in behind for a in accounts[person]])
     changes: dict[int, int] = {}
     for person in behind:
-        held = [(one, balances.get(one, 0)) for one in accounts[person]]
+        held = [(account, balances.get(account, 0)) for account in accounts[person]]
         amount = rules.change(due[person], before[person], sum(count for _one, count in held))
         if amount > 0:
             changes[person] = amount
         elif amount < 0:  # first from those who got them from this source
-            theirs = [(one, min(count, posted_to(one))) for one, count in held]
+            theirs = [(account, min(count, posted_to(account))) for account, count in held]
             taken = store.take(-amount, [*theirs, *held])
-            changes |= {one: -part for one, part in taken.items()}
+            changes |= {account: -part for account, part in taken.items()}
     new = [
-        NewEntry(one, amount, f"{source}:{number}:{one}:{posted.get(one, (0, 0))[1] + 1}", work.now)
-        for one, amount in changes.items()
+        NewEntry(
+            account,
+            amount,
+            f"{source}:{number}:{account}:{posted.get(account, (0, 0))[1] + 1}",
+            work.now,
+        )
+        for account, amount in changes.items()
     ]
     return store.post_entries(work, number, source, new)
 
 
 def _list_rates(work: Work, period: Period, measure: Measure) -> list[Rate]:
-    """What a unit is worth. If the setting was changed, the new rate is recorded."""
+    """The rates so far. If the setting was changed, the new rate is stored."""
     rates = store.list_rates(work, period.number, measure.source)
     today = measure.rate(load_settings(work, RaffleSettings))
     if rates and (rates[-1][1] == today or rates[-1][0] >= work.now):
@@ -138,7 +146,7 @@ def _list_rates(work: Work, period: Period, measure: Measure) -> list[Rate]:
 def _list_earned(
     work: Work, period: Period, measure: Measure, rates: list[Rate], viewer_ids: Viewers
 ) -> dict[int, list[Earned]]:
-    """Who represents a person -> what was earned within the raffle, and what a unit is worth."""
+    """Person's representative -> amount earned during the raffle, with the rates."""
     earned: dict[int, list[Earned]] = {}
     for start, end, tickets in rules.parts(rates, period.starts_at, period.ends_at):
         found = measure.read(work, period, start, end, viewer_ids)
@@ -148,11 +156,11 @@ def _list_earned(
 
 
 def forget(work: Work, subject: Subject) -> None:
-    """Take the tickets that somebody who is forgotten has in raffles that are not frozen, and what
+    """Remove a forgotten person's tickets from raffles that are not frozen, and everything that
     would become tickets later."""
     work.lock(Lock.RAFFLES)
     theirs = subject.viewer_ids
-    held = [one for one in list_in_state(work, "open") if hold_open(work, one.number)]
+    held = [period for period in list_in_state(work, "open") if hold_open(work, period.number)]
     for period in held:
         _empty(work, period, theirs)
     numbers = [period.number for period in held]
@@ -165,9 +173,9 @@ _EMPTIED: tuple[Source, ...] = ("watchtime", "wager", "forgotten")
 
 
 def _empty(work: Work, period: Period, viewer_ids: Sequence[int]) -> None:
-    """Post entries that leave these accounts without tickets. The totals become what is due to each
-    account from now on: nothing for watchtime, which is deleted, and for wagers what is counted for
-    it, so that `credit` gives none of it again."""
+    """Post entries that leave these accounts without tickets. The totals become what is due from
+    now on: zero for watchtime, which is deleted, and the counted amount for wagers, so that
+    `credit` does not give them again."""
     number = period.number
     alone = replace(WAGERING, read=_read_own_wagers)
     wagered = _list_earned(work, period, alone, _list_rates(work, period, alone), viewer_ids)
@@ -182,8 +190,8 @@ def _empty(work: Work, period: Period, viewer_ids: Sequence[int]) -> None:
             changes[source], numbers[source] = due.get(source, 0) - posted, entries + 1
         changes["forgotten"] = 0
         changes["forgotten"] = -balances.get(viewer_id, 0) - sum(changes.values())
-        # What is given comes first, so that no balance is ever below zero.
-        for source, amount in sorted(changes.items(), key=lambda one: -one[1]):
+        # Positive entries come first, so that no balance ever drops below zero.
+        for source, amount in sorted(changes.items(), key=lambda item: -item[1]):
             if amount:
                 key = f"{source}:{number}:{viewer_id}:{numbers[source]}"
                 entry = NewEntry(viewer_id, amount, key, work.now)
@@ -191,7 +199,7 @@ def _empty(work: Work, period: Period, viewer_ids: Sequence[int]) -> None:
 
 
 def until_next(work: Work, period: Period, viewer_id: int) -> timedelta | None:
-    """How much more watchtime earns a person the next ticket; None if it earns none."""
+    """Watchtime left until a person's next ticket; None if watching earns none."""
     if period.state != "open" or not period.starts_at <= work.now < period.ends_at:
         return None
     per_hour = load_settings(work, RaffleSettings).tickets_per_hour

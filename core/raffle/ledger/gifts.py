@@ -1,4 +1,4 @@
-"""Tickets for gifted subs: credited at once, announced, and taken back if the payment failed."""
+"""Tickets for gifted subs: credited immediately, announced, and removed if the gift is refunded."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -41,7 +41,8 @@ _ADD_GIFTS = text("""
 
 
 def on_subs_gifted(work: Work, events: Sequence[SubGifted]) -> None:
-    """Store gifts, and credit them if a raffle takes them; the order of the two does not matter."""
+    """Store gifts, and credit them if a raffle is open for them. Both steps can happen in any
+    order."""
     gifters = {
         event.key: people_store.seen_as(
             GuildAccount(work.guild_id, event.platform, event.gifter.user_id),
@@ -51,7 +52,7 @@ def on_subs_gifted(work: Work, events: Sequence[SubGifted]) -> None:
         for event in events
         if event.gifter is not None
     }
-    viewers = people.meet_people(work.tx, list(gifters.values()))
+    viewers = people.get_or_create_people(work.tx, list(gifters.values()))
     rows = [
         {
             # Natural keys name accounts, and entries are permanent.
@@ -84,7 +85,7 @@ _LIST_WAITING = text("""
 
 
 def credit_gifts_of(work: Work, period: Period) -> None:
-    """Put every gift into the ledger that this raffle is to take."""
+    """Credit every gift that belongs to this raffle."""
     number = period.number
     if not hold_open(work, number):
         return
@@ -124,29 +125,29 @@ _LIST_DROPS = text("""
 def list_drops(
     work: Work, *, viewer_id: int | None = None, drop: str | None = None
 ) -> Sequence[Row[Any]]:
-    """What somebody gave at one instant: a person's last ones, newest first; or the one with this
-    hash. `gifts` are how many subs, and `tickets` what they brought, without voided ones. An
-    anonymous gift has no viewer and no name, and `credited_in` is empty until a raffle took it."""
+    """Drops: everything one person gifted at one instant. Either the latest ones of a person,
+    newest first, or the one with this hash. `gifts` and `tickets` exclude voided gifts. An
+    anonymous gift has no viewer and no name; `credited_in` is empty until it is credited."""
     accounts = [] if viewer_id is None else list_persons(work.tx, work.guild_id, [viewer_id])
     values = {"guild_id": work.guild_id, "viewer_ids": list(accounts), "drop": drop}
     return work.tx.execute(_LIST_DROPS, values).all()
 
 
 _NEWEST = select(Gift.drop).order_by(Gift.at.desc()).limit(100)
-"""Of gifts, of which a drop can have a hundred."""
+"""Counted in gifts; a drop can have a hundred."""
 
 
 def list_newest_drops(work: Work, maximum: int) -> list[Row[Any]]:
-    """The last drops of the server, newest first."""
+    """The latest drops of the server, newest first."""
     newest = list(dict.fromkeys(work.scalars(_NEWEST)))[:maximum]
-    return [one for drop in newest for one in list_drops(work, drop=drop)]
+    return [row for drop in newest for row in list_drops(work, drop=drop)]
 
 
 # -- announcing -----------------------------------------------------------------------------------
 
 
 def list_unannounced(tx: Connection) -> Sequence[Row[GuildId, str]]:
-    """`guild_id` and `drop` of gifts that are not announced, in all guilds, oldest first."""
+    """`guild_id` and `drop` of unannounced gifts in all guilds, oldest first."""
     found = (
         select(Gift.guild_id, Gift.drop)
         .where(~Gift.announced)
@@ -157,7 +158,7 @@ def list_unannounced(tx: Connection) -> Sequence[Row[GuildId, str]]:
 
 
 def announce_drop(work: Work, drop: str) -> None:
-    """Thank for all gifts of a drop in one message, however many events reported them."""
+    """Announce all gifts of a drop in one message, even if several events reported them."""
     # Marked before it is read: a gift in between is announced now and, harmlessly, once more.
     marked = update(Gift).where(Gift.drop == drop, ~Gift.announced).values(announced=True)
     if work.execute(marked.returning(Gift.key)).first() is None:
@@ -184,8 +185,8 @@ def announce_drop(work: Work, drop: str) -> None:
 
 
 class Voided(NamedTuple):
-    """How many gifted subs were taken back, and how many stay, because they count in a frozen list;
-    the tickets that were taken, and those that the viewer no longer had."""
+    """Number of voided subs, and of subs that stay because they count in a frozen list; tickets
+    removed, and tickets that the viewer no longer had."""
 
     name: str
     gifts: int
@@ -199,11 +200,11 @@ def list_given(work: Work, who: str) -> Sequence[Row[Any]]:
     viewer = find_person(work, who, meant=named_in(Gift.viewer_id))
     if drops := list_drops(work, viewer_id=viewer.viewer_id):
         return drops
-    raise Refusal(_("No gifts by {name} found.").format(name=viewer.name))
+    raise Refusal(_("No gifts from {name} found.").format(name=viewer.name))
 
 
 def void_drop(work: Work, drop: str) -> Voided:
-    """Take back what was given at one instant, except what counts in a frozen list."""
+    """Void a drop, except gifts that count in a frozen list."""
     known = list_drops(work, drop=drop)
     if not known:
         raise Refusal(_("Gift not found."))
@@ -212,8 +213,8 @@ def void_drop(work: Work, drop: str) -> Voided:
     if not voidable and frozen:
         number = frozen[0].credited_in
         raise Refusal(
-            _("Raffle #{number} is frozen: its tickets stay as they are.").format(number=number),
-            _("`/raffleexclude add` excludes a viewer from winning."),
+            _("Raffle #{number} is frozen, so its tickets can't change.").format(number=number),
+            _("To stop a viewer from winning, use `/raffleexclude add`."),
         )
     if not voidable:
         raise Refusal(_("That gift is already voided."))
@@ -228,14 +229,14 @@ def void_drop(work: Work, drop: str) -> Voided:
 
 
 def on_support_revoked(work: Work, event: SupportRevoked) -> None:
-    """Take back the tickets of a gift that did not happen, unless its raffle's list is frozen."""
+    """Remove the tickets of a revoked gift, unless its raffle's list is frozen."""
     if event.event == SubGifted.__name__:
         voidable, _frozen = _lock(work, Gift.key == hash_of(event.of))
         _take_back(work, voidable, actor=None)
 
 
 def _lock(work: Work, which: ColumnElement[bool]) -> tuple[list[Gift], list[Gift]]:
-    """Gifts that can be voided, and those that cannot because they count in a frozen list. Late
+    """Gifts that can be voided, and those that can't because they count in a frozen list. Late
     events of one drop count in the next raffle."""
     # Raffles are locked before gifts, in the same order as when gifts are credited.
     credited = select(Gift.credited_in).where(which, Gift.credited_in.is_not(None)).distinct()
@@ -249,8 +250,8 @@ def _lock(work: Work, which: ColumnElement[bool]) -> tuple[list[Gift], list[Gift
 
 
 def _take_back(work: Work, gifts: Sequence[Gift], *, actor: int | None) -> tuple[int, int]:
-    """Post a compensating entry for each gift, as far as there are tickets; returns how many were
-    taken and how many were missing."""
+    """Post a compensating entry for each gift, up to the current balance; returns the tickets
+    removed and the tickets missing."""
     taken = missing = 0
     for gift in gifts:
         gift.voided_at = work.now

@@ -1,4 +1,4 @@
-"""What people read about tickets, in Discord and in chat."""
+"""Messages about tickets, in Discord and in chat."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -40,7 +40,7 @@ def source_words(source: str) -> str:
 
 
 def dates_words(starts_at: datetime, ends_at: datetime) -> str:
-    """From start to end, and how long that is from now."""
+    """Start and end, with the time from now."""
     return _("From {start} to {end} ({when}).").format(
         start=format_dt(starts_at, "f"), end=format_dt(ends_at, "f"), when=ago(ends_at)
     )
@@ -53,17 +53,17 @@ def add_prize(embed: discord.Embed, prize: str) -> discord.Embed:
 
 
 def without_prize(body: str, prize: str, *, has_ended: bool) -> str:
-    """What an admin reads before the end or the draw, with a warning if no prize is named."""
+    """Text of a confirmation, with a warning if no prize is set."""
     if prize:
         return body
     if has_ended:
-        return body + "\n⚠️ " + _("No prize is named, so the posts about the winners name none.")
+        return body + "\n⚠️ " + _("No prize is set, so winner posts won't mention one.")
     warning = _("No prize yet. Set one with `/settings set raffle.prize`.")
-    return f"{body}\n⚠️ {warning} " + _("It can't be named after the end.")
+    return f"{body}\n⚠️ {warning} " + _("It can't be set after the raffle ends.")
 
 
 def add_counts(embed: discord.Embed, entrants: int, tickets: int, left_out: int = 0) -> None:
-    """Show how many take part."""
+    """Add the numbers of entrants and tickets."""
     embed.add_field(name=_("Entrants"), value=f"{entrants:,}")
     embed.add_field(name=_("Tickets"), value=f"{tickets:,}")
     if left_out:
@@ -76,14 +76,14 @@ def add_counts(embed: discord.Embed, entrants: int, tickets: int, left_out: int 
 
 def not_linked() -> discord.Embed:
     body = _(
-        "Everything you have earned in this raffle so far will count: gifted subs and the time you "
+        "Everything you've already earned in this raffle will count: gifted subs and the time you "
         "watched."
     )
     return card("🎟️ " + _("Link your account to see your tickets"), body)
 
 
 def standing(current: Standing) -> discord.Embed:
-    """A viewer's tickets: how many, rank, chance, sources, and when to expect the next."""
+    """A viewer's tickets with rank, chance, sources and the time to the next one."""
     own, period = current.own, current.period
     parts = [f"## {tickets_words(own.tickets)}", _place(current), *_sources(own.sources)]
     if current.until_next is not None:
@@ -107,14 +107,12 @@ def _place(current: Standing) -> str:
             return _("No tickets in this raffle yet.")
         if current.period.frozen_at:
             return "🚫 " + _(
-                "They are not in this draw: the account was not linked, or was excluded, when the "
-                "tickets were locked."
+                "They aren't in this draw: the account was not linked, or was excluded, when the "
+                "ticket list was frozen."
             )
         if not own.linked:
             return _waits_for_link()
-        return "🚫 " + _(
-            "They don't count: the server's team has excluded this viewer from winning."
-        )
+        return "🚫 " + _("They don't count: the moderators excluded this viewer from winning.")
     rank = _("rank **{rank}** of {viewers}").format(
         rank=f"{own.rank:,}", viewers=f"{own.pool.viewers:,}"
     )
@@ -133,15 +131,15 @@ def _sources(sources: Sequence[tuple[str, int]]) -> list[str]:
 
 
 def when_words(period: Period, ended: bool) -> str:
-    """Where a raffle is between its start and its draw."""
+    """The state of a raffle between its start and its draw."""
     if period.is_cancelled:
         return _("cancelled")
     if period.state == "frozen":
-        return _("tickets locked, waits for its draw")
+        return _("ticket list frozen, waiting for the draw")
     if period.state != "open":
         return _("drawn · ended {when}").format(when=ago(period.ends_at))
     if ended:
-        return _("ended {when}, waits for its draw").format(when=ago(period.ends_at))
+        return _("ended {when}, not drawn yet").format(when=ago(period.ends_at))
     if period.starts_at > period.opened_at:
         return _("{start} to {end}").format(
             start=format_dt(period.starts_at, "f"), end=format_dt(period.ends_at, "f")
@@ -150,7 +148,7 @@ def when_words(period: Period, ended: bool) -> str:
 
 
 def why(viewer: Viewer, number: int, tickets: int, entries: Sequence[Entry]) -> discord.Embed:
-    """A page of the entries behind somebody's tickets, newest first."""
+    """A page of a viewer's ticket entries, newest first."""
     title = _("{name}: {tickets} in raffle #{number}").format(
         name=safe(viewer.name, 60), tickets=tickets_words(tickets), number=number
     )
@@ -161,7 +159,7 @@ def why(viewer: Viewer, number: int, tickets: int, entries: Sequence[Entry]) -> 
 
 def _entry(row: Entry) -> str:
     taken_back = row.source == "gifted_sub" and row.amount < 0
-    source = "↩️ " + _("Gift taken back") if taken_back else source_words(row.source)
+    source = "↩️ " + _("Gift refunded") if taken_back else source_words(row.source)
     parts = [f"`{row.amount:+,}`", source, format_dt(row.at, "f")]
     if row.actor is not None:
         parts.append(mention(row.actor))
@@ -213,7 +211,7 @@ def stats(
 
 
 def changed(now: Standing, amount: int) -> discord.Embed:
-    title = _("{name} has {tickets} now").format(
+    title = _("{name} now has {tickets}").format(
         name=safe(now.viewer.name, 60), tickets=tickets_words(now.own.tickets)
     )
     body = f"`{amount:+,}` · " + _("raffle #{number}").format(number=now.period.number)
@@ -230,28 +228,26 @@ def given(drops: Sequence[Row[Any]]) -> discord.Embed:
         if drop.voided:
             parts.append("↩️ " + plural("{count} voided", "{count} voided", drop.voided))
         rows.append(" · ".join(parts))
-    hint = _(
-        "Choose the one whose payment failed: its tickets are taken back, and the log shows it."
-    )
-    title = _("Gifts by {name}").format(name=safe(drops[0].name, 60))
+    hint = _("Choose the refunded gift. Its tickets are removed, and the log shows it.")
+    title = _("Gifts from {name}").format(name=safe(drops[0].name, 60))
     return card("🎁 " + title, lines([*rows, "", hint], limit=3800), tone="warning")
 
 
 def voided(done: Voided) -> discord.Embed:
-    title = _("{tickets} of {name} taken back").format(
+    title = _("{tickets} removed from {name}").format(
         tickets=tickets_words(done.taken), name=safe(done.name, 60)
     )
     body = plural("For {count} gifted sub.", "For {count} gifted subs.", done.gifts)
     if done.missing:
         body += "\n⚠️ " + plural(
-            "{count} ticket was already gone.",
-            "{count} tickets were already gone.",
+            "{count} ticket had already been removed.",
+            "{count} tickets had already been removed.",
             done.missing,
         )
     if done.frozen:
         body += "\n⚠️ " + plural(
-            "{count} sub stays, because it counts in a frozen list.",
-            "{count} subs stay, because they count in a frozen list.",
+            "{count} sub can't be voided, because it counts in a frozen list.",
+            "{count} subs can't be voided, because they count in a frozen list.",
             done.frozen,
         )
     return card("↩️ " + title, body, tone="success")
@@ -263,10 +259,10 @@ def voided(done: Voided) -> discord.Embed:
 def gift(payload: Mapping[str, Any]) -> Rendered:
     gifts = plural("{count} sub", "{count} subs", payload["gifts"])
     if not payload["name"]:
-        title = _("Somebody gave {gifts}: thank you!").format(gifts=gifts)
+        title = _("An anonymous viewer gifted {gifts}: thank you!").format(gifts=gifts)
         body = _("Anonymous gifts earn no tickets, because nobody knows who gave them.")
         return Rendered(card("🎁 " + title, body, tone="system"))
-    title = _("{name} gave {gifts}").format(name=safe(payload["name"], 60), gifts=gifts)
+    title = _("{name} gifted {gifts}").format(name=safe(payload["name"], 60), gifts=gifts)
     body = _("**+{tickets}** in raffle #{number}").format(
         tickets=tickets_words(payload["tickets"]), number=payload["number"]
     )
@@ -276,19 +272,19 @@ def gift(payload: Mapping[str, Any]) -> Rendered:
 
 
 def waited(payload: Mapping[str, Any]) -> Rendered:
-    title = _("{tickets} waited for you").format(tickets=tickets_words(payload["tickets"]))
-    body = _("They count in raffle #{number} now, which ends {when}.").format(
+    title = _("{tickets} were waiting for you").format(tickets=tickets_words(payload["tickets"]))
+    body = _("They now count in raffle #{number}, which ends {when}.").format(
         number=payload["number"], when=ago(parse_instant(payload["ends_at"]))
     )
     return Rendered(add_prize(card("🎟️ " + title, body, tone="kick"), payload["prize"]))
 
 
 def changes() -> dict[str, tuple[Tone, str]]:
-    """How the posts about changes begin."""
+    """Titles of posts about changes."""
     return {
-        "bonus": ("success", "⭐ " + _("{name} was given {tickets}")),
-        "correction": ("warning", "✏️ " + _("{tickets} were taken from {name}")),
-        "void": ("warning", "↩️ " + _("A gift by {name} was voided: {tickets} taken back")),
+        "bonus": ("success", "⭐ " + _("{tickets} given to {name}")),
+        "correction": ("warning", "✏️ " + _("{tickets} removed from {name}")),
+        "void": ("warning", "↩️ " + _("A gift from {name} was voided: {tickets} removed")),
         "open": ("success", "🎟️ " + _("Raffle #{number} was opened")),
         "end": ("system", "🏁 " + _("Raffle #{number} has ended")),
         "cancel": ("warning", "✖️ " + _("Raffle #{number} is cancelled")),
@@ -298,7 +294,7 @@ def changes() -> dict[str, tuple[Tone, str]]:
 
 
 def change(payload: Mapping[str, Any]) -> Rendered:
-    """What an admin changed, for the log."""
+    """An admin's change, for the log channel."""
     tone, title = changes()[payload["what"]]
     name, tickets = safe(payload.get("name", ""), 60), tickets_words(abs(payload.get("amount", 0)))
     embed = card(title.format(name=name, tickets=tickets, number=payload["number"]), tone=tone)
@@ -306,7 +302,7 @@ def change(payload: Mapping[str, Any]) -> Rendered:
     if payload["number"]:
         embed.add_field(name=_("Raffle"), value=f"#{payload['number']}")
     if "tickets" in payload:
-        embed.add_field(name=_("Has now"), value=tickets_words(payload["tickets"]))
+        embed.add_field(name=_("New balance"), value=tickets_words(payload["tickets"]))
     if payload.get("reason"):
         embed.add_field(name=_("Reason"), value=safe(payload["reason"], 300), inline=False)
     if "ends_at" in payload:
@@ -317,20 +313,20 @@ def change(payload: Mapping[str, Any]) -> Rendered:
 
 
 def hunt_prize(payload: Mapping[str, Any]) -> Rendered:
-    """For the admins: the tickets for a guess could not be given, or not be taken back."""
+    """For the admins: the tickets for a guess could not be given or removed."""
     name, tickets = safe(payload["name"], 60), tickets_words(payload["tickets"])
     given = {"name": name, "tickets": tickets, "hunt": payload["hunt"]}
     if payload["deleted"]:
         title = _("{name} keeps {tickets} for guessing")
         body = _(
-            "Bonus hunt #{hunt} was reopened, but the raffle's tickets are locked. "
-            "`/raffleexclude add` excludes a viewer from winning."
+            "Bonus hunt #{hunt} was reopened, but the raffle's ticket list is frozen. "
+            "To stop a viewer from winning, use `/raffleexclude add`."
         )
     else:
         title = _("{name} did not get {tickets} for guessing")
         body = _(
-            "They guessed the balance of bonus hunt #{hunt} best, but no raffle is open. "
-            "`/rafflestart` opens one; then `/rafflegive` gives the tickets."
+            "They won the guessing of bonus hunt #{hunt}, but no raffle is open. "
+            "Open one with `/rafflestart`, then give the tickets with `/rafflegive`."
         )
     return Rendered(card("⚠️ " + title.format_map(given), body.format_map(given), tone="warning"))
 
@@ -345,7 +341,7 @@ def tickets_line(payload: Mapping[str, Any]) -> str:
         if payload["tickets"] == 0:
             words = _("@{viewer} Link your account in Discord with /link to take part.")
         else:
-            words = _("@{viewer} {tickets} wait for you: link in Discord with /link.")
+            words = _("@{viewer} {tickets} are waiting for you: link in Discord with /link.")
         return words.format(viewer=payload["viewer"], tickets=count)
     parts = [f"@{payload['viewer']} {count}"]
     if payload["rank"] is not None:
@@ -359,7 +355,7 @@ def tickets_line(payload: Mapping[str, Any]) -> str:
     elif locked and payload["tickets"]:
         parts.append(_("not in this draw"))
     if locked:
-        parts.append(_("tickets are locked"))
+        parts.append(_("ticket list frozen"))
     if payload["seconds"] is not None:
         parts.append(_("next one in {time}").format(time=_rounded(payload["seconds"])))
     return " · ".join(parts)
@@ -379,7 +375,7 @@ def raffle_line(payload: Mapping[str, Any]) -> str:
 
 
 def _rounded(seconds: float) -> str:
-    """In the largest unit that says enough, rounded up."""
+    """A duration in its largest unit, rounded up."""
     minutes = max(1, -int(-seconds // 60))
     if minutes < 120:
         return plural("{count} minute", "{count} minutes", minutes)

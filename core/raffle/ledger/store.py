@@ -1,4 +1,4 @@
-"""Queries about tickets: the ledger, and who has how many. Those over many rows are set-based."""
+"""Queries about tickets. Queries over many rows are set-based."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
@@ -87,9 +87,9 @@ def post_entries(
     reason: str = "",
     actor: int | None = None,
 ) -> int:
-    """Write tickets into the ledger and add them to the balances and the totals of the source;
-    returns how many entries were new: a cause counts once. With several viewers, take `hold_open`
-    before, so that two transactions never wait for each other's balances.
+    """Write entries and update the balances and the source's totals; returns the number of new
+    entries, because a cause counts once. For several viewers call `hold_open` first, so that two
+    transactions never wait for each other's balances.
 
     Raises:
         IntegrityError: `raffle_entries_only_while_open`, the raffle takes no more tickets;
@@ -118,27 +118,27 @@ def get_balance(work: Work, period: int, viewer_id: int) -> int:
 def entries_for(
     work: Work, period: int, viewer_id: int, amount: int, key: str, at: datetime
 ) -> list[NewEntry]:
-    """How to give this account tickets or take them away: what it does not have is taken from the
-    other accounts of the same person. The first entry has the key. Hold the period's lock.
+    """Entries that give or remove tickets of this account; tickets it does not have are removed
+    from the same person's other accounts. The first entry has the key. Hold the period's lock.
 
     Args:
-        amount: may take as much as the person has.
+        amount: may remove as much as the person has.
     """
     if amount >= 0:
         return [NewEntry(viewer_id, amount, key, at)] if amount else []
     accounts = list_persons(work.tx, work.guild_id, [viewer_id])
     balances = get_balances(work, period, accounts)
     own_first = sorted(accounts, key=lambda account: (account != viewer_id, account))
-    taken = take(-amount, [(one, balances.get(one, 0)) for one in own_first])
+    taken = take(-amount, [(account, balances.get(account, 0)) for account in own_first])
     return [
-        NewEntry(one, -part, key if number == 0 else f"{key}:{one}", at)
-        for number, (one, part) in enumerate(taken.items())
+        NewEntry(account, -part, key if number == 0 else f"{key}:{account}", at)
+        for number, (account, part) in enumerate(taken.items())
     ]
 
 
 def take(amount: int, available: Sequence[tuple[int, int]]) -> dict[int, int]:
-    """Viewer id -> how many of their tickets to take, above zero, for so many in all; in this
-    order, as far as there are some."""
+    """Viewer id -> tickets to remove (above zero), for a total of `amount`; in this order, up to
+    each balance."""
     taken: dict[int, int] = {}
     for viewer_id, maximum in available:
         part = min(amount, maximum - taken.get(viewer_id, 0))
@@ -149,7 +149,7 @@ def take(amount: int, available: Sequence[tuple[int, int]]) -> dict[int, int]:
 
 
 def get_balances(work: Work, period: int, viewer_ids: Collection[int]) -> dict[int, int]:
-    """Viewer id -> tickets, for those of them who ever had any."""
+    """Viewer id -> tickets, for those who ever had any."""
     found = work.execute(_BALANCES.where(among(Balance.viewer_id, viewer_ids)), {"period": period})
     return dict(found.all())
 
@@ -173,14 +173,16 @@ _LIST_DRIFT = text("""
 
 
 def list_drift(tx: Connection) -> Sequence[Row[Any]]:
-    """Every balance, and every total of a source, that is not the sum of its entries: something is
-    broken. Reads the ledgers of all guilds."""
+    """Every balance and source total that is not the sum of its entries, which must never happen.
+    Reads the ledgers of all guilds."""
     return tx.execute(_LIST_DRIFT).all()
 
 
 def count_ledger(tx: Connection) -> tuple[int, int]:
     """How many entries there are, and how many balances."""
-    counted = (select(func.count()).select_from(one).scalar_subquery() for one in (Entry, Balance))
+    counted = (
+        select(func.count()).select_from(table).scalar_subquery() for table in (Entry, Balance)
+    )
     return tuple(tx.execute(select(*counted).execution_options(**ACROSS_GUILDS)).one())
 
 
@@ -253,7 +255,7 @@ _POOL = f"""
 
 
 class Pool(NamedTuple):
-    """All who can win, and their tickets together."""
+    """All eligible viewers and the sum of their tickets."""
 
     viewers: int
     tickets: int
@@ -265,16 +267,16 @@ _GET_POOL = text(
 
 
 def get_pool(work: Work, period: int) -> Pool:
-    """How many can win now, and how many tickets they have."""
+    """The number of eligible viewers and of their tickets."""
     return Pool(*work.tx.execute(_GET_POOL, _given(work, period)).one())
 
 
 class Own(NamedTuple):
-    """A viewer's tickets, and all who can win."""
+    """A viewer's tickets, and the pool of eligible viewers."""
 
     tickets: int
     sources: Sequence[tuple[str, int]]  # the largest first
-    rank: int | None  # equals share it; None for whoever cannot win
+    rank: int | None  # shared by equals; None if they cannot win
     linked: bool
     pool: Pool
 
@@ -334,7 +336,7 @@ _LIST_PLACES = text(
 def list_places(
     work: Work, period: int, limit: int, skip: int, own_id: int | None
 ) -> tuple[list[Row[Any]], Row[Any] | None]:
-    """So many places after the first ones, and the own one of whom this account represents."""
+    """A slice of the leaderboard, and the place of the person this account represents."""
     where = _given(work, period, limit=limit, skip=skip, own_id=own_id)
     rows = work.tx.execute(_LIST_PLACES, where).all()
     own = next((row for row in rows if row.viewer_id == own_id), None)
@@ -356,19 +358,19 @@ def list_entries(work: Work, period: int, viewer_id: int, limit: int, skip: int)
 
 
 def _entries_of(work: Work, period: int, viewer_id: int) -> tuple[ColumnElement[bool], ...]:
-    """Without those that count no more, because their owner was forgotten before it was frozen."""
+    """Leaves out entries whose owner was forgotten before the freeze."""
     accounts = list(list_persons(work.tx, work.guild_id, [viewer_id]))
-    frozen_at = work.scalar(select(Period.frozen_at).where(Period.number == period))
-    counts = is_since_forgotten(Entry, Entry.at, frozen_at)
+    raffle = work.find(Period, period)
+    counts = is_since_forgotten(Entry, Entry.at, raffle.frozen_at if raffle else None)
     return Entry.period == period, Entry.viewer_id.in_(accounts), counts
 
 
-LEDGER = 10_000
-"""How many of a raffle's newest entries are searched, so that a rare source needs no index."""
+MAX_SEARCHED_ENTRIES = 10_000
+"""How many of a raffle's newest entries are searched; avoids an index for rare sources."""
 
 
 class Filter(NamedTuple):
-    """Which entries of the ledger are wanted; what is empty or None filters nothing."""
+    """Filters for ledger entries; empty or None means no filter."""
 
     period: int
     source: str = ""
@@ -380,8 +382,8 @@ class Filter(NamedTuple):
 def list_ledger(
     work: Work, wanted: Filter, page: int, per_page: int
 ) -> tuple[Sequence[Entry], int, int, int]:
-    """Entries, newest first: one page, how many there are, and the page's number and how many there
-    are of those."""
+    """A page of entries, newest first, with the number of entries, the page's number and the number
+    of pages."""
     which = [Entry.period == wanted.period]
     if wanted.since is not None:
         which.append(Entry.at >= wanted.since)
@@ -390,8 +392,8 @@ def list_ledger(
     if wanted.name:
         which.append(Entry.viewer_id.in_(select(Viewer.viewer_id).where(has_name(wanted.name))))
     newest = Entry.at.desc(), Entry.id.desc()
-    # The planner knows no number of rows; behind a subquery, it walks the index instead of sorting.
-    maximum = select(literal(LEDGER)).scalar_subquery()
+    # The planner does not know the number of rows; with a subquery it scans the index.
+    maximum = select(literal(MAX_SEARCHED_ENTRIES)).scalar_subquery()
     searched = select(Entry.id, Entry.source).where(*which).order_by(*newest).limit(maximum)
     ids = [id for id, source in work.execute(searched) if wanted.source in ("", source)]
     number, pages = nearest_page(page, len(ids), per_page)
@@ -419,8 +421,8 @@ _LIST_TAKEN = text("""
 
 
 def list_taken(work: Work, viewer_id: int | None) -> Sequence[Row[Any]]:
-    """The last raffles in which there were tickets, newest first; with a viewer, those of their
-    person.
+    """The latest raffles with tickets, newest first; with a viewer, those in which their person had
+    some.
 
     `viewers` is how many had some, `won` how many prizes were won.
     """

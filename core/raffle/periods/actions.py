@@ -39,13 +39,13 @@ from core.raffle.store import (
 from core.wagers.counting import has_verified
 from core.watchtime.actions import window
 
-PAST_SHOWN = 3
+MAX_PAST = 3
 
 # -- starting -------------------------------------------------------------------------------------
 
 
 def open_due(work: Work, config: Config) -> Period | None:
-    """Open the monthly raffle that has to be open now; None if there is nothing to do."""
+    """Open the monthly raffle if it is due; returns None otherwise."""
     if not load_settings(work, RaffleSettings).enabled:
         return None
     work.lock(Lock.RAFFLES)
@@ -81,7 +81,7 @@ def _open(work: Work, config: Config, wanted: Stretch, *, ends_with_month: bool 
 
 
 def name_prize(work: Work) -> None:
-    """Give a prize that was chosen later to open raffles without one."""
+    """Set the prize of open raffles without one, if it was chosen later."""
     prize = load_settings(work, RaffleSettings).prize
     if not prize:
         return
@@ -129,12 +129,12 @@ def _end_now(work: Work, number: int) -> Period:
 def _is_over(number: int) -> Refusal:
     return Refusal(
         _("Raffle #{number} has already ended.").format(number=number),
-        _("Someone else may have just ended it."),
+        _("Someone else may have ended it just now."),
     )
 
 
 def cancel(work: Work, number: int) -> Period:
-    """Close this raffle without winners. The ledger keeps its tickets, but they no longer count."""
+    """Close this raffle without winners. Its tickets stay in the ledger but no longer count."""
     work.lock(Lock.RAFFLES)
     return _cancel_now(work, _require_uncertain(work, lock_period(work, number), number))
 
@@ -168,7 +168,7 @@ def set_dates(work: Work, config: Config, first: date, last: date) -> Period:
         wanted = Stretch(period.starts_at, wanted.ends_at)
     elif wanted.starts_at < whole_second(work.now):
         raise Refusal(
-            _("{day} has passed.").format(day=first.isoformat()),
+            _("{day} is in the past.").format(day=first.isoformat()),
             _("Choose today or later."),
         )
     if period is None:
@@ -181,7 +181,7 @@ def set_dates(work: Work, config: Config, first: date, last: date) -> Period:
 
 
 def _announce_change(work: Work, period: Period, what: str, before: dict[str, Any]) -> Period:
-    """Post it for everybody who takes part, and record it."""
+    """Announce the change to viewers and record it."""
     key = f"raffle.dates:{period.number}:{what}:{work.now.isoformat()}"
     post_news(work, "raffle.dates", key, {"what": what, "prize": period.prize, **period.dates})
     _record(work, period, what, before)
@@ -201,7 +201,7 @@ def _record(work: Work, period: Period, what: str, before: dict[str, Any] | None
 
 
 def get_to_end(work: Work, *, has_begun: bool = False) -> Period:
-    """The raffle that is open, or else, unless it has to have begun, the next planned one."""
+    """The open raffle, or else the next planned one, unless it must have started."""
     period = find_open(work, work.now) if has_begun else find_coming(work)
     if period is None:
         raise Refusal(_("No raffle is running right now."), _("Open one with `/rafflestart`."))
@@ -209,23 +209,24 @@ def get_to_end(work: Work, *, has_begun: bool = False) -> Period:
 
 
 def get_to_cancel(work: Work, number: int | None = None) -> Period:
-    """The raffle of this number; without one the open one, or else the next planned one, or else
-    the last one that is not drawn yet."""
+    """The raffle with this number; by default the open one, else the next planned one, else the
+    last undrawn one."""
     if number is not None:
         return _require_uncertain(work, work.find(Period, number), number)
     undrawn = list_in_state(work, "open", "frozen")
-    last = max(undrawn, key=lambda one: one.ends_at, default=None)
+    last = max(undrawn, key=lambda period: period.ends_at, default=None)
     return _require_uncertain(work, find_coming(work) or last, number)
 
 
 def _require_uncertain(work: Work, found: Period | None, number: int | None) -> Period:
-    """An admin who knows the winners could otherwise cancel raffles until the right one wins."""
+    """Otherwise an admin who knows the winners could cancel raffles until the desired person
+    wins."""
     period = require_undrawn(found, number)
     draw = work.find(Draw, period.number) if period.state == "frozen" else None
     if draw is not None and (draw.round_at is None or draw.round_at <= work.now):
         raise Refusal(
-            _("Raffle #{number} can't be cancelled any more.").format(number=period.number),
-            _("Its random number is out, so the winners are already certain."),
+            _("Raffle #{number} can no longer be cancelled.").format(number=period.number),
+            _("The random number is already published, so the winners are decided."),
         )
     return period
 
@@ -234,7 +235,7 @@ def _require_uncertain(work: Work, found: Period | None, number: int | None) -> 
 
 
 class Info(NamedTuple):
-    """The raffle as everybody may know it, and for admins why its news cannot be posted."""
+    """Public information on the raffle, and for admins why its news cannot be posted."""
 
     period: Period
     pool: Pool
@@ -247,7 +248,7 @@ class Info(NamedTuple):
 
 
 def get_info(work: Work, config: Config, *, is_admin: bool = False) -> Info:
-    """What runs, how tickets are earned, what can be won, and who won last."""
+    """The current raffle, how to earn tickets, the prize, and the last winners."""
     period = get_shown(work)
     return Info(
         period,
@@ -256,6 +257,6 @@ def get_info(work: Work, config: Config, *, is_admin: bool = False) -> Info:
         load_settings(work, RaffleSettings),
         has_verified(work.tx, work.guild_id),
         int(window(work.tx, work.guild_id).total_seconds()) // 60,
-        publishing.list_past(work, config, PAST_SHOWN),
+        publishing.list_past(work, config, MAX_PAST),
         find_problem(work) if is_admin else "",
     )

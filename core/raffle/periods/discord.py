@@ -1,4 +1,4 @@
-"""`/raffleinfo`, and the commands with which admins start, end and move raffles."""
+"""`/raffleinfo`, and the admin commands to start, end and move raffles."""
 
 import discord
 from discord import app_commands
@@ -33,8 +33,8 @@ INFO = Paginator("raffle_info", "raffleinfo", _open_info)
 class ChangeButton(
     ConfirmButton, template=r"raffle:(?P<what>end|restart|cancel):(?P<number>[0-9]{1,9})"
 ):
-    """Confirms a question. It names the raffle, so that a second click, or another admin's, never
-    changes the next one."""
+    """Confirms a question. It contains the raffle's number, so that a second click, or another
+    admin's, never changes the next raffle."""
 
     permission = "manage_guild"
 
@@ -74,7 +74,7 @@ def _load_question(work: Work, what: str, number: int | None) -> tuple[int, disc
 
 
 class RaffleCalendar(commands.Cog):
-    """What runs, and when raffles begin and end."""
+    """The current raffle, and when raffles start and end."""
 
     def __init__(self, services: Services) -> None:
         self._config = config_of(services.settings)
@@ -86,29 +86,29 @@ class RaffleCalendar(commands.Cog):
 
     @server_command("rafflestart", for_admins=True, ignore_extra=False)
     @app_commands.describe(
-        start_day="Day of this month; now if empty",
-        end_day="Its last day, included; the month's last if empty",
+        start_day="Day of this month; default: now",
+        end_day="Last day of the raffle; default: the last day of the month",
     )
     async def raffle_start(
         self, ctx: Context, start_day: Day | None = None, end_day: Day | None = None
     ) -> None:
-        """Open a raffle; after it, a new one opens automatically on the 1st of each month."""
+        """Open a raffle; after that, a new one opens on the 1st of each month."""
         await answer(ctx, await run_action(ctx, _start, self._config, start_day, end_day))
 
     @server_command("raffleend", for_admins=True)
     async def raffle_end(self, ctx: Context) -> None:
-        """End the raffle now; asks first. No new one opens until `/rafflestart`."""
+        """End the raffle; asks for confirmation. No new one opens until `/rafflestart`."""
         await self._ask(ctx, "end")
 
     @server_command("rafflerestart", for_admins=True)
     async def raffle_restart(self, ctx: Context) -> None:
-        """End the raffle and start one with zero tickets and the same end date; asks first."""
+        """End the raffle and start a new one with zero tickets and the same end date."""
         await self._ask(ctx, "restart")
 
     @server_command("rafflecancel", for_admins=True)
-    @app_commands.describe(raffle="Number of the raffle; the one that runs if empty")
+    @app_commands.describe(raffle="Number of the raffle; default: the current one")
     async def raffle_cancel(self, ctx: Context, raffle: int | None = None) -> None:
-        """Cancel a raffle: nobody wins, and its tickets no longer count; asks first."""
+        """Cancel a raffle: nobody wins and its tickets no longer count."""
         await self._ask(ctx, "cancel", raffle)
 
     async def _ask(self, ctx: Context, what: str, raffle: int | None = None) -> None:
@@ -117,10 +117,10 @@ class RaffleCalendar(commands.Cog):
 
     @server_command("rafflesetdate", for_admins=True)
     @app_commands.describe(
-        start="First day, such as 2026-12-01", end="Last day, included, such as 2026-12-24"
+        start="First day, such as 2026-12-01", end="Last day, such as 2026-12-24"
     )
     async def raffle_set_date(self, ctx: Context, start: str, end: str) -> None:
-        """Change the dates of the current or next raffle, or open one with them."""
+        """Change the dates of the current or next raffle, or open one for those dates."""
         first, last = parse_date(start), parse_date(end)
         moved = await run_action(ctx, actions.set_dates, self._config, first, last)
         await answer(ctx, messages.changed("move", moved))

@@ -1,4 +1,4 @@
-"""What people read about starting, ending and moving raffles."""
+"""Messages about starting, ending and moving raffles."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -25,12 +25,12 @@ from core.raffle.records import Period
 
 
 def dates(payload: Mapping[str, Any]) -> Rendered:
-    """A raffle's dates were changed, for everybody who takes part."""
+    """Announcement of a raffle's new dates."""
     starts, ends = (parse_instant(payload[name]) for name in ("starts_at", "ends_at"))
     tone, title = changes()[payload["what"]]
     body = {
         "cancel": _nobody_wins(),
-        "end": _("The winners are drawn next."),
+        "end": _("The winners will be drawn next."),
         "prize": _("Ends {when}.").format(when=ago(ends)),
         "move": dates_words(starts, ends),
     }[payload["what"]]
@@ -39,7 +39,8 @@ def dates(payload: Mapping[str, Any]) -> Rendered:
 
 
 def opened(period: Period, problem: str) -> discord.Embed:
-    """The answer to the admin who opened it. `problem`: why it was not announced, and a remedy."""
+    """Reply to the admin who opened it. `problem`: why it was not announced, and how to fix
+    that."""
     if period.starts_at > period.opened_at:
         title = _("Raffle #{number} is planned").format(number=period.number)
     else:
@@ -48,19 +49,17 @@ def opened(period: Period, problem: str) -> discord.Embed:
     if not period.prize:
         body += "\n⚠️ " + _("No prize yet. Set one with `/settings set raffle.prize`.")
     if problem:
-        body += "\n⚠️ " + _("It was not announced. {problem}").format(problem=problem)
+        body += "\n⚠️ " + _("The announcement failed. {problem}").format(problem=problem)
     return card("🎟️ " + title, body, tone="success")
 
 
 def changed(what: str, period: Period) -> discord.Embed:
-    """The answer to the admin who ended, cancelled or moved it. Ending a planned one cancels it."""
+    """Reply to the admin who ended, cancelled or moved it. Ending a planned raffle cancels it."""
     _tone, title = changes()["cancel" if period.is_cancelled else what]
     if what == "move":
         body = dates_words(period.starts_at, period.ends_at)
     elif what == "cancel":
-        body = _(
-            "Start another one with `/rafflestart`. Monthly raffles go on with the next month."
-        )
+        body = _("Start another one with `/rafflestart`. Monthly raffles continue next month.")
     else:
         body = _none_follows()
         if not period.is_cancelled:
@@ -70,15 +69,15 @@ def changed(what: str, period: Period) -> discord.Embed:
 
 def question(what: str, period: Period, pool: Pool, now: datetime) -> discord.Embed:
     if what == "end" and period.starts_at > now:
-        title, body = _("Cancel raffle #{number} before it begins?"), _none_follows()
+        title, body = _("Cancel raffle #{number} before it starts?"), _none_follows()
     elif what == "end":
         title = _("End raffle #{number} now?")
-        body = _("No more tickets can be earned then. Draw the winners with `/raffledraw`.")
+        body = _("Viewers can no longer earn tickets for it. Draw the winners with `/raffledraw`.")
         body += "\n" + _none_follows()
     elif what == "restart":
         title = _("Restart raffle #{number}?")
         body = _(
-            "It ends now, and you can still draw it. A new raffle starts with zero tickets and the "
+            "It ends now, but you can still draw it. A new raffle starts with zero tickets and the "
             "same end date."
         )
     else:
@@ -101,10 +100,10 @@ def _nobody_wins() -> str:
 
 
 def info(found: Info) -> discord.Embed:
-    """The raffle as everybody may know it, and why its news cannot be posted."""
+    """Public information on the raffle, and why its news cannot be posted."""
     period, rows = found.period, []
     if found.problem:
-        words = _("Raffle news is not posted. {problem}")
+        words = _("Raffle news can't be posted. {problem}")
         rows.append("⚠️ " + words.format(problem=found.problem))
     if period.state == "open":
         rows.append(dates_words(period.starts_at, period.ends_at))
@@ -112,7 +111,7 @@ def info(found: Info) -> discord.Embed:
         rows.append(when_words(period, ended=True))
     title = "🎟️ " + _("Raffle #{number}").format(number=period.number)
     embed = card(title, "\n".join([*rows, "", *earning(found), "-# " + conditions()]), tone="kick")
-    prize = safe(period.prize, 300, links=True) or _("not named yet")
+    prize = safe(period.prize, 300, links=True) or _("not set yet")
     embed.add_field(name=_("Prize"), value=prize, inline=False)
     embed.add_field(name=_("Winners"), value=f"{period.winners_wanted:,}")
     add_counts(embed, found.pool.viewers, found.pool.tickets)
@@ -129,7 +128,7 @@ def info(found: Info) -> discord.Embed:
         if past.winners
     ]
     if winners:
-        embed.add_field(name=_("Last winners"), value=lines(winners, limit=1000), inline=False)
+        embed.add_field(name=_("Latest winners"), value=lines(winners, limit=1000), inline=False)
     return embed
 
 
@@ -141,7 +140,7 @@ def earning(found: Info) -> list[str]:
         ways.append("🎁 " + _("**{tickets}** for each gifted sub").format(tickets=tickets))
     if settings.tickets_per_hour:
         words = _(
-            "**{tickets}** for each hour watched: you are counted for {minutes} after each "
+            "**{tickets}** for each hour watched: you earn watchtime for {minutes} after each "
             "message in chat while the stream is live"
         )
         minutes = plural("{count} minute", "{count} minutes", found.window_minutes)

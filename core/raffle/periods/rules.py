@@ -8,8 +8,8 @@ from core.kit.errors import Refusal
 from core.kit.text.calendar import Stretch, first_of_next_month, midnight, month_around
 from core.kit.text.words import _
 
-LONGEST = timedelta(days=366)
-"""A raffle lasts no longer than this, and begins no later than this from now."""
+MAX_DURATION = timedelta(days=366)
+"""Maximum duration of a raffle, and maximum time until its start."""
 
 MAX_MOVED = timedelta(hours=26)
 """How far the start of a month moves when a server goes from one end of the world's time zones
@@ -31,12 +31,12 @@ def is_start_of_month(instant: datetime, zone: ZoneInfo) -> bool:
 def monthly_after(
     last_end: datetime | None, with_month: bool, now: datetime, zone: ZoneInfo
 ) -> Stretch | None:
-    """The monthly raffle that has to be open now; None while another one is running or planned, and
-    for the rest of a month in which one has ended early.
+    """The monthly raffle that is due; None while another one is running or planned, and for the
+    rest of a month in which one ended early.
 
-    The first one begins now. Later ones begin with their month, even if that is noticed late. After
-    a raffle that ended with its month, the next one begins where that one ended, even if the
-    server has changed its time zone since and its month begins earlier or later by now.
+    The first one starts now. Later ones start with their month, even if this runs late. After a
+    raffle that ended with its month, the next one starts where that one ended, even if the server's
+    time zone was changed in between.
 
     Args:
         last_end: when the last raffle ends.
@@ -63,13 +63,13 @@ def between_days(
     if start_day is not None and start_day > days:
         raise Refusal(
             _("This month has {count} days.").format(count=days),
-            _("`/rafflesetdate` takes dates of other months."),
+            _("For other months use `/rafflesetdate`."),
         )
     first = today.replace(day=start_day or today.day)
     if first < today:
         raise Refusal(
-            _("{day} has passed.").format(day=first.isoformat()),
-            _("Choose today ({today}) or later; `/rafflesetdate` takes any future dates.").format(
+            _("{day} is in the past.").format(day=first.isoformat()),
+            _("Choose today ({today}) or later. For other months use `/rafflesetdate`.").format(
                 today=today.isoformat()
             ),
         )
@@ -88,15 +88,15 @@ def _day_after(first: date, end_day: int) -> date:
 def between_dates(first: date, last: date, now: datetime, zone: ZoneInfo) -> Stretch:
     """From the first date to the end of the last one; from now where the first one is today."""
     if last < first:
-        raise Refusal(_("The end is before the start."), _("Give the start first."))
+        raise Refusal(_("The end is before the start."), _("Enter the start date first."))
     today = now.astimezone(zone).date()
     if last < today:
         raise Refusal(
-            _("{day} has passed.").format(day=last.isoformat()),
-            _("Choose today or later; `/raffleend` ends it at once."),
+            _("{day} is in the past.").format(day=last.isoformat()),
+            _("Choose today or later. To end it now, use `/raffleend`."),
         )
-    if last - first > LONGEST or first - today > LONGEST:
-        raise Refusal(_("That is more than a year."), _("Check the years."))
+    if last - first > MAX_DURATION or first - today > MAX_DURATION:
+        raise Refusal(_("A raffle can't last longer than a year."), _("Check the years."))
     start, end = midnight(first, zone), midnight(last + timedelta(days=1), zone)
     return Stretch(max(start, whole_second(now)) if first == today else start, end)
 

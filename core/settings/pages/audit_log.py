@@ -12,7 +12,7 @@ from core.kit.discord.paginator import nearest_page
 from core.kit.errors import Refusal
 from core.kit.feature import AuditLine, Undo
 from core.kit.rights import is_for_admins
-from core.kit.text.words import _
+from core.kit.text.words import _, package_title
 from core.kit.web.guild_pages import (
     MAX_ACTIVITIES,
     Activity,
@@ -23,7 +23,7 @@ from core.kit.web.guild_pages import (
     local_time,
 )
 from core.settings import actions
-from core.settings.messages import Style, by_no_member, feature_title, sentence
+from core.settings.messages import Style, by_no_member, sentence
 from core.settings.rules import Declared, parse_id
 
 PER_PAGE = 25
@@ -34,7 +34,7 @@ MAX_NAMES = 10
 
 @dataclass(frozen=True)
 class Line:
-    """An entry, as it is shown."""
+    """An entry as shown on the page."""
 
     entry: AuditEntry
     who: str
@@ -57,11 +57,11 @@ class Reader:
         style = _style(page, members)
         shown = [
             Line(
-                one,
-                members.get(one.actor, str(one.actor)) if one.actor else by_no_member(one),
-                sentence(one, found.viewers, self.known, self.lines, style),
+                entry,
+                members.get(entry.actor, str(entry.actor)) if entry.actor else by_no_member(entry),
+                sentence(entry, found.viewers, self.known, self.lines, style),
             )
-            for one in found.entries
+            for entry in found.entries
         ]
         return found, shown
 
@@ -75,7 +75,9 @@ class Reader:
     def _newest(self, page: Page, log: actions.LogFilter) -> list[Activity]:
         _found, shown = self.read(page, log, MAX_ACTIVITIES, 1)
         url = url_for("dashboard.audit_log.log", guild_id=page.guild.id)
-        return [Activity(one.entry.at, f"{one.who} {one.text}", "history", url) for one in shown]
+        return [
+            Activity(line.entry.at, f"{line.who} {line.text}", "history", url) for line in shown
+        ]
 
 
 def audit_pages(reader: Reader, undo: Mapping[str, Undo]) -> GuildPages:
@@ -105,10 +107,10 @@ def audit_pages(reader: Reader, undo: Mapping[str, Undo]) -> GuildPages:
             count=count,
             undoable=page.run(actions.undoable, allowed, found.entries),
             actors=[
-                (one, names.get(one, one) if one else _("the bot or the streamer"))
-                for one in actors
+                (actor, names.get(actor, actor) if actor else _("the bot or the streamer"))
+                for actor in actors
             ],
-            features=[(feature, feature_title(feature)) for feature in features],
+            features=[(feature, package_title(feature)) for feature in features],
             asked=request.args,
         )
 
@@ -117,14 +119,14 @@ def audit_pages(reader: Reader, undo: Mapping[str, Undo]) -> GuildPages:
         _found, shown = reader.read(page, wanted(page), MAX_IN_A_FILE, 1)
         rows = [
             (
-                local_time(one.entry.at, page.time_zone),
-                one.who,
-                one.entry.action,
-                one.text,
-                _cell(one.entry.before),
-                _cell(one.entry.after),
+                local_time(line.entry.at, page.time_zone),
+                line.who,
+                line.entry.action,
+                line.text,
+                _cell(line.entry.before),
+                _cell(line.entry.after),
             )
-            for one in shown
+            for line in shown
         ]
         header = (_("Time"), _("Who"), _("Action"), _("What"), _("Before"), _("After"))
         return csv_response("audit-log", header, rows)
@@ -153,11 +155,11 @@ def _require_choice(page: Page, declared: Declared, value: Any) -> None:
         return
     choices = page.role_choices() if declared.of == "role" else page.channel_choices()
     if str(value) not in dict(choices):
-        raise Refusal(_("What was set before is gone, or not yours to choose."))
+        raise Refusal(_("The previous value no longer exists, or you can't choose it."))
 
 
 def wanted(page: Page) -> actions.LogFilter:
-    """What the query asks for; what makes no sense limits nothing."""
+    """The filter in the query; invalid parts are ignored."""
     asked = request.args
     feature = asked.get("feature", "").strip()
     return actions.LogFilter(
@@ -170,10 +172,10 @@ def wanted(page: Page) -> actions.LogFilter:
 
 
 def _people(entries: Sequence[AuditEntry]) -> list[int]:
-    """Whom the entries are by, and some of those that they are about."""
-    actors = dict.fromkeys(one.actor for one in entries if one.actor)
+    """The actors of the entries, and some of their targets."""
+    actors = dict.fromkeys(entry.actor for entry in entries if entry.actor)
     targets = dict.fromkeys(
-        found for one in entries if (found := parse_id(one.target)) and found not in actors
+        found for entry in entries if (found := parse_id(entry.target)) and found not in actors
     )
     return [*list(actors)[:MAX_NAMES], *list(targets)[:MAX_NAMES]]
 
@@ -188,23 +190,23 @@ def _style(page: Page, members: Mapping[int, str]) -> Style:
             return ""
         return roles.get(found) or channels.get(found) or members.get(found, "")
 
-    def value(one: Any) -> str:
-        if one is None or one == "":
+    def value(item: Any) -> str:
+        if item is None or item == "":
             return "–"
-        if isinstance(one, bool):
-            return _("on") if one else _("off")
-        if isinstance(one, int):
-            return named(str(one)) or f"{one:,}"
-        if isinstance(one, Mapping):
-            return ", ".join(f"{key} {value(inner)}" for key, inner in one.items())
-        if isinstance(one, list):
-            return ", ".join(map(value, one))
-        return named(str(one)) or _instant(page, str(one)) or str(one)
+        if isinstance(item, bool):
+            return _("on") if item else _("off")
+        if isinstance(item, int):
+            return named(str(item)) or f"{item:,}"
+        if isinstance(item, Mapping):
+            return ", ".join(f"{key} {value(inner)}" for key, inner in item.items())
+        if isinstance(item, list):
+            return ", ".join(map(value, item))
+        return named(str(item)) or _instant(page, str(item)) or str(item)
 
-    def setting(declared: Declared, one: Any) -> str:
+    def setting(declared: Declared, stored: Any) -> str:
         if declared.of in ("channel", "role"):
-            return (named(str(one)) or str(one)) if one else _("none")
-        return f"{value(one)} {declared.unit}".strip()
+            return (named(str(stored)) or str(stored)) if stored else _("none")
+        return f"{value(stored)} {declared.unit}".strip()
 
     return Style(setting, value, lambda text: text.replace("`", "").replace("*", ""))
 

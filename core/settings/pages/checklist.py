@@ -1,7 +1,7 @@
-"""What the server itself needs: the bot's permissions, and a channel for alerts."""
+"""Setup steps of the server itself: the bot's permissions, and a channel for alerts."""
 
 from core.guilds.actions import setting
-from core.guilds.channels import find_trouble, say_trouble
+from core.guilds.channels import describe_trouble, find_trouble
 from core.guilds.settings import ADMIN_CHANNEL
 from core.kit.database.work import Work
 from core.kit.discord.rest import DiscordGuild, DiscordMember
@@ -15,23 +15,23 @@ def setup(page: Page, pages: GuildPages) -> list[SetupStep]:
     lacks = bot.lacks() if bot else ()
     is_low = bot is not None and _can_give_no_role(page.guild, bot)
     if lacks:
-        text = _("I lack permissions: {missing}. Give them to my role, or add me again.").format(
-            missing=permission_names(lacks)
-        )
+        text = _(
+            "I'm missing permissions: {missing}. Give them to my role, or add me again."
+        ).format(missing=permission_names(lacks))
     elif is_low:
         text = _(
-            "My role is at the bottom. Drag it above the roles that I am to give, in Discord "
+            "My role is at the bottom. Drag it above the roles that I should assign, in Discord "
             "under Server Settings, Roles."
         )
     else:
-        text = _("I have every permission that I need.")
+        text = _("All permissions granted.")
 
     def find_channel_problem(work: Work) -> str:
         channel = setting(work.tx, work.guild_id, ADMIN_CHANNEL)
         if not channel:
-            return _("Without one, alerts go by direct message to whoever connected Kick.")
+            return _("Without one, alerts go by DM to whoever connected Kick.")
         trouble = find_trouble(work, channel)
-        return say_trouble(trouble) if trouble else ""
+        return describe_trouble(trouble) if trouble else ""
 
     problem = page.run(find_channel_problem)
     settings = pages.routes[0].view
@@ -57,4 +57,4 @@ def setup(page: Page, pages: GuildPages) -> list[SetupStep]:
 
 def _can_give_no_role(guild: DiscordGuild, bot: DiscordMember) -> bool:
     ordinary = [role for role in guild.roles if role.id != guild.id and not role.managed]
-    return bool(ordinary) and all(one.position >= bot.top_position for one in ordinary)
+    return bool(ordinary) and all(role.position >= bot.top_position for role in ordinary)

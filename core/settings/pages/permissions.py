@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from flask import Response
 
 from core.guilds import actions as guilds
-from core.kit.discord.access import group_title, slash_names
+from core.kit.discord.access import slash_names
 from core.kit.errors import Refusal
 from core.kit.feature import CogBuilder
 from core.kit.services import Services
-from core.kit.text.words import _
+from core.kit.text.words import _, package_title
 from core.kit.web.guild_pages import GuildPages, Page
 
 
@@ -37,9 +37,13 @@ def permission_pages(cogs: Sequence[CogBuilder]) -> GuildPages:
         groups = [
             (
                 group,
-                group_title(group),
+                package_title(group),
                 commands,
-                [(one, names[one]) for one in granted.get(group, ()) if one in names],
+                [
+                    (role_id, names[role_id])
+                    for role_id in granted.get(group, ())
+                    if role_id in names
+                ],
             )
             for group, commands in groups_of(page.services).items()
         ]
@@ -50,16 +54,16 @@ def permission_pages(cogs: Sequence[CogBuilder]) -> GuildPages:
         _require_group(page, group)
         role_id = page.form.get("role", 0, type=int)
         new = page.run(guilds.grant, group, role_id)
-        words = {"role": dict(_roles(page))[str(role_id)], "group": group_title(group)}
+        words = {"role": dict(_roles(page))[str(role_id)], "group": package_title(group)}
         if not new:
-            return page.done(_("{role} has {group} already.").format(**words))
-        return page.done(_("{role} may use {group} now.").format(**words))
+            return page.done(_("{role} already has {group}.").format(**words))
+        return page.done(_("{role} can now use {group}.").format(**words))
 
     @pages.post("<group>/revoke", shows=permissions, rights_of=guilds.revoke)
     def revoke(page: Page, group: str) -> Response:
         _require_group(page, group)
         page.run(guilds.revoke, group, page.form.get("role", 0, type=int))
-        return page.done(_("Permission for {group} revoked.").format(group=group_title(group)))
+        return page.done(_("Permission for {group} revoked.").format(group=package_title(group)))
 
     def _require_group(page: Page, group: str) -> None:
         if group not in groups_of(page.services):

@@ -7,10 +7,9 @@ from flask import Response, abort
 from werkzeug.datastructures import MultiDict
 
 from core.guilds.setting_fields import SettingField, save_settings, setting_fields
-from core.kit.text.words import _
+from core.kit.text.words import _, package_title
 from core.kit.web.guild_pages import GuildPages, Page
 from core.settings import actions
-from core.settings.messages import feature_title
 from core.settings.rules import Declared, feature_of
 
 
@@ -34,29 +33,29 @@ class Card:
 
 def settings_pages(known: Sequence[Declared]) -> GuildPages:
     pages = GuildPages("settings", lambda: _("Settings"), icon="settings", order=90)
-    features = list(dict.fromkeys(feature_of(one) for one in known))
+    features = list(dict.fromkeys(feature_of(declared) for declared in known))
 
     def of_feature(feature: str) -> list[Declared]:
         if feature not in features:
             abort(404)
-        return [one for one in known if feature_of(one) == feature]
+        return [declared for declared in known if feature_of(declared) == feature]
 
     @pages.get()
     def settings(page: Page, feature: str = "") -> str:
         """All of them; `feature` is the one whose form was refused."""
-        current = {one.declared.key: one for one in page.run(actions.list_current, known)}
-        rows = [Row(one, current[one.declared.key]) for one in setting_fields(page, known)]
+        current = {now.declared.key: now for now in page.run(actions.list_current, known)}
+        rows = [Row(field, current[field.declared.key]) for field in setting_fields(page, known)]
         untouched = replace(page, typed=MultiDict())
         cards = [
             Card(
-                one,
-                feature_title(one),
-                page if one == feature else untouched,
-                [row for row in rows if feature_of(row.field.declared) == one],
+                title,
+                package_title(title),
+                page if title == feature else untouched,
+                [row for row in rows if feature_of(row.field.declared) == title],
             )
-            for one in features
+            for title in features
         ]
-        admins = page.member_names(one.by for one in current.values() if one.by)
+        admins = page.member_names(now.by for now in current.values() if now.by)
         return page.render("settings/settings.html", cards=cards, admins=admins)
 
     @pages.post("<feature>", shows=settings)
@@ -67,7 +66,7 @@ def settings_pages(known: Sequence[Declared]) -> GuildPages:
     @pages.post("<feature>/<key>/reset", shows=settings)
     def reset(page: Page, feature: str, key: str) -> Response:
         """Use the value of the environment again, or else the default."""
-        found = [one for one in of_feature(feature) if one.key == f"{feature}.{key}"]
+        found = [declared for declared in of_feature(feature) if declared.key == f"{feature}.{key}"]
         if not found:
             abort(404)
         page.run(actions.reset, page.services.settings, found[0])

@@ -1,4 +1,4 @@
-"""What one can do with a server's Twitch accounts, inside a transaction."""
+"""Changes of a server's Twitch channel and accounts, inside a transaction."""
 
 from functools import partial
 
@@ -54,11 +54,11 @@ def find_channel(work: Work) -> Channel | None:
 
 
 def get_channel(work: Work) -> Channel:
-    """The same. Raises Refusal if there is none."""
+    """The same. Raises Refusal if no channel is connected."""
     channel = find_channel(work)
     if channel is None:
         raise Refusal(
-            _("No Twitch channel is connected with this server yet."), _("Run `/connect_twitch`.")
+            _("No Twitch channel is connected to this server yet."), _("Run `/connect_twitch`.")
         )
     return channel
 
@@ -74,19 +74,19 @@ def get_account(work: Work, role: Role) -> TwitchAccount:
 
 
 def open_attempt(work: Work, attempt: TwitchConnectAttempt) -> None:
-    """An admin asks for a link. Raises Refusal if a bot comes before the channel."""
+    """Store a request for a link. Raises Refusal for a bot's account while no channel is
+    connected."""
     if attempt.role == "bot":
         get_channel(work)
     work.add(attempt)
 
 
 def connect_account(work: Work, account: TwitchAccount) -> None:
-    """Its owner agreed. The account replaces the one before; a streamer's is the server's channel
-    from now on.
+    """Store the account, in place of the one before; a streamer's becomes the server's channel.
 
     Raises:
         Refusal: the streamer's own account was given as the bot's, or something of ours would stay
-            in the channel before.
+            on the previous channel.
     """
     if account.role == "streamer":
         channel = Channel(work.guild_id, PLATFORM, account.twitch_user_id, account.login)
@@ -102,7 +102,7 @@ def connect_account(work: Work, account: TwitchAccount) -> None:
             _("Sign in to Twitch as the bot's account and open the link again."),
         )
     if work.streamer is not None:
-        # The admin who is told stays the same: no member of the server is known to be the streamer.
+        # Alerts still go to the same admin: no member is known to be the streamer.
         known = find_account(work, account.role)
         account.connected_by = known.connected_by if known is not None else THE_BOT
     ACCOUNTS[account.role].keep(work, account)

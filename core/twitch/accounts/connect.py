@@ -3,8 +3,10 @@
 import structlog
 
 from core.guilds.actions import name_of
+from core.guilds.connections.links import Link
 from core.kit.database.records import PlatformUserId
 from core.kit.database.work import Work
+from core.kit.discord.ui import safe
 from core.kit.errors import Refusal
 from core.kit.oauth.flow import OAuthFlow
 from core.kit.oauth.signed_links import SignedLinks
@@ -50,18 +52,31 @@ FLOWS: dict[Role, OAuthFlow[TwitchConnectAttempt]] = {
 }
 
 
-def make_link(services: Services, attempt: TwitchConnectAttempt) -> str:
-    """The personal link of an attempt."""
-    return FLOWS[attempt.role].make_link(services.settings, attempt, attempt.asked_by)
+def _open(work: Work, attempt: TwitchConnectAttempt) -> str:
+    actions.open_attempt(work, attempt)
+    if attempt.role == "bot":
+        text = _(
+            "This lets another account write in the Twitch chat for **{server}**. Open the link in "
+            "a browser in which you can sign in to Twitch as that account."
+        )
+    else:
+        text = _(
+            "This connects **{server}** with the Twitch channel of the account that the streamer "
+            "signs in with."
+        )
+    return text.format(server=safe(name_of(work)))
+
+
+LINKS = {role: Link(actions.ACCOUNTS[role], flow, _open) for role, flow in FLOWS.items()}
 
 
 def arrive(services: Services, attempt: TwitchConnectAttempt, code: str) -> Connected:
-    """Somebody agreed: exchange the code, ask whose account it is, and keep it.
+    """The owner consented: exchange the code, ask whose account it is, and store it.
 
     Raises:
-        StateExpired: that came too late.
-        GrantEnded: Twitch does not take the code.
-        Refusal: it is the wrong account, or Twitch does not take our app.
+        StateExpired: the answer came too late.
+        GrantEnded: Twitch does not accept the code.
+        Refusal: it is the wrong account, or Twitch does not accept our app.
         Outage: Twitch does not answer.
     """
     client, now = client_of(services.settings), services.clock()
@@ -97,7 +112,7 @@ def arrive(services: Services, attempt: TwitchConnectAttempt, code: str) -> Conn
 
 
 def _require_streamer(attempt: TwitchConnectAttempt, who: User) -> None:
-    """A streamer who signed in with Twitch cannot exchange the channel. Raises Refusal."""
+    """Raises Refusal if a streamer who signed in with Twitch would replace the channel."""
     theirs = attempt.streamer_id
     if theirs is not None and attempt.role == "streamer" and who.user_id != theirs:
         raise Refusal(

@@ -1,4 +1,4 @@
-"""What features have left on Twitch that cannot be changed any more once it is disconnected."""
+"""What features have left on Twitch and cannot change once Twitch is disconnected."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ class Leaving:
 
     Attributes:
         describe: what there is on Twitch, in a sentence; "" for nothing.
-        end_first: end it; the feature disconnects the streamer's account once that is done. Raises
+        end_first: end it; the feature disconnects the streamer's account afterwards. Raises
             Refusal if it cannot.
         keep: leave it as it is on Twitch; called whenever the account is disconnected.
     """
@@ -30,22 +30,22 @@ LEAVING: list[Leaving] = []
 
 def describe(work: Work) -> str:
     """Everything that would stay on Twitch; "" for nothing."""
-    return " ".join(filter(None, (one.describe(work) for one in LEAVING)))
+    return " ".join(filter(None, (part.describe(work) for part in LEAVING)))
 
 
 def end_first(work: Work) -> str:
     """End all of it, and disconnect afterwards; returns what it was, "" for nothing."""
     there_was = describe(work)
-    for one in LEAVING:
-        if one.describe(work):
-            one.end_first(work)
+    for part in LEAVING:
+        if part.describe(work):
+            part.end_first(work)
     return there_was
 
 
 def keep(work: Work) -> None:
     """Leave it on Twitch."""
-    for one in LEAVING:
-        one.keep(work)
+    for part in LEAVING:
+        part.keep(work)
 
 
 def require_nothing(work: Work, name: str) -> None:
@@ -53,5 +53,5 @@ def require_nothing(work: Work, name: str) -> None:
     if held := describe(work):
         raise Refusal(
             _("{name} is another channel than before. {held}").format(name=name, held=held),
-            _("Run `/disconnect_twitch` first, and choose what becomes of that."),
+            _("Run `/disconnect_twitch` first, and choose what happens to that."),
         )

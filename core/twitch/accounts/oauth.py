@@ -1,4 +1,4 @@
-"""Twitch's OAuth: the address of its consent page, and what becomes of a code or a token.
+"""Twitch's OAuth: the address of its consent page, and exchanging codes and tokens.
 
 https://dev.twitch.tv/docs/authentication. Twitch takes no PKCE from an app with a secret; the state
 is bound to the browser instead, as everywhere here.
@@ -33,7 +33,7 @@ def redirect_uri(settings: Settings) -> str:
 
 
 def consent_url(settings: Settings, state: str, _verifier: str, scopes: Iterable[str]) -> str:
-    """The consent page, which always asks, so that people see as whom they are signed in."""
+    """The consent page, which always asks, so that people see as which account they consent."""
     query = {
         "response_type": "code",
         "client_id": settings.twitch_client_id or "",
@@ -50,7 +50,7 @@ def redeem(client: TwitchClient, settings: Settings, code: str, now: datetime) -
 
     Raises:
         GrantEnded: the code is wrong, used or too old.
-        Refusal: Twitch does not take our app's id and secret.
+        Refusal: Twitch does not accept our app's id and secret.
         Outage: Twitch does not answer.
     """
     with _translated():
@@ -76,17 +76,17 @@ def revoke(client: TwitchClient, access: str) -> bool:
     try:
         client.ask_oauth("revoke", token=access)
     except Outage as outage:
-        _log.warning("A token could not be revoked", reason=outage.reason)
+        _log.warning("Revoking a token failed", reason=outage.reason)
         return False
     except TwitchRejected as rejected:
-        # 400: it is no longer valid, which is what was wanted.
-        _log.info("Twitch declined to revoke a token", status=rejected.status)
+        # 400: the token is no longer valid, so nothing is left to revoke.
+        _log.info("Revoking a token failed: Twitch declined", status=rejected.status)
         return rejected.status == 400
     return True
 
 
 def identify(services: Services, code: str, _verifier: str) -> Person:
-    """Whose account it is that came back with this code. Nothing of it is kept. Raises as `redeem`
+    """Whose account consented. Nothing is stored. Raises as `redeem`
     does."""
     client = client_of(services.settings)
     tokens = redeem(client, services.settings, code, services.clock())

@@ -5,9 +5,9 @@ from typing import Literal
 from sqlalchemy import ForeignKeyConstraint, PrimaryKeyConstraint, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
+from core.guilds.connections.links import ConnectAttempt
 from core.kit.database.personal import holds
-from core.kit.database.records import MemberId, PlatformUserId, one_of
-from core.kit.oauth.flow import OAuthAttempt
+from core.kit.database.records import PlatformUserId, one_of
 from core.kit.oauth.tokens import CONNECTION, AccountState, ConnectedAccount
 
 Role = Literal["streamer", "bot"]
@@ -15,7 +15,7 @@ Role = Literal["streamer", "bot"]
 
 
 class TwitchAccount(ConnectedAccount, kw_only=True):
-    """An account that is connected with a server."""
+    """An account that is connected to a server."""
 
     __tablename__ = "twitch_accounts"
 
@@ -33,14 +33,12 @@ class TwitchAccount(ConnectedAccount, kw_only=True):
     )
 
 
-class TwitchConnectAttempt(OAuthAttempt, kw_only=True):
+class TwitchConnectAttempt(ConnectAttempt, kw_only=True):
     """An admin asked for a link with which an account can be connected."""
 
     __tablename__ = "twitch_connect_attempts"
 
     role: Mapped[Role] = mapped_column(Text)
-    asked_by: Mapped[MemberId] = mapped_column(info=holds("number", deletes_row=True))
-    asked_by_name: Mapped[str] = mapped_column(info=holds("name"))
     streamer_id: Mapped[PlatformUserId | None] = mapped_column(
         default=None,
         info=holds("number", deletes_row=True),

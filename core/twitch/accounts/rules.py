@@ -25,28 +25,28 @@ SCOPES: dict[Role, tuple[str, ...]] = {
     ),
     "bot": (READ_CHAT, WRITE_CHAT, ACT_AS_BOT),
 }
-"""All that the features need, asked for at once: a new token has only what its consent asked."""
+"""All that the features need, requested at once: adding one later needs another consent."""
 
 LINK_LASTS = timedelta(minutes=15)
-"""From asking for a link to following it."""
+"""How long a link can be opened."""
 
 STATE_LASTS = timedelta(minutes=10)
-"""From leaving for Twitch to coming back."""
+"""How long the consent on Twitch may take."""
 
 
 def scope_words(scope: str) -> str:
     """A scope as people read it."""
     words = {
-        READ_CHAT: _("Reading chat"),
-        WRITE_CHAT: _("Writing in chat"),
-        ACT_AS_BOT: _("Taking part in chat as a bot"),
-        LET_BOT_IN: _("Letting the bot into the channel's chat"),
-        "channel:read:subscriptions": _("Seeing subscriptions and gifts"),
-        "bits:read": _("Seeing cheers"),
-        "channel:moderate": _("Seeing bans"),
-        "channel:manage:vips": _("Managing VIPs"),
-        "channel:manage:redemptions": _("Managing channel-point rewards"),
-        "moderation:read": _("Seeing moderators"),
+        READ_CHAT: _("Read chat"),
+        WRITE_CHAT: _("Send chat messages"),
+        ACT_AS_BOT: _("Take part in chat as a bot"),
+        LET_BOT_IN: _("Let the bot into the channel's chat"),
+        "channel:read:subscriptions": _("View subscriptions and gifts"),
+        "bits:read": _("View cheers"),
+        "channel:moderate": _("View bans"),
+        "channel:manage:vips": _("Manage VIPs"),
+        "channel:manage:redemptions": _("Manage channel-point rewards"),
+        "moderation:read": _("View moderators"),
     }
     return words.get(scope, scope)
 
@@ -76,19 +76,19 @@ def without_scope(scope: str) -> str:
         ACT_AS_BOT: _("chat cannot be read by webhook"),
         LET_BOT_IN: _("a bot account is not let into the chat"),
         "channel:read:subscriptions": _("subscriptions and gifts on Twitch earn nothing"),
-        "bits:read": _("cheers are not noticed"),
+        "bits:read": _("cheers earn nothing"),
         "channel:moderate": _("a ban on Twitch does not take the viewer out of the raffle"),
         "channel:manage:vips": _("nobody can be made VIP"),
         "channel:manage:redemptions": _("channel points cannot buy VIP"),
         "moderation:read": _("a VIP who becomes a moderator is noticed late"),
     }
-    return words.get(scope, _("nothing stops working today"))
+    return words.get(scope, _("nothing stops working"))
 
 
 def missing_scopes(role: Role, granted: Iterable[str]) -> list[str]:
-    """What we ask for and was not granted."""
+    """The scopes that were not granted."""
     held = set(granted)
-    return [one for one in SCOPES[role] if one not in held]
+    return [scope for scope in SCOPES[role] if scope not in held]
 
 
 def missing_words(role: Role, granted: Iterable[str]) -> list[str]:

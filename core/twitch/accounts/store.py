@@ -26,8 +26,8 @@ def list_accounts(tx: Connection) -> Sequence[TwitchAccount]:
 
 
 def list_guilds_of(tx: Connection, twitch_user_id: int) -> list[int]:
-    """The servers whose channel this account owns and once connected, also while Twitch has ended
-    the connection: its owner can then connect it again."""
+    """The servers whose channel this account owns and has connected, including those where Twitch
+    has ended the connection: its owner can connect it again."""
     theirs = (
         select(GuildChannel.guild_id)
         .join(Guild, (Guild.guild_id == GuildChannel.guild_id) & Guild.left_at.is_(None))
@@ -47,7 +47,7 @@ def list_guilds_of(tx: Connection, twitch_user_id: int) -> list[int]:
 
 
 def list_bot_ids(tx: Connection) -> frozenset[int]:
-    """User ids of the bots' accounts, which earn nothing in any server. Read once a transaction."""
+    """User ids of the bots' accounts, which earn nothing. Read once in each transaction."""
 
     def read() -> frozenset[int]:
         bots = select(TwitchAccount.twitch_user_id).where(TwitchAccount.role == "bot")

@@ -1,4 +1,4 @@
-"""The accounts' tokens, for whoever needs them, and Twitch's hourly question."""
+"""The accounts' tokens, and checking them with Twitch every hour."""
 
 from collections.abc import Sequence
 from typing import cast
@@ -47,19 +47,19 @@ class _TwitchTokens(TokenKeeper[TwitchAccount]):
 
 TOKENS = _TwitchTokens()
 user_token, refresh_after_401 = TOKENS.user_token, TOKENS.refresh_after_401
-renew_due = TOKENS.renew_due
+refresh_due = TOKENS.refresh_due
 
 
 def validate_all(services: Services) -> None:
-    """Ask Twitch about every account's token, as its rules demand of whoever keeps one: at the
-    start and every hour. A token that it no longer takes is renewed; if that fails too, the grant
-    has ended. Names and scopes are kept as Twitch says them.
+    """Check every account's token with Twitch, as its rules require at the start and every hour. A
+    token that it rejects is renewed; if that fails too, the grant has ended. Names and scopes are
+    updated.
 
     Raises:
         Outage: Twitch did not answer for one or more of them.
     """
     with services.database.begin() as tx:
-        accounts = [one for one in store.list_accounts(tx) if one.state == "connected"]
+        accounts = [account for account in store.list_accounts(tx) if account.state == "connected"]
     trouble: Outage | None = None
     for account in accounts:
         try:
@@ -67,7 +67,7 @@ def validate_all(services: Services) -> None:
         except Outage as outage:
             trouble = outage
         except Refusal as refusal:
-            _log.warning("A token could not be checked", reason=str(refusal))
+            _log.warning("Checking a token failed", reason=str(refusal))
     if trouble is not None:
         raise trouble
 
@@ -81,7 +81,7 @@ def _validate(services: Services, account: TwitchAccount) -> None:
         except TwitchRejected:
             found = client.validate(refresh_after_401(services, *key, token))
     except ReconnectNeeded:
-        return  # it is shown already
+        return  # the health page shows it
     except TwitchRejected as rejected:
         TOKENS.end(services, account, str(rejected))
         return

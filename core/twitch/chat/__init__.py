@@ -1,1 +1,1 @@
-"""Writing in Twitch's chat."""
+"""Sending to Twitch chat."""

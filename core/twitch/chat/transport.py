@@ -1,7 +1,7 @@
-"""Delivers lines to Twitch's chat, and never repeats one blindly.
+"""Delivers messages to Twitch chat, and never blindly retries one.
 
-Twitch has no idempotency key and no history of a chat, but what our accounts write comes back as an
-event. So when an attempt may have succeeded, the inbox is searched for the line.
+Twitch has no idempotency key and no chat history, but what our accounts write comes back as an
+event. So if an attempt may have succeeded, the inbox is searched for the message.
 """
 
 import asyncio
@@ -21,14 +21,14 @@ from core.twitch.accounts.records import TwitchAccount
 from core.twitch.accounts.tokens import refresh_after_401, user_token
 from core.twitch.bodies import CHAT
 from core.twitch.chat.actions import why_unable_to_send, writers_of
-from core.twitch.client import Said, client_of
+from core.twitch.client import SendResult, client_of
 from core.twitch.wire import TwitchRejected
 
 CLOCKS_DIFFER = timedelta(seconds=10)
-"""Between Twitch's clock and ours, at most."""
+"""Maximum difference between Twitch's clock and ours."""
 
-COMES_BACK = timedelta(seconds=20)
-"""How long a line takes to come back, at most."""
+MAX_ECHO_DELAY = timedelta(seconds=20)
+"""The maximum time until a message comes back."""
 
 
 class TwitchTransport(ChatTransport):
@@ -56,12 +56,12 @@ class TwitchTransport(ChatTransport):
                     raise Refusal(_plain(account, error)) from error
                 continue
             if said.reason:
-                raise Refusal(f"Twitch did not show the line: {said.reason}")
+                raise Refusal(f"Twitch dropped the message: {said.reason}")
             return {"message_id": said.message_id, "identity": account.role}
         raise AssertionError("the last account returns or raises")
 
-    def _say_as(self, account: TwitchAccount, message: Outgoing, line: Line) -> Said:
-        """Send the line, as a plain one if the message that it replies to is gone."""
+    def _say_as(self, account: TwitchAccount, message: Outgoing, line: Line) -> SendResult:
+        """Send the line, without the reply if the message that it replies to is gone."""
         try:
             said = self._send(account, message, line)
             if line.reply_to is None or not _is_about_reply(said.reason):
@@ -71,11 +71,11 @@ class TwitchTransport(ChatTransport):
                 raise
         return self._send(account, message, line.as_plain)
 
-    def _send(self, account: TwitchAccount, message: Outgoing, line: Line) -> Said:
+    def _send(self, account: TwitchAccount, message: Outgoing, line: Line) -> SendResult:
         key = account.guild_id, account.role
         client = client_of(self._services.settings)
 
-        def send(token: str) -> Said:
+        def send(token: str) -> SendResult:
             try:
                 return client.send_chat(
                     token,
@@ -85,7 +85,7 @@ class TwitchTransport(ChatTransport):
                     line.reply_to,
                 )
             except NoAnswer as lost:
-                raise Unsure(f"Twitch may have the line: {lost.reason}") from lost
+                raise Unsure(f"Twitch may have posted it: {lost.reason}") from lost
 
         token = user_token(self._services, *key)
         try:
@@ -99,13 +99,13 @@ class TwitchTransport(ChatTransport):
         assert message.first_sending_at is not None, "it was claimed"
         text, since = self._compose(message).text, message.first_sending_at - CLOCKS_DIFFER
         with self._services.work_in(message.guild_id) as work:
-            ours = [str(one.twitch_user_id) for one in writers_of(work)]
+            ours = [str(account.twitch_user_id) for account in writers_of(work)]
             message_id = _find_line(work.tx, message.lane, ours, text, since)
             arrives = _arrives(work, message)
         if message_id is not None:
             return {"message_id": message_id}
-        if self._services.clock() < message.first_sending_at + COMES_BACK:
-            raise Unsure("It is looked for in chat a little later.")
+        if self._services.clock() < message.first_sending_at + MAX_ECHO_DELAY:
+            raise Unsure("Not seen in chat yet; checking again soon.")
         if not arrives:
             raise Refusal(UNKNOWN_OUTCOME)
         return None
@@ -133,7 +133,7 @@ def _find_line(
 
 
 def _arrives(work: Work, message: Outgoing) -> bool:
-    """Whether the chat's events arrive: something has come since the line was sent."""
+    """Whether chat events arrive: any since the message was sent."""
     later = deliveries.c.received_at >= message.first_sending_at
     found = select(deliveries.c.id).where(
         deliveries.c.lane == message.lane, deliveries.c.kind == CHAT, later
@@ -145,5 +145,5 @@ def _plain(account: TwitchAccount, error: TwitchRejected | ReconnectNeeded) -> s
     if isinstance(error, ReconnectNeeded):
         return f"{error.what} {error.remedy}"
     if error.status == 403:
-        return f"{account.name} may not write in this chat ({error.reason})."
-    return f"Twitch did not accept the line ({error.status}: {error.reason})."
+        return f"{account.name} is not allowed to write in this chat ({error.reason})."
+    return f"Twitch rejected the message ({error.status}: {error.reason})."

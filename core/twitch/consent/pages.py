@@ -39,11 +39,12 @@ class _Views(OAuthPages[TwitchConnectAttempt]):
         """Which server is about to be connected, and as what."""
         return render_template(
             "twitch/connect.html",
+            kind=actions.ACCOUNTS[attempt.role],
             server=name_of(work),
             channel=actions.find_channel(work),
             role=attempt.role,
             asked_by=attempt.asked_by_name,
-            scopes=[(scope_words(one), scope_reason(one)) for one in SCOPES[attempt.role]],
+            scopes=[(scope_words(scope), scope_reason(scope)) for scope in SCOPES[attempt.role]],
             **given,
         )
 
@@ -68,7 +69,7 @@ def _subscribe(services: Services, guild_id: int) -> None:
         reconcile(services)
     except (Outage, TwitchRejected) as error:
         _log.warning(
-            "Twitch account connected, subscribing failed",
+            "Subscribing to Twitch events failed after connecting",
             reason=str(error),
             guild_id=guild_id,
         )

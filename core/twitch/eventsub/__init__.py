@@ -1,2 +1,2 @@
-"""EventSub over both transports into one inbox: which subscriptions are wanted, webhooks, and the
-listener with its WebSockets."""
+"""EventSub over both transports: which subscriptions are wanted, webhooks, and the listener with
+its WebSockets."""

@@ -1,7 +1,7 @@
-"""`python -m core.twitch.eventsub`: only the listener, in a process of its own.
+"""`python -m core.twitch.eventsub`: only the listener, in its own process.
 
-It needs DATABASE_URL, takes part in the choice of the one process that listens, writes to the inbox
-and serves `/health` on PORT. It never ends by itself; what is out of reach is tried again.
+It needs DATABASE_URL, takes part in choosing the process that listens, writes to the inbox and
+serves `/health` on PORT. It runs until it is stopped and retries whatever fails.
 """
 
 import json
@@ -29,7 +29,7 @@ from core.twitch.eventsub.listener import TwitchListener
 from core.twitch.eventsub.rules import transport_of
 from core.twitch.store import find_primary
 
-AGAIN_SECONDS = 5.0
+RETRY_SECONDS = 5.0
 
 _log = structlog.get_logger(__name__)
 
@@ -52,19 +52,19 @@ def _stop_event() -> threading.Event:
 
 
 def run(settings: Settings, stopping: threading.Event) -> int:
-    """Listen until told to stop.
+    """Listen until `stopping` is set.
 
     Raises:
-        StartError: DATABASE_URL or the Twitch app is not set, or events come by webhook.
+        StartError: DATABASE_URL or the Twitch app is not set, or events arrive by webhook.
     """
     if settings.database_url is None:
-        raise StartError("The listener alone needs DATABASE_URL, the database of the bot.")
+        raise StartError("Set DATABASE_URL to the bot's database to run the listener alone.")
     if settings.twitch_client_id is None or settings.twitch_client_secret is None:
         raise StartError("TWITCH_CLIENT_ID and TWITCH_CLIENT_SECRET are not set.")
     if transport_of(settings) != "websocket":
         raise StartError(
-            "Events come by webhook here, and would come twice. Set TWITCH_EVENTSUB=websocket, for "
-            "the bot as well."
+            "Events already arrive by webhook and would arrive twice. Set "
+            "TWITCH_EVENTSUB=websocket, also for the bot."
         )
     services = _services(settings, settings.database_url.get_secret_value())
     _wait_for_database(services, stopping)
@@ -98,7 +98,7 @@ def _services(settings: Settings, url: str) -> Services:
 
 
 def _wait_for_database(services: Services, stopping: threading.Event) -> None:
-    """Until it is there and has the tables, which the bot makes."""
+    """Wait until the database is up and the bot has created its tables."""
     while not stopping.is_set():
         try:
             with services.database.begin() as tx:
@@ -108,11 +108,11 @@ def _wait_for_database(services: Services, stopping: threading.Event) -> None:
             _log.warning("Waiting for the database", reason=outage.reason)
         except Exception as error:  # no tables yet
             _log.warning("Waiting for the bot to set up the database", reason=str(error)[:100])
-        stopping.wait(AGAIN_SECONDS)
+        stopping.wait(RETRY_SECONDS)
 
 
 def _announce(services: Services, listener: TwitchListener, stopping: threading.Event) -> None:
-    """Say in chat that the listener is here, once it is; only if TWITCH_ONLINE_MESSAGE is set."""
+    """Send TWITCH_ONLINE_MESSAGE to chat, if it is set, once the listener is connected."""
     text = services.settings.twitch_online_message
     if not text:
         return
@@ -122,13 +122,14 @@ def _announce(services: Services, listener: TwitchListener, stopping: threading.
         return
     try:
         with services.database.begin() as tx:
-            accounts = [one for one in list_accounts(tx) if one.role == "streamer"]
-            for account in accounts:
+            for account in list_accounts(tx):
+                if account.role != "streamer":
+                    continue
                 if find_primary(tx, account.twitch_user_id) == account.guild_id:
                     with Work(tx, account.guild_id, now=services.clock()) as work:
                         say(work, text, f"twitch.online:{time.time_ns()}")
     except Outage as outage:
-        _log.info("The chat was not told", reason=outage.reason)
+        _log.info("Announcing the listener in chat failed", reason=outage.reason)
 
 
 def _serve_health(settings: Settings, listener: TwitchListener) -> ThreadingHTTPServer:
@@ -145,7 +146,7 @@ def _serve_health(settings: Settings, listener: TwitchListener) -> ThreadingHTTP
             self.wfile.write(body.encode())
 
         def log_message(self, *_given: object) -> None:
-            """Nothing: hosts ask every few seconds."""
+            """Log nothing: hosts poll every few seconds."""
 
     server = ThreadingHTTPServer((settings.host, settings.port), Handler)
     threading.Thread(target=server.serve_forever, name="health", daemon=True).start()
@@ -157,8 +158,8 @@ def _worst(items: list[HealthItem]) -> str:
     return next((state for state in ("down", "warn") if state in states), "ok")
 
 
-def _part(one: HealthItem) -> dict[str, str]:
-    return {"name": one.name, "state": one.state, "reason": one.reason}
+def _part(item: HealthItem) -> dict[str, str]:
+    return {"name": item.name, "state": item.state, "reason": item.reason}
 
 
 if __name__ == "__main__":

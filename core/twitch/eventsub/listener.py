@@ -1,7 +1,7 @@
 """Listens to Twitch by WebSocket, on one thread, in one of several processes.
 
-One socket for each account whose token is needed; a channel that fails does not touch the others.
-Nothing here decides what counts: events are stored in the inbox, and that is all.
+One socket for each account whose token is needed; a channel that fails does not affect the others.
+Nothing here decides what counts: events are only stored in the inbox.
 """
 
 import asyncio
@@ -43,18 +43,18 @@ CONNECTING_SECONDS = 1.0
 """Between two updates while a socket is not connected."""
 
 WRITE_SECONDS = 15.0
-AGAIN_SECONDS = 60.0
-"""Until subscriptions that failed are tried again."""
+RETRY_SECONDS = 60.0
+"""Until failed subscriptions are retried."""
 
 _log = structlog.get_logger(__name__)
 
 
 @dataclass
 class _Account:
-    """A socket and what it is for.
+    """An account's socket and its subscriptions.
 
     Attributes:
-        wanted: (channel, what it should have) of every subscription.
+        wanted: (channel, subscription) for each that the account should have.
         done: those that the open session has.
     """
 
@@ -69,7 +69,7 @@ class _Account:
 
 
 class TwitchListener(SocketListener):
-    """Started and stopped with the process, or the one part of a process of its own."""
+    """Started and stopped with the bot, or run alone in its own process."""
 
     def __init__(
         self, services: Services, timing: SocketTiming | None = None, update: float = UPDATE_SECONDS
@@ -101,12 +101,12 @@ class TwitchListener(SocketListener):
         super().start()
 
     def _pause(self) -> float:
-        # Somebody may be looking whether it connects.
+        # An admin may be watching whether it connects.
         is_connecting = self._is_leader and self._has_plans and not self.is_connected
         return min(CONNECTING_SECONDS if is_connecting else math.inf, self._update_seconds)
 
     async def _update(self) -> None:
-        """Listen to the channels that are followed now, with the accounts that are connected."""
+        """Listen to the followed channels with the connected accounts."""
         if self._restart.is_set():
             self._restart.clear()
             await self._disconnect()
@@ -127,24 +127,25 @@ class TwitchListener(SocketListener):
     async def _connect(self, plans: Sequence[ChannelPlan], consents: Mapping[int, Consent]) -> None:
         wanted: dict[int, list[tuple[int, Wanted]]] = {}
         for plan in plans:
-            for one in plan.wanted:
-                if one.reader in consents:
-                    wanted.setdefault(one.reader, []).append((plan.channel_id, one))
+            for subscription in plan.wanted:
+                if subscription.reader in consents:
+                    theirs = wanted.setdefault(subscription.reader, [])
+                    theirs.append((plan.channel_id, subscription))
         for user_id in self._accounts.keys() - wanted.keys():
             await self._drop(user_id)
-        for user_id, theirs in wanted.items():
+        for user_id, subscriptions in wanted.items():
             account = self._accounts.get(user_id)
-            # After another consent more may be allowed, and what the old one had may be revoked.
+            # A new consent may allow more, and subscriptions of the old one may be revoked.
             if account is not None and (account.wanted, account.consent) != (
-                tuple(theirs),
+                tuple(subscriptions),
                 consents[user_id],
             ):
                 await self._drop(user_id)
                 account = None
             if account is None:
-                self._begin(_Account(user_id, consents[user_id], tuple(theirs)))
+                self._begin(_Account(user_id, consents[user_id], tuple(subscriptions)))
             else:
-                await self._try_again(account)
+                await self._retry(account)
 
     def _begin(self, account: _Account) -> None:
         self._accounts[account.user_id] = account
@@ -152,11 +153,11 @@ class TwitchListener(SocketListener):
         account.socket = Socket(url, _SocketHandler(self, account), self._timing)
         account.task = asyncio.create_task(account.socket.run())
 
-    async def _try_again(self, account: _Account) -> None:
-        """Make the subscriptions of an open session that failed."""
+    async def _retry(self, account: _Account) -> None:
+        """Retry the failed subscriptions of an open session."""
         session_id = account.socket.session_id if account.socket is not None else ""
         is_complete = len(account.done) == len(account.wanted)
-        if is_complete or not session_id or time.monotonic() - account.tried_at < AGAIN_SECONDS:
+        if is_complete or not session_id or time.monotonic() - account.tried_at < RETRY_SECONDS:
             return
         with suppress(Outage):
             await asyncio.to_thread(self.subscribe, account, session_id)
@@ -173,10 +174,10 @@ class TwitchListener(SocketListener):
 
     # -- what a socket does -----------------------------------------------------------------
 
-    def hear(
+    def store_event(
         self, account: _Account, message_id: str, sent_at: datetime, payload: dict[str, Any]
     ) -> None:
-        """Have an event stored."""
+        """Store an event in the inbox."""
         account.received_at = self._services.clock()
         kind, event = str(payload["subscription"].get("type") or ""), payload["event"]
         if kind not in KINDS:
@@ -184,9 +185,9 @@ class TwitchListener(SocketListener):
         try:
             channel_id = parse(kind, event).broadcaster_user_id
         except ValueError:
-            _log.warning("An event of Twitch could not be read", kind=kind)
+            _log.warning("Reading a Twitch event failed", kind=kind)
             return
-        # Subscribed for these channels only, whatever the event says.
+        # Only events of channels that this account is subscribed to.
         if channel_id not in {channel for channel, _wanted in account.wanted}:
             return
         self._buffer.put(
@@ -203,27 +204,27 @@ class TwitchListener(SocketListener):
         )
 
     def subscribe(self, account: _Account, session_id: str) -> None:
-        """Make the subscriptions that a session lacks; one that fails does not end the others, and
-        is tried again."""
+        """Create the subscriptions that a session lacks; one that fails does not stop the others
+        and is retried."""
         services = self._services
         account.tried_at = time.monotonic()
         made: dict[int, str] = {}
-        for channel_id, one in account.wanted:
-            if (channel_id, one.kind) in account.done:
+        for channel_id, wanted in account.wanted:
+            if (channel_id, wanted.kind) in account.done:
                 continue
             trouble, subscription_id = None, None
             try:
-                subscription_id = self._subscribe_one(account, one, session_id)
+                subscription_id = self._subscribe(account, wanted, session_id)
             except (TwitchRejected, Refusal, Outage) as error:
-                trouble = f"It could not be subscribed: {error}."
+                trouble = f"Subscribing failed: {error}."
             else:
-                account.done.add((channel_id, one.kind))
+                account.done.add((channel_id, wanted.kind))
                 made.setdefault(channel_id, subscription_id)
             with services.database.begin() as tx:
                 store.set_subscription(
                     tx,
                     channel_id,
-                    one.kind,
+                    wanted.kind,
                     services.clock(),
                     subscription_id=subscription_id,
                     place=session_id,
@@ -233,15 +234,17 @@ class TwitchListener(SocketListener):
             with services.database.begin() as tx:
                 publish_missed(tx, channel_id, first, services.clock())
         if account.wanted and not account.done:
-            raise Outage("Twitch", "no subscription could be made")
+            raise Outage("Twitch", "no subscription could be created")
 
-    def _subscribe_one(self, account: _Account, one: Wanted, session_id: str) -> str:
+    def _subscribe(self, account: _Account, wanted: Wanted, session_id: str) -> str:
         services, client = self._services, client_of(self._services.settings)
         transport = {"method": "websocket", "session_id": session_id}
         token = user_token(services, *account.consent.key)
 
         def subscribe(token: str) -> str:
-            return client.subscribe(one.kind, one.version, one.condition, transport, token).id
+            return client.subscribe(
+                wanted.kind, wanted.version, wanted.condition, transport, token
+            ).id
 
         try:
             return subscribe(token)
@@ -250,30 +253,31 @@ class TwitchListener(SocketListener):
                 return subscribe(refresh_after_401(services, *account.consent.key, token))
             if rejected.status != 409:
                 raise
-            # It exists: the answer that said so was lost.
+            # It exists: an earlier response was lost.
             for known in client.list_subscriptions(token):
-                if known.session_id == session_id and one.is_met_by(known):
+                if known.session_id == session_id and wanted.is_met_by(known):
                     return known.id
             raise
 
     def catch_up(self) -> None:
-        """After a gap: who is live?"""
+        """After a gap, poll which channels are live."""
         try:
             poll_streams(self._services)
         except (Outage, Refusal) as expected:
-            _log.info("Who is live could not be asked", reason=str(expected))
+            _log.info("Polling live streams failed", reason=str(expected))
 
     def end(self, account: _Account, subscription: dict[str, Any]) -> None:
-        """Twitch has ended a subscription; it is made again, if that is still allowed."""
+        """Twitch revoked a subscription; it is created again if that is still allowed."""
         ended = str(subscription.get("id") or "")
         try:
             with self._services.database.begin() as tx:
                 channel_ids = store.list_channels_of(tx, ended)
-            account.done -= {(one, str(subscription.get("type"))) for one in channel_ids}
+            kind = str(subscription.get("type"))
+            account.done -= {(channel_id, kind) for channel_id in channel_ids}
             revocations.on_subscription_ended(self._services, subscription)
         except Outage as outage:
-            _log.warning("An ended subscription could not be noted", reason=outage.reason)
-            account.done.clear()  # so all are made again; those that exist are found
+            _log.warning("Storing an ended subscription failed", reason=outage.reason)
+            account.done.clear()  # so all are created again; existing ones are found
             account.tried_at = -math.inf
         if subscription.get("status") == "authorization_revoked":
             account.tried_at = -math.inf  # the next update finds out whether the token is dead
@@ -297,7 +301,7 @@ class TwitchListener(SocketListener):
         return [HealthItem(SERVICE, "ok", f"{up} of {len(self._accounts)} connected.")]
 
     async def _write(self, plans: Sequence[ChannelPlan]) -> None:
-        """Store what has changed, and everything now and then, because old states are ignored."""
+        """Store changes, and everything at intervals, because old states are ignored."""
         states = list(self._states())
         shown = [(state.twitch_user_id, state.is_ok, state.reason) for state in states]
         current, now = (shown, plans), time.monotonic()
@@ -312,7 +316,7 @@ class TwitchListener(SocketListener):
                     store.set_subscription(
                         tx, plan.channel_id, kind, at, subscription_id=None, trouble=trouble
                     )
-            store.forget_channels_but(tx, [plan.channel_id for plan in plans])
+            store.delete_channels_except(tx, [plan.channel_id for plan in plans])
 
         with suppress(Outage):
             await self._services.database.run(write)
@@ -327,21 +331,21 @@ class TwitchListener(SocketListener):
             yield SocketState(
                 twitch_user_id=PlatformUserId(account.user_id),
                 is_ok=is_ok,
-                reason="Listening." if is_ok else f"Not connected ({trouble}); it is tried again.",
+                reason="Listening." if is_ok else f"Not connected ({trouble}); retrying.",
                 received_at=account.received_at,
                 checked_at=now,
             )
 
 
 class _SocketHandler:
-    """What one socket does with what it hears."""
+    """Handles what one socket receives."""
 
     def __init__(self, listener: TwitchListener, account: _Account) -> None:
         self._listener = listener
         self._account = account
 
     def notified(self, message_id: str, sent_at: datetime, payload: dict[str, Any]) -> None:
-        self._listener.hear(self._account, message_id, sent_at, payload)
+        self._listener.store_event(self._account, message_id, sent_at, payload)
 
     def revoked(self, subscription: dict[str, Any]) -> None:
         asyncio.get_running_loop().run_in_executor(

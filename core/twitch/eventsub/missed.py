@@ -1,5 +1,5 @@
-"""Tells features after a gap that events may have been missed. Twitch replays nothing on a
-WebSocket, and repeats a webhook only a few times."""
+"""Publishes `EventsMissed` after a gap. Twitch replays nothing on a WebSocket, and retries a
+webhook only a few times."""
 
 from datetime import datetime
 
@@ -35,8 +35,8 @@ def publish_missed(tx: Connection, channel_id: int, gap: str, now: datetime) -> 
 
 
 def resync_webhooks(services: Services) -> None:
-    """At the start and every hour: while this process or its address was down, Twitch may have
-    given up on some events. A WebSocket's gaps are known, and told when it connects."""
+    """At startup and every hour: while this process or its address was down, Twitch may have given
+    up on some events. The gaps of a WebSocket are published when it connects."""
     settings = services.settings
     if settings.twitch_client_id is None or transport_of(settings) != "webhook":
         return

@@ -19,8 +19,8 @@ from core.twitch.eventsub.rules import (
 
 
 def list_plans(tx: Connection, transport: Transport) -> list[ChannelPlan]:
-    """A plan for each channel. If several servers follow it, that of the server that allows most
-    counts, because each event comes once for all of them."""
+    """A plan for each channel. If several servers follow it, the one that allows the most counts,
+    because each event arrives once for all of them."""
     by_guild = best_accounts(list_accounts(tx))
     present = set(guilds.list_present(tx))
     plans: dict[int, ChannelPlan] = {}
@@ -38,16 +38,15 @@ def list_plans(tx: Connection, transport: Transport) -> list[ChannelPlan]:
 
 
 class Consent(NamedTuple):
-    """What a socket listens with: the key of an account, and when its owner agreed. Renewing the
-    token changes nothing here, or the socket would be opened again each time."""
+    """The account that a socket uses, and when its owner agreed. It does not change when the token
+    is refreshed, or the socket would reconnect each time."""
 
     key: tuple[object, ...]
     connected_at: datetime
 
 
 def consents_of(tx: Connection) -> dict[int, Consent]:
-    """Twitch user id -> the consent to use, of the accounts that are connected; of several servers'
-    the last one."""
+    """Twitch user id -> the newest consent among its connected accounts."""
     usable: dict[int, TwitchAccount] = {}
     for account in list_accounts(tx):
         best = usable.get(account.twitch_user_id)
@@ -55,6 +54,6 @@ def consents_of(tx: Connection) -> dict[int, Consent]:
         if account.state == "connected" and is_newer:
             usable[account.twitch_user_id] = account
     return {
-        user_id: Consent((one.guild_id, one.role), one.connected_at)
-        for user_id, one in usable.items()
+        user_id: Consent((account.guild_id, account.role), account.connected_at)
+        for user_id, account in usable.items()
     }

@@ -1,7 +1,7 @@
-"""Keeps the webhook subscriptions as they should be: one of each type for each channel.
+"""Reconciles the webhook subscriptions: one of each type for each channel.
 
-Nothing with another callback than ours is ever touched, because the app may run somewhere else as
-well; ours is also every address that this installation has subscribed with before.
+Subscriptions with another callback than ours are never touched, because the app may also run
+somewhere else; ours are the callback and every earlier one of this installation.
 """
 
 from collections.abc import Sequence
@@ -32,28 +32,28 @@ _log = structlog.get_logger(__name__)
 
 
 def secret_of(settings: Settings) -> str:
-    """What Twitch signs its webhooks with: made of this installation's key, so that it need not be
-    stored."""
+    """The secret with which Twitch signs its webhooks: derived from this installation's key, so it
+    is not stored."""
     return fingerprint(signing_key(settings), "twitch.eventsub")
 
 
 def place_of(settings: Settings) -> str:
-    """Callback and secret, as they are remembered."""
+    """Callback and secret, as they are stored."""
     return f"{callback_of(settings)}#{hash_of(secret_of(settings))[:8]}"
 
 
 def reconcile(services: Services) -> None:
-    """Make what is missing, and delete what is not wanted; if one channel fails, the others still
-    are looked after.
+    """Create missing subscriptions and delete unwanted ones; if one channel fails, the others still
+    run.
 
     Raises:
         Outage: Twitch does not answer.
-        TwitchRejected: Twitch does not take our app.
+        TwitchRejected: Twitch rejects our app.
     """
     settings, client = services.settings, client_of(services.settings)
     with services.database.only_one("twitch.subscriptions") as ours:
         if not ours:
-            return  # another process is at it
+            return  # another process is doing it
         with services.database.begin() as tx:
             plans = list_plans(tx, "webhook")
             known = {
@@ -63,30 +63,32 @@ def reconcile(services: Services) -> None:
             former = set(store.list_callbacks(tx))
         callback, is_used = callback_of(settings), transport_of(settings) == "webhook"
         every = client.list_subscriptions()
-        listed = [one for one in every if one.callback == callback]
-        former |= {one.callback for one in every if one.callback and one.id in known}
+        listed = [found for found in every if found.callback == callback]
+        former |= {found.callback for found in every if found.callback and found.id in known}
         unused = former - {callback} if is_used else former | {callback}
-        # Before others are made in their place, and what is known of them is replaced.
-        _delete(services, [one.id for one in every if one.callback in unused])
+        # First, because creating their replacements overwrites what is known about them.
+        _delete(services, [found.id for found in every if found.callback in unused])
         with services.database.begin() as tx:
-            store.forget_callbacks_but(tx, callback if is_used else "")
+            store.delete_callbacks_except(tx, callback if is_used else "")
             if is_used:
                 store.add_callback(tx, callback)
         if not is_used:
             return
         followed = {plan.channel_id for plan in plans}
-        _keep_revocations(services, [one for one in listed if one.kind == REVOKED])
+        _keep_revocations(services, [found for found in listed if found.kind == REVOKED])
         for plan in plans:
-            theirs = [one for one in listed if channel_of(one) == plan.channel_id]
+            theirs = [found for found in listed if channel_of(found) == plan.channel_id]
             place = place_of(settings)
             outdated = [their.id for their in theirs if known.get(their.id, place) != place]
             _reconcile(services, plan, theirs, outdated)
         unwanted = [
-            one.id for one in listed if one.kind != REVOKED and channel_of(one) not in followed
+            found.id
+            for found in listed
+            if found.kind != REVOKED and channel_of(found) not in followed
         ]
         _delete(services, unwanted)
         with services.database.begin() as tx:
-            store.forget_channels_but(tx, followed)
+            store.delete_channels_except(tx, followed)
 
 
 def _transport(settings: Settings) -> dict[str, str]:
@@ -98,15 +100,15 @@ def _transport(settings: Settings) -> dict[str, str]:
 
 
 def _keep_revocations(services: Services, listed: Sequence[Subscription]) -> None:
-    """Be told when somebody removes the app. It is one subscription for the app as a whole."""
-    if any(one.status == "enabled" or "pending" in one.status for one in listed):
+    """Subscribe to removals of the app: a single subscription for the whole app."""
+    if any(found.status == "enabled" or "pending" in found.status for found in listed):
         return
     settings = services.settings
     condition = {"client_id": settings.twitch_client_id or ""}
     try:
         client_of(settings).subscribe(REVOKED, "1", condition, _transport(settings))
     except TwitchRejected as rejected:
-        _log.warning("Removals of the app are not noticed at once", reason=rejected.reason)
+        _log.warning("Subscribing to removals of the app failed", reason=rejected.reason)
 
 
 def _reconcile(
@@ -116,21 +118,21 @@ def _reconcile(
     outdated: Sequence[str],
 ) -> None:
     changes = compare(plan, listed, outdated)
-    # First what is not wanted: of each type Twitch allows only so many.
+    # Delete first: Twitch limits the number of subscriptions of each type.
     _delete(services, changes.surplus)
     made: dict[str, str] = {}
     troubles = dict(plan.lacking)
-    for one in changes.missing:
+    for wanted in changes.missing:
         try:
-            made[one.kind] = _subscribe(services, one)
+            made[wanted.kind] = _subscribe(services, wanted)
         except TwitchRejected as rejected:
-            troubles[one.kind] = f"Twitch declined ({rejected.status}): {rejected.reason}."
+            troubles[wanted.kind] = f"Twitch declined ({rejected.status}): {rejected.reason}."
         except DatabaseOutage:
             raise
         except Outage as outage:
-            troubles[one.kind] = f"It could not be subscribed: {outage}."
+            troubles[wanted.kind] = f"Subscribing failed: {outage}."
     if made:
-        _log.info("Subscribed at Twitch", channel=plan.channel_id, kinds=sorted(made))
+        _log.info("Subscribed to Twitch events", channel=plan.channel_id, kinds=sorted(made))
     place, now = place_of(services.settings), services.clock()
     with services.database.begin() as tx:
         if made:
@@ -145,14 +147,14 @@ def _reconcile(
             )
 
 
-def _subscribe(services: Services, one: Wanted) -> str:
+def _subscribe(services: Services, wanted: Wanted) -> str:
     client = client_of(services.settings)
     transport = _transport(services.settings)
-    return client.subscribe(one.kind, one.version, one.condition, transport).id
+    return client.subscribe(wanted.kind, wanted.version, wanted.condition, transport).id
 
 
 def _delete(services: Services, ids: Sequence[str]) -> None:
     for subscription_id in ids:
         client_of(services.settings).unsubscribe(subscription_id)
     if ids:
-        _log.info("Deleted subscriptions at Twitch that are not needed", count=len(ids))
+        _log.info("Deleted surplus Twitch subscriptions", count=len(ids))

@@ -1,4 +1,4 @@
-"""What Twitch ends: one subscription, or everything that somebody had allowed."""
+"""When Twitch ends a subscription, or somebody removes the app."""
 
 from typing import Any
 
@@ -14,19 +14,20 @@ _log = structlog.get_logger(__name__)
 
 
 def on_subscription_ended(services: Services, subscription: dict[str, Any]) -> None:
-    """Twitch has ended this subscription; the next look at all of them makes it again, unless the
-    streamer took the permission away."""
+    """Twitch ended this subscription; the next run of `reconcile` creates it again, unless the
+    streamer revoked the permission."""
     status = str(subscription.get("status") or "")
-    _log.warning("Twitch ended a subscription", kind=subscription.get("type"), status=status)
+    _log.warning("Twitch revoked a subscription", kind=subscription.get("type"), status=status)
     with services.database.begin() as tx:
         trouble, now = ended_words(status), services.clock()
         store.end_subscription(tx, str(subscription.get("id") or ""), trouble, now)
 
 
 def on_app_removed(services: Services, event: Any) -> None:
-    """Somebody has removed the app: whatever they had connected has to be connected again."""
+    """Somebody removed the app: their accounts must be connected again."""
     user_id = str(event.get("user_id") or "") if isinstance(event, dict) else ""
     with services.database.begin() as tx:
-        theirs = [one for one in list_accounts(tx) if str(one.twitch_user_id) == user_id]
+        accounts = list_accounts(tx)
+    theirs = [account for account in accounts if str(account.twitch_user_id) == user_id]
     for account in theirs:
         TOKENS.end(services, account, "the app was removed on Twitch")

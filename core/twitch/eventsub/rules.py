@@ -15,29 +15,29 @@ Transport = Literal["webhook", "websocket"]
 
 WEBHOOK_PATH = "/webhooks/twitch"
 
-MAX_A_SOCKET = 300
-"""Subscriptions that Twitch enables on one WebSocket."""
+MAX_PER_SOCKET = 300
+"""Subscriptions that Twitch allows on one WebSocket."""
 
-FULL = (
-    f"Twitch allows {MAX_A_SOCKET} subscriptions on a WebSocket, and this account has as many."
+SOCKET_FULL = (
+    f"This account has reached Twitch's limit of {MAX_PER_SOCKET} subscriptions per WebSocket."
     " Use webhooks (TWITCH_EVENTSUB=webhook), or connect another bot account."
 )
 
 WORKING = ("enabled", "webhook_callback_verification_pending")
 
 ENDED = {
-    "authorization_revoked": "the streamer has removed the app on Twitch",
-    "user_removed": "the account is gone from Twitch",
+    "authorization_revoked": "the streamer removed the app on Twitch",
+    "user_removed": "the account no longer exists on Twitch",
     "moderator_removed": "the account is no longer a moderator",
-    "notification_failures_exceeded": "Twitch could not reach this server too often",
+    "notification_failures_exceeded": "Twitch failed to reach this server too often",
     "webhook_callback_verification_failed": "Twitch could not reach this server",
-    "version_removed": "Twitch no longer has this type of event",
+    "version_removed": "Twitch removed this event type",
 }
 """Why Twitch ends a subscription."""
 
 
 def transport_of(settings: Settings) -> Transport:
-    """How events come: by webhook where Twitch can reach this server."""
+    """How events arrive: by webhook if Twitch can reach this server."""
     if settings.twitch_eventsub != "auto":
         return settings.twitch_eventsub
     is_public = (settings.oauth_base_url or "").startswith("https://")
@@ -62,10 +62,10 @@ class Wanted:
     condition: Mapping[str, str] = field(hash=False)
     reader: int
 
-    def is_met_by(self, one: Subscription) -> bool:
-        """Whether this is it."""
-        is_same = (one.kind, one.version) == (self.kind, self.version)
-        return is_same and dict(one.condition) == dict(self.condition)
+    def is_met_by(self, found: Subscription) -> bool:
+        """Whether this subscription is the wanted one."""
+        is_same = (found.kind, found.version) == (self.kind, self.version)
+        return is_same and dict(found.condition) == dict(self.condition)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ def plan_channel(
     bot: TwitchAccount | None,
     transport: Transport,
 ) -> ChannelPlan:
-    """Everything that what was granted allows."""
+    """Everything that the granted scopes allow."""
     by_webhook = transport == "webhook"
     reader = reader_of(streamer, bot, by_webhook=by_webhook)
     is_connected = streamer is not None and streamer.state == "connected"
@@ -94,7 +94,7 @@ def plan_channel(
         condition, user = {kind.of: str(channel_id)}, channel_id
         if kind.by_reader:
             if reader is None:
-                lacking[name] = "Nobody has allowed reading chat."
+                lacking[name] = "No account has allowed the bot to read chat."
                 continue
             condition["user_id"], user = str(reader.user_id), reader.user_id
         elif kind.scope and kind.scope not in granted:
@@ -108,20 +108,20 @@ def plan_channel(
 
 
 def within_limits(plans: Iterable[ChannelPlan]) -> list[ChannelPlan]:
-    """The same for WebSockets, of which each account has one: what does not fit on it is lacking.
-    A channel needs about twenty, so only a bot's account that reads many channels comes near."""
+    """The plans for WebSockets, one per account: subscriptions above its limit become `lacking`.
+    A channel needs about twenty, so only a bot account that reads many channels reaches it."""
     used: Counter[int] = Counter()
-    fitting = []
+    limited = []
     for plan in plans:
         wanted, lacking = [], dict(plan.lacking)
-        for one in plan.wanted:
-            used[one.reader] += 1
-            if used[one.reader] > MAX_A_SOCKET:
-                lacking[one.kind] = FULL
+        for subscription in plan.wanted:
+            used[subscription.reader] += 1
+            if used[subscription.reader] > MAX_PER_SOCKET:
+                lacking[subscription.kind] = SOCKET_FULL
             else:
-                wanted.append(one)
-        fitting.append(ChannelPlan(plan.channel_id, tuple(wanted), lacking))
-    return fitting
+                wanted.append(subscription)
+        limited.append(ChannelPlan(plan.channel_id, tuple(wanted), lacking))
+    return limited
 
 
 def best_accounts(
@@ -140,7 +140,7 @@ def best_accounts(
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What has to be done: subscriptions to make, those that are fine, and those to delete."""
+    """Subscriptions to create, to keep, and to delete."""
 
     missing: tuple[Wanted, ...]
     kept: Mapping[str, str] = field(hash=False)
@@ -153,30 +153,30 @@ def compare(
     """Compare with what Twitch has for this channel with our callback.
 
     Args:
-        outdated: ids of subscriptions that were made with another secret.
+        outdated: ids of subscriptions that were created with another secret.
     """
     missing, kept = [], {}
-    for one in plan.wanted:
-        fine = [
-            each.id
-            for each in listed
-            if one.is_met_by(each) and each.status in WORKING and each.id not in outdated
+    for wanted in plan.wanted:
+        usable = [
+            found.id
+            for found in listed
+            if wanted.is_met_by(found) and found.status in WORKING and found.id not in outdated
         ]
-        if fine:
-            kept[one.kind] = min(fine)
+        if usable:
+            kept[wanted.kind] = min(usable)
         else:
-            missing.append(one)
-    surplus = tuple(each.id for each in listed if each.id not in kept.values())
+            missing.append(wanted)
+    surplus = tuple(found.id for found in listed if found.id not in kept.values())
     return Changes(tuple(missing), kept, surplus)
 
 
-def channel_of(one: Subscription) -> int | None:
-    """The channel that a subscription is about; None if it is about none."""
-    kind = KINDS.get(one.kind)
-    text = one.condition.get(kind.of if kind else "broadcaster_user_id", "")
+def channel_of(subscription: Subscription) -> int | None:
+    """The channel that a subscription is about; None if it is not about a channel."""
+    kind = KINDS.get(subscription.kind)
+    text = subscription.condition.get(kind.of if kind else "broadcaster_user_id", "")
     return int(text) if text.isdecimal() else None
 
 
 def ended_words(status: str) -> str:
-    """Why Twitch ended a subscription."""
+    """Why Twitch revoked a subscription."""
     return f"Twitch ended it: {ENDED.get(status, status.replace('_', ' '))}."

@@ -1,7 +1,7 @@
 """One WebSocket to EventSub, for the subscriptions that need one account's token.
 
 https://dev.twitch.tv/docs/eventsub/handling-websocket-events. Twitch replays nothing after a gap,
-so whoever connects again asks for everything that may have changed.
+so after each reconnect everything that may have changed is read again.
 """
 
 import asyncio
@@ -19,13 +19,13 @@ from core.twitch.bodies import read_instant
 
 CLOSE_CODES = {
     4000: "Twitch had an error",
-    4001: "we sent something",
+    4001: "we sent a message",
     4002: "we did not answer a ping",
-    4003: "nothing was subscribed in time",
-    4004: "we did not move to the new connection in time",
+    4003: "no subscription was made in time",
+    4004: "we did not reconnect in time",
     4005: "a network timeout",
     4006: "a network error",
-    4007: "the address to reconnect to was wrong",
+    4007: "the reconnect URL was invalid",
 }
 
 MAX_BYTES = 1_000_000
@@ -38,11 +38,11 @@ class SocketTiming:
     """In seconds.
 
     Attributes:
-        keepalive: in which Twitch is asked to say something, at least 10.
-        slack: beyond that, before the connection counts as dead.
-        connect: until a new connection has to have said welcome.
-        steady: a connection that lived this long has worked.
-        pause_factor: multiplies every pause before a retry; tests make it small.
+        keepalive: requested interval of Twitch's keepalive messages, at least 10.
+        slack: extra time before the connection counts as dead.
+        connect: timeout for a new connection's welcome message.
+        steady: a connection that lasted this long counts as stable.
+        pause_factor: multiplies the pause before a retry; tests make it small.
     """
 
     keepalive: int = 30
@@ -53,7 +53,7 @@ class SocketTiming:
 
 
 class Handler(Protocol):
-    """What a socket does with what it hears; called on its event loop."""
+    """Handles what a socket receives; called on its event loop."""
 
     def notified(self, message_id: str, sent_at: datetime, payload: dict[str, Any]) -> None:
         """An event."""
@@ -62,16 +62,16 @@ class Handler(Protocol):
         """Twitch has ended a subscription."""
 
     async def connected(self, session_id: str) -> None:
-        """A new session, which has no subscriptions yet: make them, and ask for what was missed.
-        Raises Outage if none could be made."""
+        """A new session without subscriptions: create them, and read what was missed.
+        Raises Outage if none could be created."""
 
 
-class _Over(Exception):
-    """The connection is of no use any more."""
+class _ConnectionEnded(Exception):
+    """The connection can no longer be used."""
 
 
 class Socket:
-    """Kept up until cancelled.
+    """Stays connected until cancelled.
 
     Attributes:
         session_id: of the open session, or "".
@@ -86,20 +86,26 @@ class Socket:
         self.trouble = "connecting"
 
     async def run(self) -> None:
-        """Connect, and connect again whenever it ends; it never gives up."""
+        """Connect, and reconnect whenever the connection ends, until cancelled."""
         failures = 0
         while True:
             started = asyncio.get_running_loop().time()
             try:
                 await self._session()
-            except (_Over, ConnectionClosed, InvalidHandshake, OSError, TimeoutError) as error:
+            except (
+                _ConnectionEnded,
+                ConnectionClosed,
+                InvalidHandshake,
+                OSError,
+                TimeoutError,
+            ) as error:
                 self._ended(_words(error))
             except InvalidURI:
-                self._ended("TWITCH_EVENTSUB_WS_URL is no address of a WebSocket")
+                self._ended("TWITCH_EVENTSUB_WS_URL is not a WebSocket URL")
             except Outage as outage:
                 self._ended(str(outage))
-            except Exception:  # the socket's edge: one channel's bug must not end the others
-                _log.exception("A WebSocket to Twitch failed")
+            except Exception:  # one account's bug must not end the others
+                _log.exception("Unhandled error in a Twitch WebSocket")
                 self._ended("an unexpected error; see the log")
             lasted = asyncio.get_running_loop().time() - started
             failures = 1 if lasted > self._timing.steady else failures + 1
@@ -107,10 +113,10 @@ class Socket:
 
     def _ended(self, reason: str) -> None:
         self.session_id, self.trouble = "", reason
-        _log.info("A WebSocket to Twitch ended and is opened again", reason=reason)
+        _log.info("Twitch WebSocket closed, reconnecting", reason=reason)
 
     async def _session(self) -> None:
-        """From the welcome to the end, over however many connections Twitch moves it."""
+        """From the welcome to the end, across Twitch's reconnect requests."""
         separator = "&" if "?" in self._url else "?"
         url = f"{self._url}{separator}keepalive_timeout_seconds={self._timing.keepalive}"
         connection, welcome = await self._open(url)
@@ -119,9 +125,9 @@ class Socket:
             await self._handler.connected(str(session["id"]))
             self.session_id, self.trouble = str(session["id"]), ""
             while True:
-                patience = _patience(session, self._timing)
-                moved_to = await self._read(connection, patience)
-                new, welcome = await self._move(connection, moved_to, patience)
+                timeout = _receive_timeout(session, self._timing)
+                moved_to = await self._read(connection, timeout)
+                new, welcome = await self._move(connection, moved_to, timeout)
                 connection, old = new, connection
                 await old.close()
                 session = {**session, **_known(welcome["session"])}
@@ -130,7 +136,7 @@ class Socket:
             await connection.close()
 
     async def _open(self, url: str) -> tuple[ClientConnection, dict[str, Any]]:
-        """A connection that has said welcome, and what it said."""
+        """A connection that has received its welcome message, and that message's payload."""
         async with asyncio.timeout(self._timing.connect):
             connection = await connect(
                 url, max_size=MAX_BYTES, open_timeout=None, ping_interval=None, close_timeout=1
@@ -138,20 +144,20 @@ class Socket:
             try:
                 metadata, payload = _read(await connection.recv())
                 if metadata.get("message_type") != "session_welcome":
-                    raise _Over("Twitch said no welcome")
+                    raise _ConnectionEnded("Twitch sent no welcome")
                 return connection, payload
             except BaseException:
                 await connection.close()
                 raise
 
-    async def _read(self, connection: ClientConnection, patience: float) -> str:
-        """Take what comes until Twitch names another address to move to; returns that."""
+    async def _read(self, connection: ClientConnection, timeout: float) -> str:
+        """Handle messages until Twitch sends a reconnect URL; returns it."""
         while True:
             try:
-                async with asyncio.timeout(patience):
+                async with asyncio.timeout(timeout):
                     message = await connection.recv()
             except TimeoutError:
-                raise _Over("nothing was heard in time") from None
+                raise _ConnectionEnded("no message arrived in time") from None
             if moved_to := self._take(message):
                 return moved_to
 
@@ -168,43 +174,43 @@ class Socket:
         return ""
 
     async def _move(
-        self, old: ClientConnection, url: str, patience: float
+        self, old: ClientConnection, url: str, timeout: float
     ) -> tuple[ClientConnection, dict[str, Any]]:
-        """The new connection, which has all subscriptions. The old one is heard until the new one
-        has said welcome."""
+        """The new connection, which has all subscriptions. The old one is read until the new one
+        has received its welcome message."""
         opening = asyncio.create_task(self._open(url))
-        reading = asyncio.create_task(self._read(old, patience))
+        reading = asyncio.create_task(self._read(old, timeout))
         try:
             await asyncio.wait((opening, reading), return_when=asyncio.FIRST_COMPLETED)
             return await opening
         finally:
             reading.cancel()
-            await _settle(reading)
+            await _wait_for_end(reading)
             if not opening.done():
                 opening.cancel()
 
 
-async def _settle(task: "asyncio.Task[str]") -> None:
-    """Whatever became of it."""
+async def _wait_for_end(task: "asyncio.Task[str]") -> None:
+    """Wait for the task, whatever its result."""
     await asyncio.wait((task,))
     if not task.cancelled():
         task.exception()
 
 
 def _read(message: str | bytes) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Metadata and payload. Raises _Over if it is nothing of the kind."""
+    """Metadata and payload. Raises _ConnectionEnded if the message is malformed."""
     try:
         read = strict_json.decode(message)
         metadata, payload = read["metadata"], read["payload"]
     except (ValueError, LookupError, TypeError):
-        raise _Over("a message could not be read") from None
+        raise _ConnectionEnded("a message could not be read") from None
     if not isinstance(metadata, dict) or not isinstance(payload, dict):
-        raise _Over("a message could not be read")
+        raise _ConnectionEnded("a message could not be read")
     return metadata, payload
 
 
-def _patience(session: dict[str, Any], timing: SocketTiming) -> float:
-    """How long a silence may be."""
+def _receive_timeout(session: dict[str, Any], timing: SocketTiming) -> float:
+    """How long to wait for the next message."""
     keepalive = session.get("keepalive_timeout_seconds") or timing.keepalive
     return float(keepalive) + timing.slack
 

@@ -1,4 +1,4 @@
-"""Topics between the web server and the listener, which may be another process."""
+"""Topics between the web server and the listener, which may run in another process."""
 
 RESTART = "twitch.restart"
-"""An admin wants the listener to connect again."""
+"""An admin restarts the listener."""

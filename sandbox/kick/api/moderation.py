@@ -8,7 +8,7 @@ from sandbox.kick.api.endpoints import ApiError, Endpoints, Routes, bad, field_o
 from sandbox.kick.models import Account, Channel
 
 MAX_MINUTES = 7 * 24 * 60
-MAX_REASON = 100
+MAX_REASON_CHARACTERS = 100
 
 
 class Moderation(Endpoints):
@@ -27,8 +27,8 @@ class Moderation(Endpoints):
         reason = field_of(body, "reason", str) or ""
         if minutes is not None and not 1 <= minutes <= MAX_MINUTES:
             raise bad(f"duration must be between 1 and {MAX_MINUTES}")
-        if len(reason) > MAX_REASON:
-            raise bad(f"reason must be at most {MAX_REASON} characters")
+        if len(reason) > MAX_REASON_CHARACTERS:
+            raise bad(f"reason must be at most {MAX_REASON_CHARACTERS} characters")
         who = self.kick.accounts[moderator]
         self.kick.ban(channel, who, account, minutes=minutes, reason=reason)
         return ok({})

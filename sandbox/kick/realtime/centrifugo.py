@@ -180,7 +180,7 @@ class Connection:
             raise Refused(TOKEN_EXPIRED)
         self._adopt(token)
         self._hub.join(self)
-        self._heartbeat = asyncio.get_running_loop().create_task(self._beat())
+        self._heartbeat = asyncio.get_running_loop().create_task(self._send_pings())
         ping = max(1, round(self._faults.seconds("kick.feed.ping_s")))
         return {**self._lease(token), "ping": ping, "pong": True}
 
@@ -236,7 +236,7 @@ class Connection:
 
     # the heartbeat
 
-    async def _beat(self) -> None:
+    async def _send_pings(self) -> None:
         while True:
             await asyncio.sleep(self._faults.seconds("kick.feed.ping_s"))
             self._pong.clear()

@@ -131,20 +131,20 @@ class Connection:
             self.feeds.discard(feed)
             self._hub.changed()
         elif name != "pusher:pong":
-            self._complain(f"Event {name} is not understood")
+            self._refuse(f"Event {name} is not understood")
 
     def _subscribe(self, feed: str) -> None:
         if not is_public(feed):
             refusal = {"type": "AuthError", "error": "Not authorized", "status": 401}
             self._send("pusher:subscription_error", json.dumps(refusal), feed)
         elif feed in self.feeds:
-            self._complain(f"Existing subscription to channel {feed}")
+            self._refuse(f"Existing subscription to channel {feed}")
         else:
             self.feeds.add(feed)
             self._send("pusher_internal:subscription_succeeded", "{}", feed)
             self._hub.changed()
 
-    def _complain(self, reason: str) -> None:
+    def _refuse(self, reason: str) -> None:
         """An error that does not close the connection has no code."""
         self._send("pusher:error", {"code": None, "message": reason})
 

@@ -19,7 +19,7 @@ from core.kick.accounts import actions, store
 from core.kick.accounts.connect import FLOW
 from core.kick.accounts.oauth import CALLBACK
 from core.kick.accounts.pages import pages
-from core.kick.accounts.records import Account, ConnectAttempt
+from core.kick.accounts.records import Account, KickConnectAttempt
 from core.kit.database.connection import Database
 from core.kit.database.records import MemberId
 from core.kit.runtime.bus import LocalBus
@@ -72,7 +72,7 @@ class Browser:
         assert found, page.text
         return html.unescape(found[1])
 
-    def depart(self, link: str) -> str:
+    def redirect_to_provider(self, link: str) -> str:
         """Press the page's button; the address of Kick's consent page."""
         return str(self.open(self.onward(link)).headers["Location"])
 
@@ -82,11 +82,11 @@ class Browser:
 
     def round_trip(self, link: str, person: str | None = "nora") -> TestResponse:
         """All of it; the last page."""
-        return self.open(self.return_from(self.depart(link), person))
+        return self.open(self.return_from(self.redirect_to_provider(link), person))
 
 
 @dataclass
-class Office:
+class Installation:
     """Our side.
 
     Attributes:
@@ -104,7 +104,7 @@ class Office:
 
     def link(self, guild_id: int = GUILD, asked_by: int = ADMIN) -> str:
         """What `/connect_kick` hands out."""
-        attempt = ConnectAttempt(
+        attempt = KickConnectAttempt(
             asked_by=MemberId(asked_by), asked_by_name="Tomas", asked_at=self.clock()
         )
         with self.services.work_in(guild_id, asked_by) as work:
@@ -147,17 +147,17 @@ class Office:
             "SELECT target, payload FROM outbox_messages WHERE kind = :kind", kind=kind
         )
 
-    def with_settings(self, **values: Any) -> "Office":
+    def with_settings(self, **values: Any) -> "Installation":
         """The same with other settings, as after a restart."""
         changed = self.services.settings.model_copy(update=values)
         services = replace(self.services, settings=changed)
-        return Office(services, self.clock, self.kick, _app(services))
+        return Installation(services, self.clock, self.kick, _app(services))
 
 
-def open_office(
+def open_installation(
     database: Database, pretend: Sandbox, kick: KickDriver, folder: Path, **values: Any
-) -> Office:
-    """An office whose server follows Nora's channel."""
+) -> Installation:
+    """An installation whose server follows Nora's channel."""
     clock = Shifted()
     ours = settings(
         **{name.lower(): value for name, value in pretend.env.items()},
@@ -167,7 +167,7 @@ def open_office(
     )
     services = Services(ours, database, LocalBus(), clock)
     follow(database, GUILD, NORA, "noraplays")
-    return Office(services, clock, kick, _app(services))
+    return Installation(services, clock, kick, _app(services))
 
 
 def _app(services: Services) -> Flask:
@@ -198,9 +198,9 @@ __all__ = [
     "CALLBACK",
     "LINKS",
     "Browser",
-    "Office",
+    "Installation",
     "callback",
-    "open_office",
+    "open_installation",
     "query",
     "words",
 ]

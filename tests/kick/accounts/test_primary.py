@@ -199,7 +199,7 @@ def test_status_commands_name_the_primary_server(servers: Servers) -> None:
     assert (ours.primary, theirs.primary) == (None, "Nora's Corner")
     assert "go to **Nora's Corner**" in str(slot_calls_messages.status(theirs).description)
     services = Services(settings(), cast("Any", None), LocalBus(), lambda: NOON)
-    for guild, expected in ((GUILD, "this one"), (OTHER_GUILD, "Nora's Corner answers")):
+    for guild, expected in ((GUILD, "this server"), (OTHER_GUILD, "Nora's Corner answers")):
         found = run_in_guild(servers.tx, guild, ADMIN, NOON, health.examine, services)
         lines = {line.name: line for line in found}
         assert expected in lines["primary server"].found

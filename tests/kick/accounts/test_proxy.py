@@ -5,7 +5,7 @@ from flask import Blueprint, request
 
 from combined_server import web
 from core.kit.feature import Feature
-from tests.kick.accounts.rig import Office
+from tests.kick.accounts.rig import Installation
 
 
 def _whoami(_services: object) -> Blueprint:
@@ -20,9 +20,9 @@ def _whoami(_services: object) -> Blueprint:
     ids=["behind one proxy", "without"],
 )
 def test_forwarded_headers_are_trusted_for_one_hop_behind_a_proxy(
-    office: Office, public_url: str | None, seen: str
+    installation: Installation, public_url: str | None, seen: str
 ) -> None:
-    services = office.with_settings(oauth_base_url=public_url).services
+    services = installation.with_settings(oauth_base_url=public_url).services
     client = web(services, (Feature("probe", pages=(_whoami,)),)).test_client()
     claimed = {"X-Forwarded-For": "198.51.100.1, 203.0.113.9", "X-Forwarded-Proto": "https"}
     assert client.get("/whoami", headers=claimed).text == seen

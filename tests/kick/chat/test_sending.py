@@ -100,9 +100,12 @@ def test_send_failure_reason_is_in_health_until_it_is_fixed(
     assert health(reason) == [
         (
             guild_id,
-            "A line could not be sent: No Kick account is connected. Run `/connect_kick`.",
+            "A chat message could not be sent: No Kick account is connected. Run `/connect_kick`.",
         ),
-        (other_guild_id, "A line could not be sent: No Kick channel is set. Use /connect_kick."),
+        (
+            other_guild_id,
+            "A chat message could not be sent: No Kick channel is set. Use /connect_kick.",
+        ),
     ]
     assert send_kick_message(unconnected, "hello", guild_id)
     assert [told for told, _reason in health(reason)] == [other_guild_id]
@@ -134,9 +137,7 @@ async def test_admin_say_is_sent_and_audited(
         assert [tuple(row) for row in noted] == [("kick.say", 77, "Welcome!")] * 2
 
 
-@pytest.mark.parametrize(
-    ("line", "words"), [("  ", "nothing to say"), ("x" * 501, "501 characters")]
-)
+@pytest.mark.parametrize(("line", "words"), [("  ", "is empty"), ("x" * 501, "501 characters")])
 def test_message_kick_would_reject_is_refused(
     unconnected: Services, guild_id: int, line: str, words: str
 ) -> None:
@@ -303,8 +304,8 @@ def test_report_for_server_without_channel_asks_to_choose_one(
 
 def test_report_names_what_is_missing(unconnected: Services, guild_id: int) -> None:
     found = states(unconnected, guild_id)
-    assert found["kick_channel"] == found["broadcaster id"] == "ok"
-    assert found["chatroom id"] == found["streamer's account"] == "warn"
+    assert found["kick_channel"] == found["broadcaster ID"] == "ok"
+    assert found["chatroom ID"] == found["streamer's account"] == "warn"
     assert found["chat.message.sent"] == "down"
     assert found["chat"] == "ok"
 
@@ -328,7 +329,7 @@ def test_report_names_an_unusable_admin_channel(unconnected: Services, guild_id:
         act(tx, guild_id, note_trouble, 555, "forbidden", ["send_messages"], at=unconnected.clock())
     text = str(check_report("Kick", examine(unconnected, guild_id)).description)
     assert "kick.admin\\_channel** · warning · can't be used" in text
-    assert "I can't post in <#555>. Give my role there: Send Messages." in text
+    assert "I can't post in <#555>. Give my role these permissions there: Send Messages." in text
 
 
 async def test_report_shows_a_failed_chat_message(unconnected: Services, guild_id: int) -> None:
@@ -362,7 +363,7 @@ def test_report_shows_the_feed_state(unconnected: Services, guild_id: int) -> No
         with unconnected.database.begin() as tx:
             feed.set_states(tx, [state])
 
-    assert feed_line(unconnected, guild_id).found == "nobody listens right now"
+    assert feed_line(unconnected, guild_id).found == "not connected"
     store_state(is_ok=True, reason="Listening over Centrifugo.")
     line = feed_line(unconnected, guild_id)
     assert (line.state, line.found, line.at) == ("ok", "Listening over Centrifugo.", now)
@@ -372,7 +373,7 @@ def test_report_shows_the_feed_state(unconnected: Services, guild_id: int) -> No
     assert "HTTP 403" in line.found
     assert line.remedy
     later = replace(unconnected, clock=lambda: now + timedelta(minutes=2))
-    assert feed_line(later, guild_id).found == "nobody listens right now"
+    assert feed_line(later, guild_id).found == "not connected"
 
 
 def test_report_explains_what_is_lost_without_the_feed(
@@ -384,7 +385,7 @@ def test_report_explains_what_is_lost_without_the_feed(
 
     off = under(use_dual_mode=False)
     assert off.state == "ok"
-    assert "lost unseen" in off.found
+    assert "won't be noticed" in off.found
     assert under(use_dual_mode=False, kick_use_kickpython_ws=True).state == "warn"
 
 

@@ -218,7 +218,7 @@ async def test_temporary_errors_are_retried_later(
 async def test_invalid_token_is_named(pretend: Sandbox, clean: Database) -> None:
     services = services_for(pretend, clean, kick_bot_user_token="worthless")
     transport = KickTransport(services, {"test.line": say}, english)
-    with pytest.raises(Refusal, match="Kick no longer takes KICK_BOT_USER_TOKEN"):
+    with pytest.raises(Refusal, match="Kick no longer accepts KICK_BOT_USER_TOKEN"):
         await transport.deliver(outgoing())
 
 
@@ -229,7 +229,7 @@ async def test_forbidden_account_is_distinguished_from_an_invalid_token(
         raise KickRejected(403, "Forbidden")
 
     monkeypatch.setattr(client_module.KickClient, "send_chat", forbidden)
-    with pytest.raises(Refusal, match="may not write in this chat"):
+    with pytest.raises(Refusal, match="not allowed to write in this chat"):
         await transport.deliver(outgoing())
 
 
@@ -332,5 +332,5 @@ async def test_message_to_an_unfollowed_channel_cannot_be_confirmed(
 ) -> None:
     with clean.begin() as tx:
         tx.exec_driver_sql("DELETE FROM guild_channels")
-    with pytest.raises(Refusal, match="follows no Kick channel"):
+    with pytest.raises(Refusal, match="no longer follows a Kick channel"):
         await transport.confirm(outgoing(unsure=True))

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 import pytest
 
 from core.kick.feed.comparison import (
-    ENOUGH_MISSING_ON_FEED,
-    ENOUGH_MISSING_WEBHOOKS,
+    MIN_MISSING_ON_FEED,
+    MIN_MISSING_WEBHOOKS,
     ChatLine,
     Comparison,
 )
@@ -51,7 +51,7 @@ def test_message_with_another_id_is_matched_by_sender_and_text() -> None:
     assert compare([line(1, sender=9, text="hello")], told).confirmed_at is None
 
 
-@pytest.mark.parametrize("count", [0, 1, ENOUGH_MISSING_ON_FEED, 40])
+@pytest.mark.parametrize("count", [0, 1, MIN_MISSING_ON_FEED, 40])
 def test_webhook_messages_missing_on_feed_are_counted(count: int) -> None:
     another_channels = [line(1000 + number) for number in range(9)]
     assert compare([], lines(count)).missing_on_feed == count
@@ -68,7 +68,7 @@ def test_messages_before_the_connection_are_not_missing() -> None:
 
 
 def test_feed_messages_without_webhooks_set_missing_since() -> None:
-    some = lines(ENOUGH_MISSING_WEBHOOKS, 60)
+    some = lines(MIN_MISSING_WEBHOOKS, 60)
     assert compare([*some], []).webhooks_missing_since == at(60)
     assert compare([*some[1:]], []).webhooks_missing_since is None, "one may be lost"
     assert compare([*some], [line(99, 70)]).webhooks_missing_since is None

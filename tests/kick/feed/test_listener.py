@@ -1,15 +1,19 @@
 """The listener against the pretend Kick's real sockets, over both transports."""
 
+import asyncio
+import json
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from pysher.connection import Connection as PysherConnection
 from structlog.testing import capture_logs
+from websockets.asyncio.server import ServerConnection, serve
 
 from core.guilds import actions as guild_actions
 from core.guilds.settings import ADMIN_CHANNEL
@@ -42,7 +46,7 @@ from tests.kick.feed.rig import (
     wait_for_listener,
 )
 from tests.kick.rig import NORA, chat
-from tests.patience import until
+from tests.patience import until, until_async
 
 CHAT_EVENT = "App\\Events\\ChatMessageEvent"
 USED = (CHAT_FEED, GIFT_FEED, KICKS_FEED)
@@ -312,7 +316,7 @@ def test_wrong_chatroom_is_reported_once(
         until(lambda: ours.found(lambda s: s.chatroom_id == 123))
         ours.told(*(f"line {number}" for number in range(5)))
         ours.clock.forward(minutes=2)
-        until(lambda: "shows nothing of your chat" in state(clean))
+        until(lambda: "does not show your chat" in state(clean))
         with clean.begin() as tx:
             for _ in range(3):
                 report_wrong_chatrooms(tx, ours.clock())
@@ -461,3 +465,34 @@ async def test_pusher_is_left_alone_after_a_permanent_error_only(code: int, term
     session._connection.socket = SimpleNamespace(close=lambda: None)
     session._on_error({"code": code, "message": "No"})
     assert await session._over == Ended(f"No ({code})", terminal)
+
+
+async def test_pusher_skips_messages_that_it_cannot_read() -> None:
+    frames: list[tuple[str, str, object]] = []
+
+    async def send_all(socket: ServerConnection) -> None:
+        greeting = json.dumps({"socket_id": "1", "activity_timeout": 120})
+        established = {"event": "pusher:connection_established", "data": greeting}
+        gift = {"event": "Gift", "data": "{}", "channel": "feed"}
+        unreadable = ("no json", "[]", '{"event": 5, "channel": "feed"}')
+        for text in (json.dumps(established), *unreadable, json.dumps(gift)):
+            await socket.send(text)
+        await socket.wait_closed()
+
+    async with serve(send_all, "localhost", 0) as server:
+        port = next(iter(server.sockets)).getsockname()[1]
+        session = PusherSession(
+            "key", f"localhost:{port}", ("feed",), lambda *frame: frames.append(frame), HASTE
+        )
+        running = asyncio.create_task(session.run(lambda: None))
+        await until_async(lambda: frames or running.done())
+        running.cancel()
+        with suppress(asyncio.CancelledError):
+            await running
+    assert frames == [("feed", "Gift", "{}")]
+
+
+async def test_pusher_replaces_no_private_attribute_of_its_library() -> None:
+    session = PusherSession("key", "localhost:1", (), lambda *_frame: None, HASTE)
+    untouched = PysherConnection(lambda *_frame: None, "ws://localhost:1")
+    assert set(vars(session._connection)) == set(vars(untouched))

@@ -3,8 +3,8 @@
 import pytest
 
 from core.kick.feed.rules import (
+    BLOCKED_SECONDS,
     MAX_FEEDS,
-    STAY_AWAY_SECONDS,
     RouteSelector,
     feeds_of,
     share_out,
@@ -49,11 +49,11 @@ def test_all_providers_closed_waits_at_least_five_minutes_and_grows() -> None:
     routes = RouteSelector(has_pusher_key=False)
     routes.failed("pusher", 0, terminal=True)
     now = 0.0
-    for minimum in (*STAY_AWAY_SECONDS, STAY_AWAY_SECONDS[-1]):
+    for minimum in (*BLOCKED_SECONDS, BLOCKED_SECONDS[-1]):
         routes.failed("pusher", now, terminal=True)
         pause = routes.failed("centrifugo", now, terminal=True)
         assert routes.choose(now + pause - 1) is None
-        assert pause >= minimum or pause >= STAY_AWAY_SECONDS[0]
+        assert pause >= minimum or pause >= BLOCKED_SECONDS[0]
         now += 10_000
     assert routes.choose(now) is not None
 

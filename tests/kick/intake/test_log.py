@@ -158,7 +158,7 @@ def test_two_servers_of_one_channel_each_get_a_line(
 def test_flood_of_rejected_deliveries_is_limited(
     kick: Hook, clean: Database, clock: StandingClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(log, "MAX_A_MINUTE", 5)
+    monkeypatch.setattr(log, "MAX_LINES_PER_MINUTE", 5)
     for _ in range(20):
         kick.send(headers={"Kick-Event-Signature": "forged"})
     body = chat()
@@ -174,7 +174,7 @@ def test_flood_of_rejected_deliveries_is_limited(
 def test_stored_deliveries_are_logged_without_limit(
     kick: Hook, clean: Database, guild_id: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(log, "MAX_A_MINUTE", 0)
+    monkeypatch.setattr(log, "MAX_LINES_PER_MINUTE", 0)
     for _ in range(5):
         kick.send()
     assert len(lines(clean, guild_id)) == 5
@@ -246,7 +246,7 @@ def test_log_shows_type_time_delay_outcome_and_reason(guild_id: int) -> None:
     said = str(embed.description)
     assert "🟢" in said
     assert "processed" in said
-    assert "refused: too old" in said
+    assert "rejected: too old" in said
     assert "⚠️ after 10 min" in said
     assert "`a`b`" not in said
     assert "1,200" in str(embed.footer.text)

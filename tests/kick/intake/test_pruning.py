@@ -139,7 +139,7 @@ def test_last_chat_time_is_known_after_chat_is_deleted(
 def test_pruning_deletes_in_batches(
     services: Services, clean: Database, guild_id: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scheduled, "DELETED_AT_ONCE", 3)
+    monkeypatch.setattr(scheduled, "ROWS_PER_STEP", 3)
     old = NOON - timedelta(days=30)
     for number in range(8):
         deliver(clean, old, "chat.message.sent", chat(created_at=old.isoformat()), number)
@@ -158,7 +158,7 @@ def test_pruning_deletes_in_batches(
 def test_pruning_run_is_bounded(
     services: Services, clean: Database, guild_id: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scheduled, "DELETED_AT_ONCE", 1)
+    monkeypatch.setattr(scheduled, "ROWS_PER_STEP", 1)
     monkeypatch.setattr(scheduled, "MAX_STEPS", 2)
     old = NOON - timedelta(days=30)
     with clean.begin() as tx:

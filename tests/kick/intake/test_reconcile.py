@@ -71,7 +71,7 @@ def test_all_kinds_are_subscribed_and_their_ids_stored(
     assert {kind: one.subscription_id for kind, one in known(services).items()} == ids
     assert all(one.checked_at == NOON and one.trouble is None for one in known(services).values())
     assert part(services, guild_id) == HealthItem(
-        "Kick subscriptions", "ok", "All 10 in place.", 0.0, guild_id
+        "Kick subscriptions", "ok", "All 10 active.", 0.0, guild_id
     )
 
 

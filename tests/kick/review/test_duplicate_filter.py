@@ -132,7 +132,7 @@ def test_open_duplicates_appear_in_health(intake: Intake, guild_id: int) -> None
     with intake.database.begin() as tx:
         (part,) = check_health(tx, NOON)
     assert (part.name, part.guild_id) == ("Kick duplicates", guild_id)
-    assert part.reason.startswith("1 may have been sent twice")
+    assert part.reason.startswith("1 possibly sent twice")
 
 
 def test_duplicates_are_isolated_per_server(

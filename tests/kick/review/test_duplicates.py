@@ -99,7 +99,7 @@ def test_credited_duplicates_count_once(stage: Stage) -> None:
     assert stage.credit(1).count == 2
     counted = [e for e in stage.counted if isinstance(e, SubscriptionStarted)]
     assert sorted(e.subscriber.user_id for e in counted) == [SAM, VERA]
-    with pytest.raises(Refusal, match="credited already"):
+    with pytest.raises(Refusal, match="already credited"):
         stage.credit(1, OTHER_ADMIN)
     given(stage)
     told(stage, BOTH[0])
@@ -112,7 +112,7 @@ def test_undone_duplicate_is_revoked_once_and_the_gift_stays(stage: Stage) -> No
     told(stage, BOTH[0])
     given(stage)
     stage.listing()
-    with pytest.raises(Refusal, match="has counted already") as refused:
+    with pytest.raises(Refusal, match="was already counted") as refused:
         stage.credit(1)
     assert "/missed undo 1" in refused.value.remedy
     assert stage.take_back(1) == 1
@@ -120,7 +120,7 @@ def test_undone_duplicate_is_revoked_once_and_the_gift_stays(stage: Stage) -> No
     assert isinstance(back, SupportRevoked)
     assert (back.event, back.of) == ("SubscriptionStarted", counted.key)
     assert back.guild_id == GUILD
-    with pytest.raises(Refusal, match="taken back already"):
+    with pytest.raises(Refusal, match="already taken back"):
         stage.take_back(1)
     given(stage)
     told(stage, BOTH[0])
@@ -141,7 +141,7 @@ def test_dismissing_changes_no_counts(stage: Stage, duplicate_first: bool) -> No
         step()
     assert stage.names() == before
     assert stage.listing() == []
-    with pytest.raises(Refusal, match="dismissed already"):
+    with pytest.raises(Refusal, match="already dismissed"):
         stage.credit(1)
 
 
@@ -149,10 +149,10 @@ def test_uncounted_duplicate_cannot_be_undone(stage: Stage) -> None:
     given(stage)
     told(stage, BOTH[0])
     stage.listing()
-    with pytest.raises(Refusal, match="nothing can be taken back"):
+    with pytest.raises(Refusal, match="nothing to take back"):
         stage.take_back(1)
     assert len(stage.listing()) == 1
-    with pytest.raises(Refusal, match="nothing with number 9"):
+    with pytest.raises(Refusal, match="No entry #9"):
         stage.do(actions.decide, 9, "dismissed")
 
 
@@ -171,7 +171,7 @@ def test_two_admins_crediting_a_duplicate_at_once_count_it_once(stage: Stage) ->
     with ThreadPoolExecutor(2) as both:
         said = list(both.map(attempt, (ADMIN, OTHER_ADMIN)))
     stage.work()
-    assert sorted(said) == ["Number 1 has been credited already.", "done"]
+    assert sorted(said) == ["#1 was already credited.", "done"]
     assert stage.names().count("SubscriptionStarted") == 1
 
 
@@ -274,9 +274,9 @@ async def test_missed_events_and_duplicates_are_decided_the_same_way(stage: Stag
         embed = await discord.decide(stage.ours, GUILD, act, numbers[kind], ADMIN)
         return f"{embed.title} {embed.description}"
 
-    with pytest.raises(Refusal, match="has not counted"):
+    with pytest.raises(Refusal, match="was not counted"):
         await settle("undo", "kicks")
-    assert "dismissed It was not counted" in await settle("dismiss", "kicks")
-    assert "credited 1 is counted now" in await settle("credit", "duplicate")
+    assert "It was not counted" in await settle("dismiss", "kicks")
+    assert "1 event counted" in await settle("credit", "duplicate")
     stage.work()
     assert stage.names() == ["SubGifted", "SubGifted", "SubscriptionStarted"]

@@ -33,7 +33,7 @@ def test_each_entry_is_a_line_with_its_number(listed: dict[str, Any]) -> None:
     embed = messages.queue(listed)
     text = str(embed.description)
     assert embed.title == "🔍 3 missed events"
-    assert "**#1** **Mia** gave 7 subscriptions: Lucky" in text
+    assert "**#1** **Mia** gifted 7 subscriptions: Lucky" in text
     assert "Lucky\\_4, …" in text
     assert "**#2** **Tom** gave 1,500 Kicks (Rage Quit)" in text
     assert "**#3** **Ann** subscribed, month 13" in text
@@ -41,7 +41,7 @@ def test_each_entry_is_a_line_with_its_number(listed: dict[str, Any]) -> None:
 
 def test_anonymous_gift_shows_somebody(scene: Scene) -> None:
     embed = messages.queue(payload([entry(1, scene.reported_gift(None, "Tom"))]))
-    assert "Somebody gave 1 subscription: Tom" in str(embed.description)
+    assert "Somebody gifted 1 subscription: Tom" in str(embed.description)
 
 
 def duplicates(kind: str, *names: str, giver: str = "Mia") -> dict[str, Any]:
@@ -54,7 +54,7 @@ def test_gift_sent_twice_is_explained() -> None:
     embed = messages.queue(duplicates("duplicate", "Tom", "**Ann**"))
     text = str(embed.description)
     assert embed.title == "🔍 1 event to review"
-    assert "**#4** **Mia** gave Tom, \\*\\*Ann\\*\\* a subscription" in text
+    assert "**#4** **Mia** gifted Tom, \\*\\*Ann\\*\\* a subscription" in text
     assert "Counted as gifts only" in text
     assert "realtime feed" not in text
     assert embed.footer.text == "/missed credit <number> · /missed dismiss <number>"
@@ -62,7 +62,7 @@ def test_gift_sent_twice_is_explained() -> None:
 
 def test_counted_duplicate_offers_undo() -> None:
     embed = messages.queue(duplicates("counted_duplicate", "Tom", giver=""))
-    assert "Somebody gave Tom" in str(embed.description)
+    assert "Somebody gifted Tom" in str(embed.description)
     assert "Counted as both" in str(embed.description)
     assert embed.footer.text == "/missed undo <number> · /missed dismiss <number>"
 
@@ -91,7 +91,7 @@ def test_long_queue_is_truncated_with_a_count(scene: Scene) -> None:
 
 
 def test_unknown_names_are_listed() -> None:
-    assert messages.credited(3, Credited(2, ())).title == "✅ Number 3 is credited"
+    assert messages.credited(3, Credited(2, ())).title == "✅ Credited #3"
     partly = messages.credited(3, Credited(1, ("Gone",)))
     assert "Gone" in str(partly.description)
     assert str(partly.title).startswith("⚠️")

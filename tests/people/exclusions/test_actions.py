@@ -45,7 +45,7 @@ def line(
 @pytest.fixture
 def work(tx: Connection, guild_id: int) -> Work:
     """MadCats was seen in this server."""
-    people.meet_sender(tx, line(guild_id))
+    people.get_or_create_sender(tx, line(guild_id))
     return Work(tx, guild_id, actor=ADMIN, now=NOON)
 
 
@@ -59,12 +59,12 @@ def excluded_in(work: Work, viewer_id: int) -> set[str]:
 
 
 def can_write(work: Work, *lines: ChatMessageSent, scope: Scope = "watchtime") -> list[str]:
-    return [one.sender.name for one in without_excluded(work.tx, lines, scope)]
+    return [line.sender.name for line in without_excluded(work.tx, lines, scope)]
 
 
 def accounts(work: Work, scope: Scope = "everything") -> list[tuple[str, str, str]]:
     found = actions.list_excluded(work, scope).accounts
-    return [(one.viewer_name, one.scope, one.cause) for one in found]
+    return [(row.viewer_name, row.scope, row.cause) for row in found]
 
 
 def published(work: Work) -> list[tuple[str, bool, int]]:
@@ -93,7 +93,7 @@ def test_exclusion_applies_to_its_scope_and_everything_to_all(
     assert actions.exclude(work, "@madcats", scope, "alt of a cheater") == "MadCats"
     assert excluded_in(work, viewer_id) == (set(SCOPES) if scope == "everything" else {scope})
     assert actions.list_excluded(work, scope).accounts[0].reason == "alt of a cheater"
-    with pytest.raises(Refusal, match="MadCats is excluded already"):
+    with pytest.raises(Refusal, match="MadCats is already excluded"):
         actions.exclude(work, "MadCats", scope)
     assert actions.include(work, "MadCats", scope) == "MadCats"
     assert excluded_in(work, viewer_id) == set()
@@ -120,7 +120,7 @@ def test_viewer_excluded_from_everything_cannot_be_included_in_one_feature(
 
 
 def test_list_includes_its_scope_and_everything(work: Work) -> None:
-    people.meet_sender(work.tx, line(work.guild_id, "anna", 8))
+    people.get_or_create_sender(work.tx, line(work.guild_id, "anna", 8))
     actions.exclude(work, "MadCats", "raffle")
     actions.exclude(work, "anna")
     actions.exclude(work, "Stranger", "slot_calls")
@@ -155,11 +155,11 @@ def test_listed_name_is_excluded_by_its_first_message(work: Work) -> None:
 def test_listed_name_is_excluded_before_it_writes_in_chat(work: Work) -> None:
     """Such as who gives subscriptions, or spends channel points, and never chats."""
     actions.exclude(work, "Stranger", "raffle")
-    met = people.meet_person(
+    met = people.get_or_create_person(
         work.tx, work.guild_id, "kick", Person(user_id=9, name="stranger"), NOON
     )
     assert actions.is_excluded(work, met, "raffle")
-    other = people.meet_person(
+    other = people.get_or_create_person(
         work.tx, work.guild_id, "twitch", Person(user_id=9, name="Stranger"), NOON
     )
     assert not actions.is_excluded(work, other, "raffle"), "one was meant"

@@ -1,4 +1,4 @@
-"""What `/exclude` and its aliases answer."""
+"""Replies of `/exclude` and its aliases."""
 
 from datetime import UTC, datetime
 
@@ -17,7 +17,7 @@ SCOPES: tuple[Scope, ...] = ("everything", "watchtime", "slot_calls", "raffle")
 def exclusion(
     name: str, scope: Scope = "watchtime", cause: Cause = "admin", reason: str = "", number: int = 1
 ) -> Exclusion:
-    one = Exclusion(
+    found = Exclusion(
         viewer_id=ViewerId(number),
         scope=scope,
         cause=cause,
@@ -26,8 +26,8 @@ def exclusion(
         excluded_at=AT,
         until=AT if cause == "kick_ban" else None,
     )
-    one.viewer_name = name
-    return one
+    found.viewer_name = name
+    return found
 
 
 def test_list_shows_admin_or_cause() -> None:
@@ -43,7 +43,7 @@ def test_list_shows_admin_or_cause() -> None:
     embed = messages.listed(found, "watchtime")
     assert embed.title == "🚫 4 are excluded"
     assert str(embed.description).split("\n")[:6] == [
-        "**KickBot** · a listed name, seen <t:1772402400:R>",
+        "**KickBot** · by name, seen <t:1772402400:R>",
         r"**mad\_cats** · everything · by <@900> <t:1772402400:R> · alt",
         r"**mad\_cats** · banned on Kick until <t:1772402400:R>",
         "**leo** · banned on Discord",
@@ -51,7 +51,7 @@ def test_list_shows_admin_or_cause() -> None:
         "Not seen here yet: Moobot",
     ]
     everything = str(messages.listed(found, "everything").description)
-    assert "**KickBot** · watchtime · a listed name" in everything
+    assert "**KickBot** · watchtime · by name" in everything
 
 
 @pytest.mark.parametrize("scope", SCOPES)

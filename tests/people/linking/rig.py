@@ -67,7 +67,7 @@ class Visitor(Browser):
 
 
 @dataclass
-class Desk:
+class LinkingSite:
     """Our side.
 
     Attributes:
@@ -126,22 +126,24 @@ class Desk:
             "SELECT target, payload FROM outbox_messages WHERE kind = :kind ORDER BY id", kind=kind
         )
 
-    def told(self) -> list[tuple[str, int]]:
+    def published_events(self) -> list[tuple[str, int]]:
         """The events that the other features will hear: which, and whose."""
         return self.rows(
             "SELECT kind, (body->>'discord_id')::bigint FROM inbox_deliveries"
             " WHERE source = 'inbox.events' ORDER BY id"
         )
 
-    def with_settings(self, **values: Any) -> "Desk":
+    def with_settings(self, **values: Any) -> "LinkingSite":
         """The same with other settings, as after a restart."""
         changed = self.services.settings.model_copy(update=values)
         services = replace(self.services, settings=changed)
-        return Desk(services, self.clock, self.kick, _app(services))
+        return LinkingSite(services, self.clock, self.kick, _app(services))
 
 
-def open_desk(database: Database, pretend: Sandbox, kick: KickDriver, folder: Path) -> Desk:
-    """A desk that knows the pretend Kick."""
+def open_linking_site(
+    database: Database, pretend: Sandbox, kick: KickDriver, folder: Path
+) -> LinkingSite:
+    """A linking_site that knows the pretend Kick."""
     clock = Shifted()
     ours = settings(
         **{name.lower(): value for name, value in pretend.env.items()},
@@ -149,7 +151,7 @@ def open_desk(database: Database, pretend: Sandbox, kick: KickDriver, folder: Pa
         token_encryption_keys=Fernet.generate_key().decode(),
     )
     services = Services(ours, database, LocalBus(), clock)
-    return Desk(services, clock, kick, _app(services))
+    return LinkingSite(services, clock, kick, _app(services))
 
 
 def _app(services: Services) -> Flask:

@@ -33,7 +33,7 @@ def told(tx: Connection) -> list[tuple[str, str]]:
 
 
 def ask(tx: Connection, guild_id: int, at: datetime = NOON, discord_id: int = MIA) -> str:
-    """A member asks for a link; its id."""
+    """Create an attempt; returns its id."""
     attempt = new_attempt(discord_id, at)
     run_in_guild(tx, guild_id, discord_id, at, actions.open_attempt, attempt)
     return attempt.link_id
@@ -195,7 +195,7 @@ def test_member_of_another_server_is_unknown(
 
 def test_unlinked_account_has_no_link(tx: Connection, guild_id: int) -> None:
     people.set_viewer(tx, guild_id, "kick", MADCATS.user_id, "MadCats", NOON)
-    with pytest.raises(Refusal, match="not linked with anybody"):
+    with pytest.raises(Refusal, match="not linked to anyone"):
         run_in_guild(tx, guild_id, MIA, NOON, actions.get_links, "madcats")
 
 

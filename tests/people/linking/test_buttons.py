@@ -69,7 +69,7 @@ async def test_question_has_two_persistent_buttons(clean: Database, guild_id: in
     view = ask_unlink(NORA, [found], own=False)["view"]
     assert view.is_persistent()
     labels = [item.item.label for item in view.children if isinstance(item, discord.ui.DynamicItem)]
-    assert labels == ["Unlink", "Keep it"]
+    assert labels == ["Unlink", "Cancel"]
     again = await known_again(UnlinkButton, f"people:unlink:{NORA}:{MIA}:{found.viewer_id}")
     assert (again.asker_id, again.discord_id, again.viewer_id) == (NORA, MIA, found.viewer_id)
     assert (await known_again(KeepButton, f"question:keep:{NORA}")).asker_id == NORA
@@ -118,7 +118,7 @@ def test_longest_custom_id_fits_and_matches_one_button() -> None:
 async def test_only_the_asked_member_can_answer(
     clean: Database, guild_id: int, presser: int, permissions: discord.Permissions, may: bool
 ) -> None:
-    for button in (UnlinkButton(MIA, MIA, 1), KeepButton(MIA, "Keep it")):
+    for button in (UnlinkButton(MIA, MIA, 1), KeepButton(MIA, "Cancel")):
         interaction = press(clean, guild_id, presser, permissions)
         assert await button.interaction_check(interaction) is may
         assert interaction.response.send_message.await_count == (not may)

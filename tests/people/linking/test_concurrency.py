@@ -40,12 +40,14 @@ def test_many_members_linking_one_account_at_once_link_once(
     clean: Database, guild_id: int, round_: int
 ) -> None:
     acts: list[Act] = [
-        partial(link_account, guild_id=guild_id, discord_id=one, person=MADCATS)
-        for one in range(1, AT_ONCE + 1)
+        partial(link_account, guild_id=guild_id, discord_id=number, person=MADCATS)
+        for number in range(1, AT_ONCE + 1)
     ]
     ended = all_at_once(clean, acts)
-    assert sum(isinstance(one, Link) for one in ended) == 1
-    assert [one.reason for one in ended if isinstance(one, Conflict)] == ["account_taken"] * 7
+    assert sum(isinstance(result, Link) for result in ended) == 1
+    assert [result.reason for result in ended if isinstance(result, Conflict)] == [
+        "account_taken"
+    ] * 7
 
 
 @pytest.mark.parametrize("round_", range(5))
@@ -57,13 +59,15 @@ def test_one_member_linking_many_accounts_at_once_links_once(
             link_account,
             guild_id=guild_id,
             discord_id=1,
-            person=Person(user_id=one, name=f"viewer{one}"),
+            person=Person(user_id=number, name=f"viewer{number}"),
         )
-        for one in range(1, AT_ONCE + 1)
+        for number in range(1, AT_ONCE + 1)
     ]
     ended = all_at_once(clean, acts)
-    assert sum(isinstance(one, Link) for one in ended) == 1
-    assert [one.reason for one in ended if isinstance(one, Conflict)] == ["other_account"] * 7
+    assert sum(isinstance(result, Link) for result in ended) == 1
+    assert [result.reason for result in ended if isinstance(result, Conflict)] == [
+        "other_account"
+    ] * 7
 
 
 def test_simultaneous_clicks_unlink_once(clean: Database, guild_id: int) -> None:
@@ -75,4 +79,4 @@ def test_simultaneous_clicks_unlink_once(clean: Database, guild_id: int) -> None
 
 def test_simultaneous_link_requests_are_rate_limited(clean: Database, guild_id: int) -> None:
     ended = all_at_once(clean, [partial(ask, guild_id=guild_id)] * AT_ONCE)
-    assert sum(isinstance(one, Refusal) for one in ended) == AT_ONCE - 3
+    assert sum(isinstance(result, Refusal) for result in ended) == AT_ONCE - 3

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.people.linking.actions import MAX_LINKS, WITHIN, free_again_at
+from core.people.linking.actions import LINKS_PERIOD, MAX_LINKS, free_again_at
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 moments = st.lists(st.integers(0, 1800).map(lambda ago: NOON - timedelta(seconds=ago)))
@@ -15,13 +15,13 @@ moments = st.lists(st.integers(0, 1800).map(lambda ago: NOON - timedelta(seconds
 def test_no_window_exceeds_the_rate_limit(asked_at: list[datetime]) -> None:
     again_at = free_again_at(asked_at, NOON)
     granted = again_at or NOON
-    inside = [at for at in asked_at if granted - WITHIN < at]
+    inside = [at for at in asked_at if granted - LINKS_PERIOD < at]
     assert len(inside) < MAX_LINKS, "the moment that is told is a good one"
     if again_at is not None:
         earlier = again_at - timedelta(seconds=1)
-        before = [at for at in asked_at if earlier - WITHIN < at]
+        before = [at for at in asked_at if earlier - LINKS_PERIOD < at]
         assert len(before) >= MAX_LINKS, "and no earlier one would be"
-        assert NOON < again_at <= NOON + WITHIN
+        assert NOON < again_at <= NOON + LINKS_PERIOD
 
 
 @given(moments)

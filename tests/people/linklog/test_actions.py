@@ -170,7 +170,7 @@ def test_status_names_undelivered_entries(
     assert do(tx, other_guild_id, configure)[1] == ""
     shown = status(settings, None, undelivered)
     assert str(shown.title).startswith("⚠️")
-    assert "does not exist any more. Choose one" in str(shown.description)
+    assert "no longer exists. Choose another one" in str(shown.description)
     assert "Not delivered" in str(shown.description)
 
 

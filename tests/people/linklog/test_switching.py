@@ -12,7 +12,7 @@ from tests.bot_rig import bot_in_discord
 
 def embed_after(driver: DiscordDriver, line: str) -> dict[str, Any]:
     asked = driver.message("nora", "general", line)
-    answer = driver.wait_for("general", lambda one: one["author"] == "bot", after=asked)
+    answer = driver.wait_for("general", lambda message: message["author"] == "bot", after=asked)
     return dict(answer["embeds"][0])
 
 

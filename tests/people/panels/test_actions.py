@@ -1,4 +1,4 @@
-"""Panels in the database: one a channel, what becomes of them, and who is told."""
+"""Panels in the database: one per channel, their states, and notifications."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -52,10 +52,10 @@ class Guild:
     def put(self, message_id: int, channel_id: int = 10) -> list[int]:
         """Post a panel; the messages that are to be deleted."""
         former = self.do(actions.put_panel, panel(message_id, channel_id))
-        return [one.message_id for one in former]
+        return [panel.message_id for panel in former]
 
     def states(self) -> dict[int, str]:
-        return {one.message_id: one.state for one in self.do(actions.list_panels)}
+        return {panel.message_id: panel.state for panel in self.do(actions.list_panels)}
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def other(tx: Connection, other_guild_id: int) -> Guild:
     return Guild(tx, other_guild_id)
 
 
-def told(tx: Connection, guild_id: int) -> list[str]:
+def notified(tx: Connection, guild_id: int) -> list[str]:
     found = tx.execute(
         select(messages.c.payload)
         .where(messages.c.guild_id == guild_id, messages.c.kind == linklog.PANEL_KIND)
@@ -112,10 +112,10 @@ def test_simultaneous_setups_leave_one_panel(database: Database, guild_id: int) 
 def test_deleted_panel_is_reported_once(tx: Connection, guild: Guild, other: Guild) -> None:
     guild.do(configure, link_log=True, link_log_channel=555)
     guild.put(1)
-    other.do(actions.notice_gone, {1})
+    other.do(actions.record_gone, {1})
     for _time in range(2):
-        guild.do(actions.notice_gone, {1, 2, 3})
-    assert told(tx, guild.id) == ["posted", "gone"]
+        guild.do(actions.record_gone, {1, 2, 3})
+    assert notified(tx, guild.id) == ["posted", "gone"]
     parts = actions.check_health(tx, NOON)
     assert [(part.guild_id, part.state) for part in parts] == [(guild.id, "warn")]
     assert "/setup_link_panel" in parts[0].reason
@@ -127,7 +127,7 @@ def test_panel_deletion_noticed_simultaneously_is_reported_once(
 ) -> None:
     def notice(_time: int) -> None:
         with database.begin() as tx:
-            Guild(tx, guild_id).do(actions.notice_gone, {1})
+            Guild(tx, guild_id).do(actions.record_gone, {1})
 
     with cleaned(database), ThreadPoolExecutor(8) as crowd:
         with database.begin() as tx:
@@ -135,22 +135,22 @@ def test_panel_deletion_noticed_simultaneously_is_reported_once(
             Guild(tx, guild_id).put(1)
         list(crowd.map(notice, range(16)))
         with database.begin() as tx:
-            assert told(tx, guild_id) == ["posted", "gone"]
+            assert notified(tx, guild_id) == ["posted", "gone"]
 
 
 def test_panel_withdrawn_by_us_is_not_reported_as_deleted(tx: Connection, guild: Guild) -> None:
     guild.do(configure, link_log=True, link_log_channel=555)
     guild.put(1)
     guild.do(actions.withdraw_panel, 10)
-    guild.do(actions.notice_gone, {1})
+    guild.do(actions.record_gone, {1})
     assert guild.states() == {}
-    assert told(tx, guild.id) == ["posted", "withdrawn"]
+    assert notified(tx, guild.id) == ["posted", "withdrawn"]
     assert actions.check_health(tx, NOON) == []
 
 
 def test_new_panel_resolves_the_loss(tx: Connection, guild: Guild) -> None:
     guild.put(1)
-    guild.do(actions.notice_channel_gone, 10)
+    guild.do(actions.record_channel_gone, 10)
     assert len(actions.check_health(tx, NOON)) == 1
     guild.put(2)
     assert actions.check_health(tx, NOON) == []
@@ -158,7 +158,7 @@ def test_new_panel_resolves_the_loss(tx: Connection, guild: Guild) -> None:
 
 def test_panel_problem_is_in_health_until_resolved(tx: Connection, guild: Guild) -> None:
     guild.put(1)
-    guild.do(actions.set_trouble, 1, "Give my role there: Manage Messages.")
+    guild.do(actions.set_trouble, 1, "Give my role these permissions there: Manage Messages.")
     assert "Manage Messages" in actions.check_health(tx, NOON)[0].reason
     guild.do(actions.set_trouble, 1, None)
     assert actions.check_health(tx, NOON) == []

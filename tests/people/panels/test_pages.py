@@ -66,8 +66,8 @@ def test_a_panel_is_removed(site: Site) -> None:
 
 def test_channels_of_other_servers_are_refused(site: Site) -> None:
     nora = site.visitor("nora")
-    for one in ("", "1", "x"):
-        refused = nora.post(f"{PAGE}/post", page=PAGE, channel=one)
+    for channel in ("", "1", "x"):
+        refused = nora.post(f"{PAGE}/post", page=PAGE, channel=channel)
         assert (refused.status_code, "Choose a channel" in words(refused)) == (422, True)
     assert requested(site) == []
 

@@ -1,4 +1,4 @@
-"""A web server with the raffle's pages alone, on a real database."""
+"""A web server with only the raffle's pages, on a real database."""
 
 import threading
 from collections.abc import Callable, Iterator, Sequence

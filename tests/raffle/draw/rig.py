@@ -85,7 +85,7 @@ def period(
 
 
 def as_owner(tx: Connection, statement: str, **values: object) -> None:
-    """Whoever owns the database can switch its triggers off."""
+    """The database's owner can disable its triggers."""
     tx.execute(text("SET LOCAL session_replication_role = replica"))
     tx.execute(text(statement), values)
     tx.execute(text("SET LOCAL session_replication_role = origin"))
@@ -99,13 +99,13 @@ def do(
     *args: P.args,
     **kwargs: P.kwargs,
 ) -> T:
-    """The admin does this at that time, in a transaction of its own."""
+    """Run an action as an admin at this time, in its own transaction."""
     cache_of(tx).clear()
     return run_in_guild(tx, guild_id, ADMIN, at, action, *args, **kwargs)
 
 
 def take_back_freeze(tx: Connection) -> None:
-    """Somebody who did not like the round opens the raffle again."""
+    """Reopen the raffle, as someone who did not like the round would."""
     as_owner(tx, "DELETE FROM raffle_draws")
     as_owner(tx, "UPDATE raffle_periods SET state = 'open', frozen_at = NULL")
 
@@ -127,7 +127,7 @@ def draw_of(tx: Connection, guild_id: int, number: int) -> Draw:
 def with_frozen(
     tx: Connection, guild_id: int, number: int, action: Callable[[FrozenRaffle], T]
 ) -> T:
-    """Do something with the frozen raffle in one unit of work."""
+    """Run an action with the frozen raffle in one unit of work."""
 
     def run(work: Work) -> T:
         raffle = find_frozen(work, CONFIG, number)
@@ -156,14 +156,14 @@ def snapshot_of(tx: Connection, guild_id: int, number: int) -> str:
 
 
 def beacon(draw: Draw, words: str = "") -> Round:
-    """The promised round, or made up of these words."""
+    """The promised round, or one made up from these words."""
     signature = hashlib.sha384(words.encode()).hexdigest() if words else SIGNATURE
     randomness = hashlib.sha256(bytes.fromhex(signature)).hexdigest()
     return Round(draw.chain or "", draw.round or 0, randomness, signature)
 
 
 def discord_took(tx: Connection, at: datetime, *kinds: str) -> None:
-    """What waits for Discord is posted then, or these kinds of it."""
+    """Deliver waiting Discord messages (of these kinds) at this time."""
     tx.execute(_TAKE, {"id": int((at.timestamp() - 1420070400) * 1000) << 22, "kinds": list(kinds)})
 
 
@@ -177,7 +177,7 @@ _TAKE = text("""
 
 
 def check(tx: Connection, guild_id: int, number: int, k: int, at: datetime) -> bool:
-    """The bot can be used at this instant; whether a winner's time was over by then."""
+    """Check a claim at this instant; returns whether the winner's time had run out."""
     guilds.set_reachable(tx, [guild_id], at)
     return run_in_guild(tx, guild_id, THE_BOT, at, claims.check_claim, CONFIG, number, k)
 
@@ -190,15 +190,15 @@ def notified(tx: Connection, pick: Pick, at: datetime | None = None) -> None:
 
 
 def stayed_up(tx: Connection, until: datetime) -> None:
-    """The bot could be used all the time, up to that instant."""
+    """The bot was usable all the time until this instant."""
     tx.execute(
         text("UPDATE raffle_picks SET claimable_at = :at WHERE claimable_at < :at"),
         {"at": until - timedelta(seconds=20)},
     )
 
 
-def silent(tx: Connection, guild_id: int, number: int, k: int, now: datetime) -> bool:
-    """A winner who was notified when drawn does not claim, though it was possible all the time."""
+def did_not_claim(tx: Connection, guild_id: int, number: int, k: int, now: datetime) -> bool:
+    """A notified winner does not claim although it was possible all the time."""
     pick = picks_of(tx, guild_id, number)[k - 1]
     if pick.state == "drawn" and pick.claimable_since is None:
         notified(tx, pick)
@@ -209,7 +209,7 @@ def silent(tx: Connection, guild_id: int, number: int, k: int, now: datetime) ->
 def drew(
     tx: Connection, guild_id: int, number: int, words: str = "", now: datetime = DUE
 ) -> Sequence[Pick]:
-    """Freeze if that was not done, learn the beacon's number and draw."""
+    """Freeze if needed, store the beacon's number and draw."""
     known = do(tx, guild_id, now, Work.find, Draw, number)
     draw = known or froze(tx, guild_id, number)
     discord_took(tx, AFTER, "raffle.frozen")
@@ -227,7 +227,7 @@ def drew_without_beacon(tx: Connection, guild_id: int, number: int) -> None:
 def claim(
     tx: Connection, pick: Pick, claimer: int | None = None, *, at: timedelta = WINDOW
 ) -> Pick:
-    """The winner claims, or somebody else; so long after the draw."""
+    """The winner, or another member, claims this long after the draw."""
     who = claimer or pick.discord_id or 0
     return run_in_guild(tx, pick.guild_id, who, DUE + at, claims.claim, CONFIG, pick.period, pick.k)
 
@@ -247,7 +247,7 @@ def state_of(tx: Connection, guild_id: int, number: int) -> str:
 
 
 def states(tx: Connection, guild_id: int, number: int) -> list[tuple[str, str]]:
-    """Name and state of everybody who was drawn, in order."""
+    """Name and state of everyone who was drawn, in order."""
     return [(pick.name, pick.state) for pick in picks_of(tx, guild_id, number)]
 
 

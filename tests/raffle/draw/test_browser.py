@@ -1,4 +1,4 @@
-"""What a browser works out on a draw's public page."""
+"""The verification in the browser on a draw's public page."""
 
 import hashlib
 import json
@@ -64,16 +64,16 @@ def test_browser_can_ask_the_beacon(site: Site, guild_id: int, page: Page, says:
         signature = "00" * 48 if says == "another number" else draw.signature
         genesis = 1 if says == "another start" else 1692803367
         headers = {"Access-Control-Allow-Origin": "*"}
-        told = {"round": draw.round, "signature": signature}
+        reply = {"round": draw.round, "signature": signature}
         if route.request.url.endswith("/info"):
-            told = {
+            reply = {
                 "public_key": QUICKNET.public_key,
                 "period": 3,
                 "genesis_time": genesis,
                 "hash": QUICKNET.hash,
                 "schemeID": "bls-unchained-g1-rfc9380",
             }
-        route.fulfill(json=told, headers=headers)
+        route.fulfill(json=reply, headers=headers)
 
     page.route("https://api.drand.sh/**", answer)
     page.goto(site.url + site.path(guild_id, NUMBER))
@@ -82,7 +82,7 @@ def test_browser_can_ask_the_beacon(site: Site, guild_id: int, page: Page, says:
     assert asked == [], "nothing leaves the device unasked"
     page.click("#ask button")
     if says == "nothing":
-        expect(page.locator("#ask span")).to_have_text(re.compile("cannot be reached"))
+        expect(page.locator("#ask span")).to_have_text(re.compile("can't be reached"))
         expect(page.locator("#ask button")).to_be_enabled()
     else:
         words = "Verified: this is the only" if says == "the same" else "Not as promised"
@@ -113,7 +113,7 @@ def test_viewer_finds_their_line_by_private_link(site: Site, guild_id: int, page
     assert all(proof.secret not in url.split("#")[0] for url in asked)
     page.fill("#proof", "0123 kick:1")
     page.click("text=Find my entry")
-    expect(page.locator("#found")).to_have_text(re.compile("no such entry"))
+    expect(page.locator("#found")).to_have_text(re.compile("doesn't contain that entry"))
     page.goto(f"{site.url}{site.path(guild_id, NUMBER)}#{link}&again=1")  # no reload
     expect(page.locator("#found")).to_have_text(mine)
     assert not page.evaluate("document.documentElement.scrollWidth > innerWidth")
@@ -163,7 +163,7 @@ def test_bundle_with_other_hashes_is_rejected(site: Site, guild_id: int, page: P
     page.route("**/bundle.json", other)
     page.goto(site.url + addresses[0])
     expect(page.locator("#verdict")).to_have_text("✕ Not as promised.")
-    expect(page.locator("#checks .bad")).to_have_text("this page shows other hashes")
+    expect(page.locator("#checks .bad")).to_have_text("this page shows different hashes")
 
 
 def test_swapped_winner_is_detected_in_the_browser(site: Site, guild_id: int, page: Page) -> None:
@@ -171,7 +171,9 @@ def test_swapped_winner_is_detected_in_the_browser(site: Site, guild_id: int, pa
     site.committed(lambda tx: as_owner(tx, SWAP, g=guild_id))
     page.goto(site.url + site.path(guild_id, NUMBER))
     expect(page.locator("#verdict")).to_have_text("✕ Not as promised.")
-    expect(page.locator("#checks .bad")).to_have_text("winner 1 was replaced by another account")
+    expect(page.locator("#checks .bad")).to_have_text(
+        "winner 1 was replaced by a different account"
+    )
 
 
 def test_winner_forgotten_before_claiming_is_verified(
@@ -202,7 +204,7 @@ async (address) => {
     [
         (AFTER + timedelta(seconds=1), "published less than 300 seconds after the freeze"),
         (AFTER + timedelta(days=1000), "published less than 300 seconds after the freeze"),
-        (AFTER - timedelta(seconds=3), "the rule demands another round"),
+        (AFTER - timedelta(seconds=3), "the rule requires a different round"),
     ],
     ids=["a second late", "years late", "early"],
 )

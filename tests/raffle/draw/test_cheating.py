@@ -1,4 +1,4 @@
-"""What an operator with the settings and the whole database tries, and how it shows."""
+"""Attacks by an operator with access to settings and database, and how they are detected."""
 
 import hashlib
 from dataclasses import replace
@@ -44,6 +44,7 @@ from tests.raffle.draw.rig import (
     beacon,
     bundle,
     claim,
+    did_not_claim,
     discord_id,
     discord_took,
     do,
@@ -54,7 +55,6 @@ from tests.raffle.draw.rig import (
     froze,
     picks_of,
     posted,
-    silent,
     snapshot_of,
     states,
     take_back_freeze,
@@ -97,8 +97,8 @@ def test_any_chain_but_quicknet_is_labeled_everywhere(
         signature = sign(OWN_KEY, draw.round or 0).hex()
     randomness = hashlib.sha256(bytes.fromhex(signature)).hexdigest()
     discord_took(tx, THREE_YEARS_LATER, "raffle.frozen")
-    told = Round(chain.name, draw.round or 0, randomness, signature)
-    do(tx, guild_id, DUE, actions.store_round, config, number, told)
+    random_round = Round(chain.name, draw.round or 0, randomness, signature)
+    do(tx, guild_id, DUE, actions.store_round, config, number, random_round)
     later = THREE_YEARS_LATER + timedelta(minutes=10)
     assert do(tx, guild_id, later, actions.draw_winners, config, number)
 
@@ -108,7 +108,7 @@ def test_any_chain_but_quicknet_is_labeled_everywhere(
     assert {m.payload["with_beacon"] for m in posted(tx, guild_id, "raffle.winner")} == {False}
     said: list[str] = []
     verify(bundle(tx, guild_id, number, config), said.append)
-    assert any("ANOTHER BEACON" in line for line in said)
+    assert any("NOT THE PUBLIC ONE" in line for line in said)
 
 
 # -- in the database, before the draw -------------------------------------------------------------
@@ -196,7 +196,7 @@ def test_replaced_randomness_is_rejected(tx: Connection, draw: Draw) -> None:
 
 
 def test_other_genuine_round_is_rejected(tx: Connection, draw: Draw) -> None:
-    """The round 42, with the signature that it really has."""
+    """Round 42 with its real signature."""
     signature = (
         "95a9f9f5b231b7714de1553105d8ffdf3dcda24cfdb1e689319bccf79a9c8ce4"
         "30a91b811fbfaf763900bc998b5d686a"
@@ -222,7 +222,7 @@ def test_other_genuine_round_is_rejected(tx: Connection, draw: Draw) -> None:
 
 
 def test_erased_member_does_not_block_the_draw(tx: Connection, draw: Draw) -> None:
-    """Nobody can tell any more which line is theirs; its tickets still have to fit."""
+    """Nobody can tell anymore which line is theirs, but its tickets still have to match."""
     erase = "UPDATE people_viewers SET platform_user_id = -viewer_id WHERE name = :name"
     as_owner(tx, erase, name="yuki")
     assert do(tx, draw.guild_id, DUE, actions.draw_winners, CONFIG, draw.period)
@@ -241,10 +241,10 @@ def test_second_freeze_is_published_permanently(tx: Connection, guild_id: int) -
     assert any("frozen before" in str(name) for name in fields)
     (past,) = do(tx, guild_id, DUE, publishing.list_past, CONFIG, 10)
     assert list(past.freezes) == [first.frozen_at, second.frozen_at]
-    told = str(messages.history([past]).description)
-    assert "more than once" in told
-    for one in (first, second):
-        assert f"<t:{int(one.frozen_at.timestamp())}:f>" in told
+    shown = str(messages.history([past]).description)
+    assert "more than once" in shown
+    for freeze in (first, second):
+        assert f"<t:{int(freeze.frozen_at.timestamp())}:f>" in shown
 
 
 def test_undone_freeze_stays_in_the_history(tx: Connection, guild_id: int) -> None:
@@ -258,7 +258,7 @@ def test_undone_freeze_stays_in_the_history(tx: Connection, guild_id: int) -> No
 
 
 def friend_of(tx: Connection, pick: Pick) -> tuple[int, int]:
-    """Viewer id and Discord id of somebody else."""
+    """Viewer id and Discord id of another person."""
     name = next(name for name in NAMES if name != pick.name)
     viewer = find_by_name(tx, pick.guild_id, name)
     assert viewer is not None
@@ -302,7 +302,7 @@ def test_swapped_winner_cannot_claim(tx: Connection, guild_id: int, columns: str
     with pytest.raises(Refusal, match="not the one who was drawn"), savepoint(tx):
         claim(tx, pick, claimer)
     with pytest.raises(Refusal, match="not the one who was drawn"), savepoint(tx):
-        silent(tx, guild_id, pick.period, 1, DUE + timedelta(days=2))
+        did_not_claim(tx, guild_id, pick.period, 1, DUE + timedelta(days=2))
 
 
 @pytest.mark.parametrize("columns", [columns for columns, found in SWAPS.items() if found])
@@ -383,7 +383,7 @@ def test_database_rejects_changes_to_published_data(
 
 def test_expired_prize_cannot_be_claimed_later(tx: Connection, guild_id: int) -> None:
     (pick,) = drew(tx, guild_id, ended(tx, guild_id))
-    assert silent(tx, guild_id, pick.period, 1, DUE + timedelta(days=2))
+    assert did_not_claim(tx, guild_id, pick.period, 1, DUE + timedelta(days=2))
     with pytest.raises(IntegrityError, match="neither changed nor deleted"), savepoint(tx):
         tx.execute(text("UPDATE raffle_picks SET state = 'claimed' WHERE k = 1"))
 
@@ -415,7 +415,7 @@ def test_planned_freeze_uses_the_announced_round(
     (frozen,) = posted(tx, guild_id, "raffle.frozen")
     why = str(messages.frozen(frozen.payload).embed.description)
     words = {-1: "earlier than planned", 63: "later than planned"}
-    assert words.get(late, "This is the round that was announced") in why
+    assert words.get(late, "This is the announced round") in why
 
 
 def test_changed_end_announces_one_new_plan(tx: Connection, guild_id: int) -> None:
@@ -447,12 +447,12 @@ def test_ban_after_the_draw_is_shown_as_ban(tx: Connection, guild_id: int, how: 
         exclude(tx, guild_id, pick.name, DUE)
     with pytest.raises(Refusal, match="banned or excluded"), savepoint(tx):
         claim(tx, pick)
-    assert silent(tx, guild_id, pick.period, 1, DUE + timedelta(days=2))
+    assert did_not_claim(tx, guild_id, pick.period, 1, DUE + timedelta(days=2))
     assert [state for _name, state in states(tx, guild_id, pick.period)] == ["skipped", "drawn"]
     shown = [m for m in posted(tx, guild_id, "raffle.winner") if m.payload["state"] == "skipped"]
     assert how in str(render_winner(shown[0].payload).embed.description)
-    told, _posted = verify(bundle(tx, guild_id, pick.period))
-    assert [one["reason"] for one in told["picks"]] == [how, None]
+    verified, _posted = verify(bundle(tx, guild_id, pick.period))
+    assert [pick["reason"] for pick in verified["picks"]] == [how, None]
 
 
 def test_ban_lifted_in_time_has_no_effect(tx: Connection, guild_id: int) -> None:

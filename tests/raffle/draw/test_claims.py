@@ -1,4 +1,5 @@
-"""The winner's path: claimed in time, or the next one is drawn; every step once."""
+"""The winner's path: the prize is claimed in time or another winner is drawn; every step happens
+once."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -35,6 +36,7 @@ from tests.raffle.draw.rig import (
     beacon,
     check,
     claim,
+    did_not_claim,
     discord_took,
     do,
     draw_of,
@@ -46,7 +48,6 @@ from tests.raffle.draw.rig import (
     order_of,
     picks_of,
     posted,
-    silent,
     state_of,
     states,
     stayed_up,
@@ -83,20 +84,20 @@ def test_claim_window_is_a_setting_and_includes_its_end(tx: Connection, guild_id
     shown = messages.frozen(message.payload).embed
     assert shown is not None
     assert "10 min" in [field.value for field in shown.fields]
-    # Whoever does not like the first winner would like to make the time short.
+    # Someone who does not like the first winner may try to shorten the time.
     act(tx, guild_id, change_setting, SETTINGS["claim_minutes"], 1, actor=ADMIN)
     (pick,) = drew(tx, guild_id, number)
     assert pick.expires_at == DUE + timedelta(minutes=10)
     notified(tx, pick)
     stayed_up(tx, DUE + timedelta(minutes=10))
-    with pytest.raises(Refusal, match="is over"):
+    with pytest.raises(Refusal, match="run out"):
         claim(tx, pick, at=timedelta(minutes=10, microseconds=1))
     assert claim(tx, pick, at=timedelta(minutes=10)).state == "claimed"
 
 
 def test_only_the_winner_can_claim(tx: Connection, guild_id: int) -> None:
     (pick,) = drew(tx, guild_id, ended(tx, guild_id))
-    with pytest.raises(Refusal, match="not yours"):
+    with pytest.raises(Refusal, match="your prize"):
         claim(tx, pick, claimer=4711)
     assert states(tx, guild_id, pick.period) == [(pick.name, "drawn")]
 
@@ -114,10 +115,10 @@ def test_prize_cannot_be_claimed_from_another_server(
 def test_second_claim_or_delivery_is_rejected(tx: Connection, guild_id: int) -> None:
     (pick,) = drew(tx, guild_id, ended(tx, guild_id))
     claim(tx, pick)
-    with pytest.raises(Refusal, match="have claimed"):
+    with pytest.raises(Refusal, match="already claimed"):
         claim(tx, pick)
     do(tx, guild_id, LATE, claims.deliver, CONFIG, pick.name)
-    with pytest.raises(Refusal, match="have this prize"):
+    with pytest.raises(Refusal, match="already received"):
         claim(tx, pick)
     with pytest.raises(Refusal, match="no claimed prize"):
         do(tx, guild_id, LATE, claims.deliver, CONFIG, pick.name)
@@ -137,7 +138,7 @@ def test_silent_winner_is_replaced_and_other_winners_stay(tx: Connection, guild_
     first, second = drew(tx, guild_id, number)
     order = order_of(tx, draw_of(tx, guild_id, number))
     claim(tx, second)
-    assert silent(tx, guild_id, number, first.k, LATE)
+    assert did_not_claim(tx, guild_id, number, first.k, LATE)
     after = picks_of(tx, guild_id, number)
     assert [pick.state for pick in after] == ["expired", "claimed", "drawn"]
     assert [pick.pseudonym for pick in after] == order[:3]
@@ -148,9 +149,9 @@ def test_silent_winner_expires_once_at_the_deadline(tx: Connection, guild_id: in
     number = ended(tx, guild_id)
     drew(tx, guild_id, number)
     early = LATE - timedelta(microseconds=1)
-    assert not silent(tx, guild_id, number, 1, early)
-    assert silent(tx, guild_id, number, 1, LATE)
-    assert not silent(tx, guild_id, number, 1, LATE)
+    assert not did_not_claim(tx, guild_id, number, 1, early)
+    assert did_not_claim(tx, guild_id, number, 1, LATE)
+    assert not did_not_claim(tx, guild_id, number, 1, LATE)
     assert [state for _name, state in states(tx, guild_id, number)] == ["expired", "drawn"]
 
 
@@ -158,14 +159,14 @@ def test_claimed_prize_does_not_expire(tx: Connection, guild_id: int) -> None:
     number = ended(tx, guild_id)
     (pick,) = drew(tx, guild_id, number)
     claim(tx, pick)
-    assert not silent(tx, guild_id, number, 1, LATE + WINDOW)
+    assert not did_not_claim(tx, guild_id, number, 1, LATE + WINDOW)
 
 
 def test_raffle_closes_when_no_winner_claims(tx: Connection, guild_id: int) -> None:
     number = ended(tx, guild_id, ("mia", "leo"))
     drew(tx, guild_id, number)
-    assert silent(tx, guild_id, number, 1, LATE)
-    assert silent(tx, guild_id, number, 2, LATE + WINDOW)
+    assert did_not_claim(tx, guild_id, number, 1, LATE)
+    assert did_not_claim(tx, guild_id, number, 2, LATE + WINDOW)
     assert state_of(tx, guild_id, number) == "closed"
     assert len(posted(tx, guild_id, "raffle.nobody")) == 1
 
@@ -187,7 +188,7 @@ def dms_are_closed(tx: Connection) -> None:
 
 
 def channel_is_gone(tx: Connection, channel_id: int) -> None:
-    """What waits for this channel fails."""
+    """Let waiting messages to this channel fail."""
     tx.execute(
         text("""
             UPDATE outbox_messages SET state = 'dead', error = 'no such channel'
@@ -198,18 +199,18 @@ def channel_is_gone(tx: Connection, channel_id: int) -> None:
 
 
 def test_claim_window_starts_when_the_winner_is_notified(tx: Connection, guild_id: int) -> None:
-    """The process died, or Discord was away: the whole time begins with the post."""
+    """The process died or Discord was down: the full time starts with the post."""
     number = ended(tx, guild_id)
     (pick,) = drew(tx, guild_id, number)
     assert not check(tx, guild_id, number, 1, LATE)
     assert found(tx, pick).claimable_since is None
-    told_at = LATE - timedelta(hours=1)
-    notified(tx, pick, told_at)
-    assert found(tx, pick).expires_at == told_at + WINDOW
+    notified_at = LATE - timedelta(hours=1)
+    notified(tx, pick, notified_at)
+    assert found(tx, pick).expires_at == notified_at + WINDOW
     shown = posted(tx, guild_id, "raffle.winner")[-1].payload
-    assert (shown["state"], shown["expires_at"]) == ("drawn", (told_at + WINDOW).isoformat())
-    assert not silent(tx, guild_id, number, 1, told_at + WINDOW - timedelta(seconds=1))
-    assert silent(tx, guild_id, number, 1, told_at + WINDOW)
+    assert (shown["state"], shown["expires_at"]) == ("drawn", (notified_at + WINDOW).isoformat())
+    assert not did_not_claim(tx, guild_id, number, 1, notified_at + WINDOW - timedelta(seconds=1))
+    assert did_not_claim(tx, guild_id, number, 1, notified_at + WINDOW)
 
 
 @pytest.mark.parametrize("hours", [1, 20, 47, 48, 100])
@@ -225,12 +226,12 @@ def test_downtime_does_not_count_towards_the_claim_window(
     stayed_up(tx, down + timedelta(seconds=20))
     up = down + timedelta(hours=hours)
     assert not check(tx, guild_id, number, 1, up)
-    until = LATE + timedelta(hours=hours) + rules.UNNOTICED
+    until = LATE + timedelta(hours=hours) + rules.DETECTION_DELAY
     assert found(tx, pick).expires_at == until
     assert posted(tx, guild_id, "raffle.winner")[-1].payload["expires_at"] == until.isoformat()
     assert "raffle.more_time #1.1" in audited(tx, guild_id)
     discord_took(tx, up)
-    assert not silent(tx, guild_id, number, 1, until - timedelta(seconds=1))
+    assert not did_not_claim(tx, guild_id, number, 1, until - timedelta(seconds=1))
     stayed_up(tx, until)
     assert claim(tx, found(tx, pick), at=until - DUE).state == "claimed"
 
@@ -249,7 +250,7 @@ def test_restart_changes_nothing(tx: Connection, guild_id: int) -> None:
     (pick,) = drew(tx, guild_id, number)
     notified(tx, pick)
     before = posted(tx, guild_id)
-    assert not check(tx, guild_id, number, 1, DUE + rules.SHORT)
+    assert not check(tx, guild_id, number, 1, DUE + rules.SHORT_INTERRUPTION)
     assert found(tx, pick).expires_at == LATE
     assert posted(tx, guild_id) == before
 
@@ -266,12 +267,12 @@ def test_unreachable_winner_keeps_the_whole_window_and_admins_are_notified(
         stayed_up(tx, DUE + timedelta(hours=hours))
         assert not check(tx, guild_id, number, 1, DUE + timedelta(hours=hours))
     assert found(tx, pick).claimable_since is None
-    (told,) = posted(tx, guild_id, "raffle.unreachable")
-    assert told.target == {"channel_id": 555}
-    shown = messages.unreachable(told.payload).embed
+    (alert,) = posted(tx, guild_id, "raffle.unreachable")
+    assert alert.target == {"channel_id": 555}
+    shown = messages.unreachable(alert.payload).embed
     assert shown.title is not None
     assert pick.name in shown.title
-    # They choose another channel: it is posted there, and only then the time begins.
+    # They choose another channel: it is posted there, and the time starts only then.
     act(tx, guild_id, change_setting, SETTINGS["channel"], 4711, actor=ADMIN)
     assert not check(tx, guild_id, number, 1, DUE + timedelta(hours=101))
     again = posted(tx, guild_id, "raffle.winner")[-1]
@@ -286,32 +287,32 @@ def test_unreachable_winner_keeps_the_whole_window_and_admins_are_notified(
     assert edit.target == {"channel_id": 4711, "edits": again.key}
 
 
-@pytest.mark.parametrize("told", [False, True], ids=["before the admins are told", "after"])
+@pytest.mark.parametrize("notified", [False, True], ids=["before the admins are notified", "after"])
 def test_unreachable_and_excluded_winner_is_replaced_immediately(
-    tx: Connection, guild_id: int, told: bool
+    tx: Connection, guild_id: int, notified: bool
 ) -> None:
     act(tx, guild_id, change_setting, ADMIN_CHANNEL, 555, actor=ADMIN)
     number = ended(tx, guild_id)
     (pick,) = drew(tx, guild_id, number)
-    if not told:
+    if not notified:
         exclude(tx, guild_id, pick.name, DUE)
     assert not check(tx, guild_id, number, 1, DUE), "a message is still on its way"
     dms_are_closed(tx)
     channel_is_gone(tx, CHANNEL_ID)
-    if told:
+    if notified:
         assert not check(tx, guild_id, number, 1, DUE + timedelta(minutes=1))
         exclude(tx, guild_id, pick.name, DUE)
     assert check(tx, guild_id, number, 1, DUE + timedelta(minutes=2))
     first, second = picks_of(tx, guild_id, number)
     assert (first.state, first.reason, second.state) == ("skipped", "excluded", "drawn")
-    assert len(posted(tx, guild_id, "raffle.unreachable")) == told
+    assert len(posted(tx, guild_id, "raffle.unreachable")) == notified
     assert not check(tx, guild_id, number, 1, DUE + timedelta(minutes=3)), "only once"
 
 
 def test_excluded_winner_keeps_the_window_while_the_post_can_be_reposted(
     tx: Connection, guild_id: int
 ) -> None:
-    """Or an admin who deletes the post could choose another winner."""
+    """Otherwise an admin could get another winner by deleting the post."""
     number = ended(tx, guild_id)
     (pick,) = drew(tx, guild_id, number)
     dms_are_closed(tx)
@@ -342,7 +343,7 @@ def test_winner_reached_by_dm_can_claim_without_the_channel(tx: Connection, guil
     check(tx, guild_id, number, 1, DUE)
     assert found(tx, pick).claimable_since == DUE
     assert posted(tx, guild_id, "raffle.unreachable") == []
-    assert silent(tx, guild_id, number, 1, LATE)
+    assert did_not_claim(tx, guild_id, number, 1, LATE)
 
 
 def test_deleted_post_pauses_the_window_and_is_reposted(tx: Connection, guild_id: int) -> None:
@@ -398,7 +399,7 @@ def gate(database: Database) -> Iterator[Database]:
 
 
 def at_once(gate: Database, *acts: Callable[[Connection], object]) -> list[object]:
-    """Each in a transaction and thread of its own; a Refusal is a result like others."""
+    """Run each in its own transaction and thread; a Refusal counts as a result."""
     ready = Barrier(len(acts))
 
     def one(act: Callable[[Connection], object]) -> object:
@@ -446,8 +447,8 @@ def test_claim_at_the_deadline_never_coincides_with_a_redraw(
     at_once(
         gate,
         lambda tx: claim(tx, pick),
-        lambda tx: silent(tx, guild_id, number, 1, LATE),
-        lambda tx: silent(tx, guild_id, number, 1, LATE),
+        lambda tx: did_not_claim(tx, guild_id, number, 1, LATE),
+        lambda tx: did_not_claim(tx, guild_id, number, 1, LATE),
     )
     with gate.begin() as tx:
         found = [state for _name, state in states(tx, guild_id, number)]

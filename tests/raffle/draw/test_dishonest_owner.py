@@ -1,5 +1,5 @@
-"""Whoever owns the database tries to move a prize, column by column: each change is refused, or is
-listed here with what shows it. A new column of a decisive table has to be classified here."""
+"""The database's owner tries to move a prize, column by column. Each change is refused, or listed
+here with what reveals it. New columns of decisive tables must be classified here."""
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
@@ -38,6 +38,7 @@ from tests.raffle.draw.rig import (
     bundle,
     check,
     claim,
+    did_not_claim,
     discord_id,
     discord_took,
     do,
@@ -48,7 +49,6 @@ from tests.raffle.draw.rig import (
     picks_of,
     posted,
     proof_of,
-    silent,
     snapshot_of,
     state_of,
     states,
@@ -92,9 +92,9 @@ UNDECISIVE = {
     "raffle_balances.viewer_id": _CACHE,
     "people_links.linked_at": _SHOWN,
     "people_links.discord_handle": _SHOWN,
-    **{f"raffle_source_totals.{one.name}": _CACHE for one in table_of(SourceTotal).columns},
-    **{f"raffle_gifts.{one.name}": _LEDGER for one in table_of(Gift).columns},
-    **{f"raffle_rates.{one.name}": _LEDGER for one in table_of(TicketRate).columns},
+    **{f"raffle_source_totals.{column.name}": _CACHE for column in table_of(SourceTotal).columns},
+    **{f"raffle_gifts.{column.name}": _LEDGER for column in table_of(Gift).columns},
+    **{f"raffle_rates.{column.name}": _LEDGER for column in table_of(TicketRate).columns},
 }
 """Columns that the database lets be changed once a raffle is frozen, and why that moves no prize
 unseen."""
@@ -152,7 +152,7 @@ def in_phase(tx: Connection, guild_id: int, phase: str) -> int:
         if phase == "delivered":
             do(tx, guild_id, DUE + WINDOW, claims.deliver, CONFIG, pick.name)
         if phase == "expired":
-            assert silent(tx, guild_id, number, 1, DUE + WINDOW)
+            assert did_not_claim(tx, guild_id, number, 1, DUE + WINDOW)
     return number
 
 
@@ -224,7 +224,7 @@ STEPS = {
 @pytest.mark.parametrize("phase", STEPS)
 def test_steps_out_of_order_are_refused(tx: Connection, guild_id: int, phase: str) -> None:
     in_phase(tx, guild_id, phase)
-    assert [one for one in STEPS[phase] if not is_refused(tx, one)] == []
+    assert [step for step in STEPS[phase] if not is_refused(tx, step)] == []
 
 
 # -- with the triggers switched off ---------------------------------------------------------------
@@ -239,8 +239,8 @@ def test_friend_who_took_over_the_account_cannot_win_with_it(tx: Connection, gui
     drew(tx, guild_id, number)
     (pick,) = picks_of(tx, guild_id, number)
     assert (pick.state, pick.reason, pick.claimant) == ("skipped", "unlinked", None)
-    told, _seen = verify(bundle(tx, guild_id, number))
-    assert told["picks"][0]["reason"] == "unlinked"
+    verified, _seen = verify(bundle(tx, guild_id, number))
+    assert verified["picks"][0]["reason"] == "unlinked"
 
 
 def test_member_sees_whether_they_are_the_claimant(tx: Connection, guild_id: int) -> None:
@@ -257,7 +257,7 @@ def test_member_sees_whether_they_are_the_claimant(tx: Connection, guild_id: int
     people.add_link(tx, guild_id, discord_id("leo"), "kick", viewer(tx, guild_id, "ana"), DUE)
     foreign = proof_of(tx, guild_id, "leo")
     assert (foreign.claimant, foreign.claimant_secret) == (own.claimant, "")
-    assert "Another member may claim" in str(messages.proof(foreign).description)
+    assert "Another member can claim" in str(messages.proof(foreign).description)
 
 
 SHORTER = {
@@ -305,15 +305,15 @@ def test_post_that_promised_something_is_not_edited_away(tx: Connection, guild_i
     (pick,) = drew(tx, guild_id, number)
     notified(tx, pick)
     edits = text("SELECT count(*) FROM outbox_messages WHERE target ? 'edits' AND kind = :kind")
-    assert silent(tx, guild_id, number, 1, DUE + WINDOW)
+    assert did_not_claim(tx, guild_id, number, 1, DUE + WINDOW)
     assert tx.execute(edits, {"kind": "raffle.winner"}).scalar() == 0
-    states_shown = [one.payload["state"] for one in posted(tx, guild_id, "raffle.winner")]
+    states_shown = [message.payload["state"] for message in posted(tx, guild_id, "raffle.winner")]
     assert states_shown == ["drawn", "expired", "drawn"]
     second = picks_of(tx, guild_id, number)[1]
     discord_took(tx, DUE + WINDOW)
     claim(tx, second, at=WINDOW + timedelta(hours=1))
     shown = posted(tx, guild_id, "raffle.winner")[-1].payload
-    assert "There was time to claim it until" in str(render_winner(shown).embed.description)
+    assert "It could be claimed until " in str(render_winner(shown).embed.description)
 
 
 # -- what is posted -------------------------------------------------------------------------------
@@ -324,7 +324,7 @@ def fails(tx: Connection) -> None:
 
 
 def test_nothing_is_drawn_before_the_freeze_is_posted(tx: Connection, guild_id: int) -> None:
-    """Admins are told, and it is posted where they choose."""
+    """Admins are notified, and it is posted in the channel they choose."""
     act(tx, guild_id, change_setting, ADMIN_CHANNEL, 555, actor=ADMIN)
     number = ended(tx, guild_id)
     draw = froze(tx, guild_id, number)
@@ -332,12 +332,12 @@ def test_nothing_is_drawn_before_the_freeze_is_posted(tx: Connection, guild_id: 
     assert not do(tx, guild_id, DUE, actions.draw_winners, CONFIG, number)
     assert store.list_unposted(tx) == [], "it is on its way"
     fails(tx)
-    assert [one.period for one in store.list_unposted(tx)] == [number]
+    assert [draw.period for draw in store.list_unposted(tx)] == [number]
     for _again in range(2):
         do(tx, guild_id, DUE, actions.post_freeze_again, CONFIG, number)
-    (told,) = posted(tx, guild_id, "raffle.undelivered")
-    assert f"<#{CHANNEL_ID}>" in str(messages.undelivered(told.payload).embed.description)
-    assert any("refused the post" in one.reason for one in check_health(tx, DUE))
+    (alert,) = posted(tx, guild_id, "raffle.undelivered")
+    assert f"<#{CHANNEL_ID}>" in str(messages.undelivered(alert.payload).embed.description)
+    assert any("rejected the post" in item.reason for item in check_health(tx, DUE))
     assert not do(tx, guild_id, DUE, actions.draw_winners, CONFIG, number)
 
     act(tx, guild_id, change_setting, SETTINGS["channel"], 888, actor=ADMIN)
@@ -354,19 +354,21 @@ def test_freeze_whose_post_was_removed_from_the_outbox_is_posted(
     number = ended(tx, guild_id)
     froze(tx, guild_id, number)
     tx.execute(text("DELETE FROM outbox_messages WHERE kind = 'raffle.frozen'"))
-    assert [one.period for one in store.list_unposted(tx)] == [number]
+    assert [draw.period for draw in store.list_unposted(tx)] == [number]
     do(tx, guild_id, AFTER, actions.post_freeze_again, CONFIG, number)
     assert len(posted(tx, guild_id, "raffle.frozen")) == 1
 
 
 def test_freezes_are_numbered_and_chained(tx: Connection, guild_id: int) -> None:
-    """Two posts with the same number, or a gap, show that a freeze was taken back."""
+    """Two posts with the same number, or a gap, reveal that a freeze was undone."""
     first = froze(tx, guild_id, ended(tx, guild_id, (), earlier=timedelta(days=40)))
     second = froze(tx, guild_id, ended(tx, guild_id))
     assert "\nprevious none\n" in snapshot_of(tx, guild_id, first.period)
     lines = snapshot_of(tx, guild_id, second.period)
     assert f"\nprevious 1 {first.snapshot_hash}\n" in lines
-    shown = [messages.frozen(one.payload).embed for one in posted(tx, guild_id, "raffle.frozen")]
+    shown = [
+        messages.frozen(message.payload).embed for message in posted(tx, guild_id, "raffle.frozen")
+    ]
     assert "Frozen list 1 of this server" in str(shown[0].footer.text)
     assert f"list 2 of this server · before it: {first.snapshot_hash[:16]}" in str(
         shown[1].footer.text
@@ -384,9 +386,9 @@ def as_discord_shows(tx: Connection, guild_id: int) -> list[dict[str, Any]]:
         {
             "id": str(1 << 22),
             "channel_id": str(CHANNEL_ID),
-            "embeds": [messages.frozen(one.payload).embed.to_dict()],
+            "embeds": [messages.frozen(message.payload).embed.to_dict()],
         }
-        for one in posted(tx, guild_id, "raffle.frozen")
+        for message in posted(tx, guild_id, "raffle.frozen")
     ]
 
 
@@ -405,11 +407,11 @@ def test_freeze_that_was_removed_from_the_database_is_found_in_discord(
     discord_took(tx, DUE, "raffle.frozen")
     in_discord += as_discord_shows(tx, guild_id)
     found = posts.read_freezes(guild_id, [*in_discord, {"id": "1", "embeds": [{}, {"url": "x"}]}])
-    assert [one.snapshot_hash for one in found] == [first.snapshot_hash, second.snapshot_hash]
+    assert [freeze.snapshot_hash for freeze in found] == [first.snapshot_hash, second.snapshot_hash]
     for _again in range(2):
-        do(tx, guild_id, DUE, actions.note_posted_freezes, CONFIG, number, found)
-    (told,) = posted(tx, guild_id, "raffle.refrozen")
-    assert found[0].url in str(messages.refrozen(told.payload).embed.description)
+        do(tx, guild_id, DUE, actions.compare_posted_freezes, CONFIG, number, found)
+    (alert,) = posted(tx, guild_id, "raffle.refrozen")
+    assert found[0].url in str(messages.refrozen(alert.payload).embed.description)
     freezes = do(tx, guild_id, DUE, list_freezes, number)
     assert [freeze.kind for freeze in freezes] == ["frozen", "found"]
     (past,) = do(tx, guild_id, DUE, publishing.list_past, CONFIG, 10)
@@ -430,7 +432,7 @@ def test_only_the_bots_own_posts_are_compared(httpserver: HTTPServer) -> None:
     httpserver.expect_request("/channels/6/messages").respond_with_data(status=403)
     rest_api = DiscordRest(settings(discord_api_url=httpserver.url_for("").rstrip("/")))
     found = rest_api.own_messages(5, after=100)
-    assert [int(one["id"]) for one in found or ()] == [*range(300, 200, -1), 150]
+    assert [int(freeze["id"]) for freeze in found or ()] == [*range(300, 200, -1), 150]
     assert rest_api.own_messages(6, after=100) is None
 
 
@@ -455,7 +457,7 @@ def test_audit_finds_what_was_changed(
     assert store.list_altered(tx) == []
     assert store.list_disabled_triggers(tx) == []
     as_owner(tx, statement)
-    found = [one.what for one in store.list_altered(tx) if one.period == pick.period]
+    found = [row.what for row in store.list_altered(tx) if row.period == pick.period]
     assert any(words in what for what in found), found
     tx.execute(text("ALTER TABLE raffle_picks DISABLE TRIGGER raffle_picks_kept"))
     assert store.list_disabled_triggers(tx) == ["raffle_picks_kept"]

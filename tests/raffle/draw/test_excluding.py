@@ -1,4 +1,4 @@
-"""Who may not win, and until when."""
+"""Exclusions from winning, and how long they last."""
 
 from datetime import timedelta
 
@@ -25,7 +25,7 @@ def include(tx: Connection, guild_id: int, who: str) -> str:
 
 
 def banned(
-    tx: Connection, guild_id: int, name: str, *, minutes: int | None = None, told: bool = True
+    tx: Connection, guild_id: int, name: str, *, minutes: int | None = None, named: bool = True
 ) -> None:
     """Kick says that this viewer was banned, or timed out."""
     known = people.get_viewer(tx, guild_id, viewer(tx, guild_id, name))
@@ -36,7 +36,7 @@ def banned(
         at=MIDDLE,
         platform="kick",
         channel_id=1,
-        viewer=Person(user_id=known.platform_user_id, name=name if told else ""),
+        viewer=Person(user_id=known.platform_user_id, name=name if named else ""),
         moderator=None,
         reason="spam",
         until=until,
@@ -107,7 +107,7 @@ def test_ban_after_a_timeout_stays(tx: Connection, guild_id: int) -> None:
 
 def test_ban_without_a_name_keeps_the_name(tx: Connection, guild_id: int) -> None:
     ended(tx, guild_id)
-    banned(tx, guild_id, "mia", told=False)
+    banned(tx, guild_id, "mia", named=False)
     assert excluded(tx, guild_id) == [("mia", "kick_ban")]
 
 

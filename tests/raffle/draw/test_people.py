@@ -110,7 +110,7 @@ def test_list_and_draw_hold_after_links_have_changed(
     picks = picks_of(tx, guild_id, number)
     assert len(picks) == 5
     assert {pick.name: pick.reason for pick in picks if pick.state == "skipped"} == CHANGES[change]
-    won = {one.name: one.discord_id for one in picks if one.state == "drawn"}
+    won = {pick.name: pick.discord_id for pick in picks if pick.state == "drawn"}
     assert won == {name: discord_id(name) for name in NAMES if name not in CHANGES[change]}
 
 
@@ -121,8 +121,8 @@ def test_ban_of_an_account_holds_after_it_is_unlinked(tx: Connection, guild_id: 
     exclude(tx, guild_id, "mia_tv")
     unlink(tx, guild_id, second)
     drew(tx, guild_id, number)
-    skipped = [one for one in picks_of(tx, guild_id, number) if one.state == "skipped"]
-    assert [(one.name, one.reason) for one in skipped] == [("mia", "excluded")]
+    skipped = [pick for pick in picks_of(tx, guild_id, number) if pick.state == "skipped"]
+    assert [(pick.name, pick.reason) for pick in skipped] == [("mia", "excluded")]
 
 
 def test_person_wins_once(tx: Connection, guild_id: int) -> None:
@@ -130,7 +130,7 @@ def test_person_wins_once(tx: Connection, guild_id: int) -> None:
     on_twitch(tx, guild_id, "mia", number, 500)
     froze(tx, guild_id, number)
     drew(tx, guild_id, number)
-    won = [one.discord_id or 0 for one in picks_of(tx, guild_id, number) if one.state == "drawn"]
+    won = [pick.discord_id or 0 for pick in picks_of(tx, guild_id, number) if pick.state == "drawn"]
     assert sorted(won) == [discord_id("mia"), discord_id("leo")]
 
 
@@ -147,7 +147,7 @@ def test_second_line_of_a_member_wins_nothing(tx: Connection, guild_id: int) -> 
     picks = picks_of(tx, guild_id, number)
     won = [pick.discord_id or 0 for pick in picks if pick.state == "drawn"]
     assert sorted(won) == [discord_id("mia"), discord_id("leo")]
-    assert [(one.name, one.reason) for one in picks if one.state == "skipped"] == [
+    assert [(pick.name, pick.reason) for pick in picks if pick.state == "skipped"] == [
         ("Third", "unlinked")
     ]
 

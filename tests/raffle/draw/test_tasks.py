@@ -1,4 +1,4 @@
-"""What moves by itself: on time, once, and without one server stopping another."""
+"""Scheduled steps run on time, once, and independently per server."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -20,7 +20,7 @@ from core.kit.runtime.bus import LocalBus
 from core.kit.runtime.settings import read_settings
 from core.kit.services import Services
 from core.raffle import tasks
-from core.raffle.tasks import LATE, advance_draws, check_health
+from core.raffle.tasks import LATE_AFTER, advance_draws, check_health
 from sandbox.serve import Sandbox, on_thread
 from tests.acting import act
 from tests.clean import cleaned
@@ -50,8 +50,8 @@ def world() -> Iterator[Sandbox]:
 
 
 @dataclass
-class Hall:
-    """The task, a clock to turn, and a beacon that can be switched off.
+class DrawTaskRig:
+    """The task with a controlled clock and a beacon that can be turned off.
 
     The pretend beacon's rounds follow the real time, so the clock may not run ahead of it when
     a round is asked for: the raffle ended long ago.
@@ -62,7 +62,7 @@ class Hall:
     now: datetime
 
     def run(self) -> None:
-        """The bot could be used since the last time."""
+        """Run the task; the bot was usable since the last run."""
         with self.services.database.begin() as tx:
             guilds.set_reachable(tx, guilds.list_present(tx), self.now)
             stayed_up(tx, self.now)
@@ -85,7 +85,7 @@ class Hall:
             self.do(set_period, guild_id, 1, ends_at=self.now, starts_at=start)
 
     def do(self, action: Callable[..., T], *args: Any, **values: Any) -> T:
-        """`action(tx, ...)` in a transaction of its own."""
+        """Run `action(tx, ...)` in its own transaction."""
         with self.services.database.begin() as tx:
             return action(tx, *args, **values)
 
@@ -106,9 +106,9 @@ class Hall:
 
 
 @pytest.fixture
-def hall(
+def rig(
     database: Database, world: Sandbox, tmp_path: Path, guild_id: int, other_guild_id: int
-) -> Iterator[Hall]:
+) -> Iterator[DrawTaskRig]:
     drand = {k.lower(): v for k, v in world.env.items() if k.startswith("DRAND")}
     settings = read_settings(
         **drand, token_encryption_keys=KEY, oauth_base_url=PUBLIC_URL, data_dir=tmp_path
@@ -117,112 +117,114 @@ def hall(
         with database.begin() as tx:
             ended(tx, guild_id)
             ended(tx, other_guild_id)
-        yield Hall(Services(settings, database, LocalBus()), world, END)
+        yield DrawTaskRig(Services(settings, database, LocalBus()), world, END)
         requests.post(f"{world.base_url}/control/faults/reset", timeout=PATIENCE)
 
 
-def test_nothing_is_drawn_automatically_by_default(hall: Hall, guild_id: int) -> None:
-    hall.now = END + timedelta(days=9)
-    hall.run()
-    assert hall.state(guild_id) == "open"
+def test_nothing_is_drawn_automatically_by_default(rig: DrawTaskRig, guild_id: int) -> None:
+    rig.now = END + timedelta(days=9)
+    rig.run()
+    assert rig.state(guild_id) == "open"
 
 
 def test_raffle_is_frozen_after_the_grace_period(
-    hall: Hall, guild_id: int, other_guild_id: int
+    rig: DrawTaskRig, guild_id: int, other_guild_id: int
 ) -> None:
-    hall.set(guild_id, auto=True, grace=30)
-    hall.now = END + timedelta(minutes=30) - timedelta(microseconds=1)
-    hall.run()
-    assert hall.state(guild_id) == "open"
-    hall.now = END + timedelta(minutes=30)
-    hall.run()
-    assert hall.state(guild_id) == "frozen"
-    assert hall.state(other_guild_id) == "open"
+    rig.set(guild_id, auto=True, grace=30)
+    rig.now = END + timedelta(minutes=30) - timedelta(microseconds=1)
+    rig.run()
+    assert rig.state(guild_id) == "open"
+    rig.now = END + timedelta(minutes=30)
+    rig.run()
+    assert rig.state(guild_id) == "frozen"
+    assert rig.state(other_guild_id) == "open"
 
 
-def test_raffle_is_frozen_drawn_and_redrawn_automatically(hall: Hall, guild_id: int) -> None:
-    hall.end_just_now(guild_id)
-    hall.run()
-    assert hall.state(guild_id) == "frozen"
-    hall.run()
-    assert hall.state(guild_id) == "frozen", "its round is not made yet"
-    hall.now += timedelta(seconds=chain_of(hall.services.settings).ahead + 1)
-    hall.run()
-    assert hall.state(guild_id) == "drawn"
-    hall.run()
-    assert hall.states(guild_id) == ["drawn"]
-    hall.now += timedelta(days=2)
-    hall.run()
-    assert hall.states(guild_id) == ["expired", "drawn"]
+def test_raffle_is_frozen_drawn_and_redrawn_automatically(rig: DrawTaskRig, guild_id: int) -> None:
+    rig.end_just_now(guild_id)
+    rig.run()
+    assert rig.state(guild_id) == "frozen"
+    rig.run()
+    assert rig.state(guild_id) == "frozen", "its round is not made yet"
+    rig.now += timedelta(seconds=chain_of(rig.services.settings).ahead + 1)
+    rig.run()
+    assert rig.state(guild_id) == "drawn"
+    rig.run()
+    assert rig.states(guild_id) == ["drawn"]
+    rig.now += timedelta(days=2)
+    rig.run()
+    assert rig.states(guild_id) == ["expired", "drawn"]
 
 
 @pytest.mark.parametrize("fault", ["down", "wrong_randomness", "wrong_signature", "forged"])
-def test_draw_waits_while_the_beacon_is_invalid(hall: Hall, guild_id: int, fault: str) -> None:
-    hall.end_just_now(guild_id)
-    hall.run()
-    hall.now += timedelta(seconds=20)
-    hall.misbehave(**{fault: True})
+def test_draw_waits_while_the_beacon_is_invalid(
+    rig: DrawTaskRig, guild_id: int, fault: str
+) -> None:
+    rig.end_just_now(guild_id)
+    rig.run()
+    rig.now += timedelta(seconds=20)
+    rig.misbehave(**{fault: True})
     with pytest.raises(Outage):
-        hall.run()
-    assert hall.state(guild_id) == "frozen"
-    assert hall.troubles(guild_id) == []
-    hall.now += LATE
-    assert "waits for the beacon" in hall.troubles(guild_id)[0]
-    hall.misbehave(**{fault: False})
-    hall.run()
-    assert hall.state(guild_id) == "drawn"
-    assert hall.troubles(guild_id) == []
+        rig.run()
+    assert rig.state(guild_id) == "frozen"
+    assert rig.troubles(guild_id) == []
+    rig.now += LATE_AFTER
+    assert "waiting for the beacon" in rig.troubles(guild_id)[0]
+    rig.misbehave(**{fault: False})
+    rig.run()
+    assert rig.state(guild_id) == "drawn"
+    assert rig.troubles(guild_id) == []
 
 
 def test_failure_of_one_server_does_not_affect_others(
-    hall: Hall, guild_id: int, other_guild_id: int
+    rig: DrawTaskRig, guild_id: int, other_guild_id: int
 ) -> None:
-    hall.set(guild_id, auto=True, grace=0, channel=0)
-    hall.set(other_guild_id, auto=True, grace=0)
-    hall.now = END
-    with pytest.raises(Refusal, match="no channel"):
-        hall.run()
-    assert hall.state(guild_id) == "open"
-    assert hall.state(other_guild_id) == "frozen"
-    assert "no channel is chosen" in hall.troubles(guild_id)[0]
-    assert hall.troubles(other_guild_id) == []
+    rig.set(guild_id, auto=True, grace=0, channel=0)
+    rig.set(other_guild_id, auto=True, grace=0)
+    rig.now = END
+    with pytest.raises(Refusal, match="o channel is set"):
+        rig.run()
+    assert rig.state(guild_id) == "open"
+    assert rig.state(other_guild_id) == "frozen"
+    assert "no channel is set" in rig.troubles(guild_id)[0]
+    assert rig.troubles(other_guild_id) == []
 
 
 def test_opening_is_announced_once_a_channel_is_set(
-    hall: Hall, guild_id: int, other_guild_id: int
+    rig: DrawTaskRig, guild_id: int, other_guild_id: int
 ) -> None:
-    """The commitment is to be public before the list is frozen."""
-    hall.set(guild_id, channel=0)
-    hall.now = END - timedelta(days=1)
+    """The commitment must be public before the list is frozen."""
+    rig.set(guild_id, channel=0)
+    rig.now = END - timedelta(days=1)
 
     def announced() -> list[int]:
-        found = hall.do(posted, guild_id, "raffle.opened")
+        found = rig.do(posted, guild_id, "raffle.opened")
         return [message.target["channel_id"] for message in found]
 
-    hall.do(Connection.execute, text("DELETE FROM outbox_messages"))
-    hall.run()
+    rig.do(Connection.execute, text("DELETE FROM outbox_messages"))
+    rig.run()
     assert announced() == []
-    assert len(hall.do(posted, other_guild_id, "raffle.opened")) == 1
-    hall.set(guild_id, channel=4711)
-    hall.run()
-    hall.run()
+    assert len(rig.do(posted, other_guild_id, "raffle.opened")) == 1
+    rig.set(guild_id, channel=4711)
+    rig.run()
+    rig.run()
     assert announced() == [4711]
 
 
 def test_lost_freeze_race_changes_nothing(
-    hall: Hall, guild_id: int, monkeypatch: pytest.MonkeyPatch
+    rig: DrawTaskRig, guild_id: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Another process froze it, or an admin gave it another end, after this one had looked."""
-    hall.set(guild_id, auto=True, grace=0)
-    hall.run()
-    before, before_draw = (hall.do(one, guild_id, 1) for one in (period_of, draw_of))
+    """Another process froze it, or an admin changed its end, after this process had checked."""
+    rig.set(guild_id, auto=True, grace=0)
+    rig.run()
+    before, before_draw = (rig.do(read, guild_id, 1) for read in (period_of, draw_of))
     monkeypatch.setattr(tasks, "list_due", lambda *_given: [before])
-    hall.run()
-    assert hall.do(draw_of, guild_id, 1) == before_draw
+    rig.run()
+    assert rig.do(draw_of, guild_id, 1) == before_draw
 
 
 def test_round_is_fetched_once_for_all_waiting_draws(
-    hall: Hall, guild_id: int, other_guild_id: int, monkeypatch: pytest.MonkeyPatch
+    rig: DrawTaskRig, guild_id: int, other_guild_id: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Months end for many servers at once."""
     asked: list[int] = []
@@ -233,25 +235,25 @@ def test_round_is_fetched_once_for_all_waiting_draws(
         return ask(self, number)
 
     monkeypatch.setattr(DrandClient, "get_round", get_round)
-    hall.end_just_now(guild_id, other_guild_id)
-    hall.run()
-    hall.now += timedelta(seconds=20)
-    hall.run()
-    assert [hall.state(guild) for guild in (guild_id, other_guild_id)] == ["drawn", "drawn"]
+    rig.end_just_now(guild_id, other_guild_id)
+    rig.run()
+    rig.now += timedelta(seconds=20)
+    rig.run()
+    assert [rig.state(guild) for guild in (guild_id, other_guild_id)] == ["drawn", "drawn"]
     assert len(asked) == 1
 
 
 def test_changed_beacon_blocks_only_draws_with_the_old_one(
-    hall: Hall, guild_id: int, other_guild_id: int
+    rig: DrawTaskRig, guild_id: int, other_guild_id: int
 ) -> None:
     """DRAND_CHAIN was changed between the freeze and the round."""
-    hall.end_just_now(guild_id, other_guild_id)
-    hall.run()
-    hall.do(as_owner, "UPDATE raffle_draws SET chain = 'ab' WHERE guild_id = :g", g=guild_id)
-    hall.now += timedelta(seconds=20)
-    with pytest.raises(Refusal, match="announced with another beacon"):
-        hall.run()
-    assert [hall.state(guild) for guild in (guild_id, other_guild_id)] == ["frozen", "drawn"]
+    rig.end_just_now(guild_id, other_guild_id)
+    rig.run()
+    rig.do(as_owner, "UPDATE raffle_draws SET chain = 'ab' WHERE guild_id = :g", g=guild_id)
+    rig.now += timedelta(seconds=20)
+    with pytest.raises(Refusal, match="announced with a different beacon"):
+        rig.run()
+    assert [rig.state(guild) for guild in (guild_id, other_guild_id)] == ["frozen", "drawn"]
 
 
 class Killed(BaseException):
@@ -260,43 +262,43 @@ class Killed(BaseException):
 
 @pytest.mark.parametrize("step", ["_freeze_due", "_get_rounds", "_draw_due", "_check_claims"])
 def test_kill_between_steps_leaves_nothing_undone(
-    hall: Hall, guild_id: int, step: str, monkeypatch: pytest.MonkeyPatch
+    rig: DrawTaskRig, guild_id: int, step: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hall.end_just_now(guild_id)
+    rig.end_just_now(guild_id)
 
     def die(*_given: object) -> None:
         raise Killed
 
     for seconds in (0, 10, 20, 172_800):
-        hall.now += timedelta(seconds=seconds)
+        rig.now += timedelta(seconds=seconds)
         with monkeypatch.context() as patched:
             patched.setattr(tasks, step, die)
             with pytest.raises(Killed):
-                hall.run()
+                rig.run()
         if seconds < 100:
-            hall.run()
-    hall.run()
-    assert hall.states(guild_id) == ["expired", "drawn"]
+            rig.run()
+    rig.run()
+    assert rig.states(guild_id) == ["expired", "drawn"]
 
 
-def test_changed_end_or_grace_is_announced_once(hall: Hall, guild_id: int) -> None:
-    hall.now = datetime.now(UTC)
+def test_changed_end_or_grace_is_announced_once(rig: DrawTaskRig, guild_id: int) -> None:
+    rig.now = datetime.now(UTC)
 
     def ends(hours: int) -> None:
-        hall.do(set_period, guild_id, 1, ends_at=hall.now + timedelta(hours=hours))
+        rig.do(set_period, guild_id, 1, ends_at=rig.now + timedelta(hours=hours))
 
     def expected() -> list[int]:
-        hall.now += timedelta(seconds=1)
-        hall.run()
-        hall.run()
-        return [m.payload["round"] for m in hall.do(posted, guild_id, "raffle.planned")]
+        rig.now += timedelta(seconds=1)
+        rig.run()
+        rig.run()
+        return [m.payload["round"] for m in rig.do(posted, guild_id, "raffle.planned")]
 
     ends(hours=1)
     before = expected()
     ends(hours=2)
     moved = expected()
     assert len(moved) == len(before) + 1
-    hall.set(guild_id, grace=30)
+    rig.set(guild_id, grace=30)
     patient = expected()
     assert len(patient) == len(moved) + 1
     assert patient[-1] == patient[-2] + 15 * 60, "the pretend beacon has a round each second"

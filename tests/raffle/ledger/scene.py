@@ -74,7 +74,7 @@ def discord_of(user_id: int) -> int:
 def gifted(
     guild_id: int, user_id: int | None, subs: int = 1, at: datetime = MIDDLE
 ) -> list[SubGifted]:
-    """Somebody gives so many subs at once."""
+    """A viewer gifts this many subs at once."""
     gifter = None if user_id is None else Person(user_id=user_id, name=NAMES[user_id])
     drop = f"{user_id or 'anon'}|{at.isoformat()}"
     return [
@@ -102,7 +102,7 @@ def gives(
 
 
 def add_gift(tx: Connection, guild_id: int, key: str, viewer_id: int) -> None:
-    """A gift that no raffle has seen."""
+    """A gift that is not credited."""
     gift = Gift(key=key, viewer_id=ViewerId(viewer_id), drop="drop", at=MIDDLE)
     do(tx, guild_id, MIDDLE, Work.add, gift)
 
@@ -110,7 +110,7 @@ def add_gift(tx: Connection, guild_id: int, key: str, viewer_id: int) -> None:
 def watches(
     tx: Connection, guild_id: int, user_id: int, start: datetime, length: timedelta
 ) -> None:
-    """Somebody watches a stream of exactly this length from its start, and it is credited."""
+    """A viewer watches a stream of exactly this length from its start, and it is credited."""
     teller = Teller(guild_id)
     tell(tx, teller.went_live(start))
     said = (
@@ -123,7 +123,7 @@ def watches(
 
 def tickets(tx: Connection, guild_id: int, viewer_id: int, number: int = 1) -> int:
     """A viewer's balance; also checks all cached sums."""
-    drift = [one for one in store.list_drift(tx) if one.guild_id == guild_id]
+    drift = [row for row in store.list_drift(tx) if row.guild_id == guild_id]
     assert drift == []
     return get_balance(tx, guild_id, number, viewer_id)
 

@@ -1,5 +1,5 @@
-"""Whatever happens in whatever order: every number that is shown is the sum of the ledger, and no
-gift is lost or counted twice."""
+"""Random events in any order: every displayed number is the sum of the ledger, and no gift is lost
+or counted twice."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -56,11 +56,11 @@ happenings = st.lists(
 
 
 class Month:
-    """A server in which anything may happen, a few hours after each other."""
+    """A server with random events, a few hours apart."""
 
     def __init__(self, tx: Connection, guild_id: int) -> None:
         self.tx, self.guild_id, self.now = tx, guild_id, NOON
-        self.told: list[SubGifted] = []
+        self.reported: list[SubGifted] = []
         self.late: list[SubGifted] = []
         with_channel(tx, guild_id)
         for person in PEOPLE:
@@ -75,7 +75,7 @@ class Month:
             pass
 
     def gift(self, person: int, amount: int) -> None:
-        """Of every drop the last one is told late."""
+        """The last event of every drop arrives late."""
         given_now = gifted(self.guild_id, person, 1 + amount % 3, self.now)
         self.late.append(given_now.pop())
         self._hear(given_now)
@@ -87,7 +87,7 @@ class Month:
     def _hear(self, events: list[SubGifted]) -> None:
         for event in events:
             hear(self.tx, event)
-        self.told += events
+        self.reported += events
 
     def void(self, person: int, amount: int) -> None:
         drops = self._do(gifts.list_drops, viewer_id=self._viewer(person))
@@ -95,8 +95,8 @@ class Month:
             self._do(gifts.void_drop, drops[amount % len(drops)].drop)
 
     def revoke(self, _person: int, amount: int) -> None:
-        if self.told:
-            of = self.told[amount % len(self.told)].key
+        if self.reported:
+            of = self.reported[amount % len(self.reported)].key
             event = SupportRevoked(
                 key=f"SubGifted|{of}",
                 guild_id=self.guild_id,
@@ -186,13 +186,13 @@ class Month:
         if period.frozen_at is None:
             holders = self._do(drawn.get_holders, number)
             can_win = dict(zip(holders.accounts, holders.tickets, strict=True))
-            assert {accounts[one.viewer_id]: one.tickets for one in board} == can_win
+            assert {accounts[place.viewer_id]: place.tickets for place in board} == can_win
             assert (pool.viewers, pool.tickets) == (len(can_win), sum(holders.tickets))
         else:
             draw = draw_of(self.tx, self.guild_id, number)
             assert (pool.viewers, pool.tickets) == (draw.entrants, draw.tickets)
-        assert (pool.viewers, pool.tickets) == (len(board), sum(one.tickets for one in board))
-        ranks = {one.viewer_id: one.rank for one in board}
+        assert (pool.viewers, pool.tickets) == (len(board), sum(place.tickets for place in board))
+        ranks = {place.viewer_id: place.rank for place in board}
         for viewer_id in accounts:
             kept = tickets(self.tx, self.guild_id, viewer_id, number)
             own = self._do(store.get_own, number, viewer_id)
@@ -202,7 +202,7 @@ class Month:
 
     def _no_gift_lost_or_twice(self) -> None:
         found = self.tx.execute(_GIFTS, {"guild_id": self.guild_id}).mappings().all()
-        assert len(found) == len(self.told)
+        assert len(found) == len(self.reported)
         for gift in found:
             assert gift["given"] == (0 if gift["credited_in"] is None else 1)
             assert gift["taken"] <= (1 if gift["voided"] else 0)

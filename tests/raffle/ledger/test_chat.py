@@ -59,8 +59,8 @@ def test_one_reply_a_minute(tx: Connection, guild_id: int) -> None:
 def test_unlinked_viewers_see_their_waiting_tickets(tx: Connection, guild_id: int) -> None:
     period(tx, guild_id)
     gives(tx, guild_id, MIA, 2)
-    (told,) = says(tx, guild_id, MIA, "!tickets")
-    assert told == "@MadCats 30 tickets wait for you: link in Discord with /link."
+    (line,) = says(tx, guild_id, MIA, "!tickets")
+    assert line == "@MadCats 30 tickets are waiting for you: link in Discord with /link."
     assert says(tx, guild_id, LEO, "!tickets")[1] == (
         "@lil_bean Link your account in Discord with /link to take part."
     )
@@ -68,10 +68,10 @@ def test_unlinked_viewers_see_their_waiting_tickets(tx: Connection, guild_id: in
 
 def test_raffle_shows_prize_end_and_rates(tx: Connection, guild_id: int) -> None:
     period(tx, guild_id, prize="A\nkeyboard " + "🎁" * 500)
-    (told,) = says(tx, guild_id, MIA, "!raffle")
-    assert told.startswith("Raffle #1 · win A keyboard 🎁🎁")
-    assert told.endswith("🎁 · ends in 16 days · 15 for a gifted sub · 10 for an hour watched")
-    assert len(told) < 300
+    (line,) = says(tx, guild_id, MIA, "!raffle")
+    assert line.startswith("Raffle #1 · win A keyboard 🎁🎁")
+    assert line.endswith("🎁 · ends in 16 days · 15 for a gifted sub · 10 for an hour watched")
+    assert len(line) < 300
     assert len(says(tx, guild_id, LEO, "!raffle", HOUR + timedelta(seconds=5))) == 1
 
 

@@ -1,4 +1,4 @@
-"""The commands of tickets and of the calendar in the pretend Discord, by a real client."""
+"""The ticket and calendar commands in the sandbox's Discord, with a real client."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -40,8 +40,8 @@ Answer = dict[str, Any]
 
 
 class World:
-    """The bot with the features that matter here, connected to the pretend Discord. It is the
-    middle of the month."""
+    """The bot with the relevant features, connected to the sandbox's Discord, in the middle of a
+    month."""
 
     def __init__(self, database: Database, driver: DiscordDriver, bot: DiscordThread) -> None:
         self.database = database
@@ -114,7 +114,7 @@ def words(embed: Embed) -> list[str]:
 
 
 def ids(answer: Answer) -> dict[str, str]:
-    """What is written on a button -> custom id."""
+    """Button label -> custom id."""
     items = [item for row in answer["components"] for item in row["components"]]
     return {item.get("label") or "menu": item["custom_id"] for item in items}
 
@@ -178,7 +178,7 @@ def test_buttons_below_raffleinfo(world: World) -> None:
 
 def test_only_moderators_see_tickets_of_others(ask: Asker) -> None:
     embed = ask("tickets", "leo", who="madcats")
-    assert "Looking up somebody else is for moderators." in embed["title"]
+    assert "Only moderators can look up other viewers." in embed["title"]
     assert ask("tickets", "leo", who="LIL_BEAN")["title"] == "🎟️ lil\\_bean"
     embed = ask("tickets", "nora", who="yuki_snow")
     assert words(embed)[:2] == [
@@ -190,7 +190,7 @@ def test_only_moderators_see_tickets_of_others(ask: Asker) -> None:
 
 
 def message(world: World, message_id: str) -> Answer:
-    """The message as Discord shows it now."""
+    """The current message in Discord."""
     found = (m for m in world.driver.transcript("general") if m["message_id"] == message_id)
     return dict(next(found))
 
@@ -205,7 +205,7 @@ def test_why_lists_every_entry_in_pages(world: World) -> None:
     assert len(words(embed)) == 12
     assert words(embed)[0] == f"`+15` · 🎁 Gifted subs · <t:{int(MIDDLE.timestamp())}:f>"
     refused = world.driver.click("leo", message_id, ids(answer)["Next"])["response"]
-    assert "somebody else's tickets" in refused["embeds"][0]["title"]
+    assert "someone else's tickets" in refused["embeds"][0]["title"]
     for button, page in (("Next", "2/3"), ("Next", "3/3"), ("Previous", "2/3")):
         world.driver.click("mia", message_id, ids(message(world, message_id))[button])
         wait_for_page(world, message_id, page)
@@ -252,7 +252,7 @@ def test_frozen_raffle_shows_the_frozen_list(ask: Asker, world: World) -> None:
         found = act(tx, NORAS_CORNER_ID, people.find_link, BY_HANDLE["leo"].discord_id)
         assert found is not None
         people.end_link(tx, found)
-    footer = "-# 2 viewers · 115 tickets · tickets locked, waits for its draw"
+    footer = "-# 2 viewers · 115 tickets · ticket list frozen, waiting for the draw"
     assert words(ask("raffleboard", "mia")) == [
         "🥇 **MadCats** · 85 · 73.9%",
         "🥈 **lil\\_bean** · 30 · 26.1%",
@@ -287,26 +287,26 @@ def test_board_is_turned_page_by_page(world: World) -> None:
         "🥈 **lil\\_bean** · 30 · 26.1%",
         "",
         "👉 You: 🥇 **MadCats** · 85 · 73.9%",
-        f"-# 2 viewers · 115 tickets · ended <t:{int(MIDDLE.timestamp())}:R>, waits for its draw",
+        f"-# 2 viewers · 115 tickets · ended <t:{int(MIDDLE.timestamp())}:R>, not drawn yet",
     ]
 
 
 def test_info_shows_everything(ask: Asker, world: World) -> None:
     embed = ask("raffleinfo", "yuki")
-    told = "\n".join([*words(embed), *(f["value"] for f in embed["fields"])])
+    shown = "\n".join([*words(embed), *(f["value"] for f in embed["fields"])])
     with world.database.begin() as tx:
         running = period_of(tx, NORAS_CORNER_ID, 1)
     for part in (
         "**15 tickets** for each gifted sub",
-        "**10 tickets** for each hour watched: you are counted for 10 minutes after",
+        "**10 tickets** for each hour watched: you earn watchtime for 10 minutes after",
         f"<t:{int(END.timestamp())}:R>",
         "A keyboard",
         running.commitment,
         f"/draws/{running.public_id}",
         "anonymous gifts earn none",
     ):
-        assert part in told
-    assert "wagered" not in told
+        assert part in shown
+    assert "wagered" not in shown
 
 
 @pytest.fixture
@@ -314,26 +314,26 @@ def closed_channel(world: World) -> str:
     """The bot cannot post raffle news; returns what admins read about it."""
     with world.database.begin() as tx:
         act(tx, NORAS_CORNER_ID, note_trouble, 1, "forbidden", ["send_messages"], at=MIDDLE)
-    return "I can't post in <#1>. Give my role there: Send Messages."
+    return "I can't post in <#1>. Give my role these permissions there: Send Messages."
 
 
 def test_info_shows_admins_that_news_cannot_be_posted(ask: Asker, closed_channel: str) -> None:
-    told = f"⚠️ Raffle news is not posted. {closed_channel}"
-    assert words(ask("raffleinfo", "nora"))[0] == told
+    warning = f"⚠️ Raffle news can't be posted. {closed_channel}"
+    assert words(ask("raffleinfo", "nora"))[0] == warning
     assert closed_channel not in str(ask("raffleinfo", "yuki"))
 
 
 def test_opening_a_raffle_says_if_it_was_not_announced(
     ask: Asker, world: World, closed_channel: str
 ) -> None:
-    told = f"⚠️ It was not announced. {closed_channel}"
+    warning = f"⚠️ The announcement failed. {closed_channel}"
     question = ask.answer("rafflerestart")
-    assert told in words(pressed(ask, question, "Restart raffle #1"))
+    assert warning in words(pressed(ask, question, "Restart raffle #1"))
     with world.database.begin() as tx:
         set_period(tx, NORAS_CORNER_ID, 2, ends_at=MIDDLE)
     embed = ask("rafflestart")
     assert embed["title"] == "🎟️ Raffle #3 is open"
-    assert told in words(embed)
+    assert warning in words(embed)
 
 
 def test_stats_of_the_server_and_of_a_viewer(ask: Asker) -> None:
@@ -350,10 +350,10 @@ def test_stats_of_the_server_and_of_a_viewer(ask: Asker) -> None:
 
 def test_tickets_can_be_given_and_removed(ask: Asker, world: World) -> None:
     embed = ask("rafflegive", who="madcats", amount=5, reason="for a *good* idea")
-    assert embed["title"] == "✅ MadCats has 90 tickets now"
+    assert embed["title"] == "✅ MadCats now has 90 tickets"
     embed = ask("raffleremove", who="madcats", amount=91, reason="")
     assert embed["title"] == "⚠️ MadCats has 90 tickets."
-    assert ask("raffleremove", who="madcats", amount="90")["title"].endswith("has 0 tickets now")
+    assert ask("raffleremove", who="madcats", amount="90")["title"].endswith("now has 0 tickets")
     assert "has 1,200 tickets" in ask("rafflegive", who="madcats", amount="1.2k")["title"]
     ask("raffleremove", who="madcats", amount="1,200")
     refused = Asker(world.driver, typing=True)("rafflegive", who="madcats", amount=1_000_001)
@@ -383,16 +383,16 @@ def test_admin_commands_are_refused_to_viewers(world: World, command: str) -> No
 def test_an_admin_voids_a_gift_with_the_menu(world: World) -> None:
     typed = Asker(world.driver, typing=True)
     answer = typed.answer("rafflevoid", who="madcats")
-    assert answer["embeds"][0]["title"] == "🎁 Gifts by MadCats"
+    assert answer["embeds"][0]["title"] == "🎁 Gifts from MadCats"
     (row,) = answer["components"]
     (menu,) = row["components"]
     (option,) = menu["options"]
     assert option["label"] == "5 gifted subs"
     message_id, custom_id = answer["message_id"], menu["custom_id"]
     done = world.driver.click("nora", message_id, custom_id, [option["value"]])["response"]
-    assert done["embeds"][0]["title"] == "↩️ 75 tickets of MadCats taken back"
+    assert done["embeds"][0]["title"] == "↩️ 75 tickets removed from MadCats"
     assert world.tickets(MIA) == 10
-    assert words(typed("why", who="madcats"))[0].startswith("`-15` · ↩️ Gift taken back · <t:")
+    assert words(typed("why", who="madcats"))[0].startswith("`-15` · ↩️ Gift refunded · <t:")
     again = world.driver.click("nora", message_id, custom_id, [option["value"]])["response"]
     assert "already voided" in again["embeds"][0]["title"]
     assert world.tickets(MIA) == 10
@@ -418,7 +418,7 @@ def pressed(ask: Asker, question: Answer, label: str, person: str = "nora") -> E
 def test_end_restart_and_cancel_ask_for_confirmation(ask: Asker, world: World) -> None:
     def now() -> list[str]:
         with world.database.begin() as tx:
-            return [one.state for one in list_periods(tx, NORAS_CORNER_ID)]
+            return [period.state for period in list_periods(tx, NORAS_CORNER_ID)]
 
     for command, title in (
         ("raffleend", "⚠️ End raffle #1 now?"),
@@ -429,7 +429,7 @@ def test_end_restart_and_cancel_ask_for_confirmation(ask: Asker, world: World) -
         assert question["embeds"][0]["title"] == title
         assert "115" in str(question["embeds"][0]["fields"])
         assert now() == ["open"], "nothing is changed before the click"
-        assert press(ask, question, "Cancel") == "✅ Everything stays as it is"
+        assert press(ask, question, "Cancel") == "✅ Cancelled. Nothing changed."
     asked_first, asked_second = ask.answer("rafflecancel"), ask.answer("raffleend")
     if ask.typing:
         assert "for moderators" in press(ask, asked_first, "Cancel raffle #1", "leo")
@@ -446,10 +446,10 @@ def test_end_and_draw_warn_without_a_prize(ask: Asker, world: World) -> None:
     assert not any("prize yet" in ask(command)["description"] for command in commands)
     with world.database.begin() as tx:
         set_period(tx, NORAS_CORNER_ID, 1, prize="")
-    assert all("No prize yet. Set one with" in ask(one)["description"] for one in commands)
+    assert all("No prize yet. Set one with" in ask(command)["description"] for command in commands)
     with world.database.begin() as tx:
         set_period(tx, NORAS_CORNER_ID, 1, ends_at=START + timedelta(days=1))
-    assert "No prize is named" in ask("raffledraw")["description"]
+    assert "No prize is set" in ask("raffledraw")["description"]
 
 
 def test_draw_takes_the_oldest_raffle_or_the_given_one(ask: Asker, world: World) -> None:
@@ -462,7 +462,7 @@ def test_draw_takes_the_oldest_raffle_or_the_given_one(ask: Asker, world: World)
 
 
 def test_dates_can_be_set_and_conflicts_are_rejected(ask: Asker, world: World) -> None:
-    assert "Raffle #1 is running at that time" in ask("rafflestart")["title"]
+    assert "Raffle #1 overlaps with these dates" in ask("rafflestart")["title"]
     assert ask("rafflesetdate", start="2026-11-01", end="2026-11-20")["title"] == (
         "📅 Raffle #1 has new dates"
     )

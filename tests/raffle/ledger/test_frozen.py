@@ -1,4 +1,5 @@
-"""After the freeze everybody is shown the frozen list, whatever happens to links and exclusions."""
+"""After the freeze everyone sees the frozen list, no matter what happens to links and
+exclusions."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -77,12 +78,12 @@ def test_nothing_after_the_freeze_changes_a_number(
     def shown() -> tuple[object, ...]:
         first, second = board(tx, frozen, 1, 1), board(tx, frozen, 1, 2, str(NUMBER))
         own = [standing(tx, frozen, user).own for user in (MIA, LEO, YUKI)]
-        pools = [do(tx, frozen, LATER, get_info, CONFIG).pool, *(one.pool for one in own)]
+        pools = [do(tx, frozen, LATER, get_info, CONFIG).pool, *(account.pool for account in own)]
         return (
             [*first.rows, *second.rows],
             (first.note.split(" · ")[:2], first.pages, second.pages),
             pools,
-            [(one.tickets, one.rank) for one in own],
+            [(account.tickets, account.rank) for account in own],
         )
 
     before = shown()
@@ -94,7 +95,7 @@ def test_nothing_after_the_freeze_changes_a_number(
 
 
 def test_board_equals_the_published_list(tx: Connection, frozen: int) -> None:
-    """Compared through the pseudonyms, which only the owner and the draw can work out."""
+    """Compared by pseudonym, which only the owner and the draw can compute."""
     unlinks(tx, frozen)
     links_late(tx, frozen)
     snapshot = snapshot_of(tx, frozen, NUMBER)
@@ -107,7 +108,7 @@ def test_viewers_who_were_left_out_see_why(tx: Connection, frozen: int) -> None:
     links_late(tx, frozen)
     body = messages.standing(standing(tx, frozen, YUKI)).description
     assert body is not None
-    assert "not in this draw" in body
+    assert "aren't in this draw" in body
     assert "15 tickets" in body
 
 
@@ -116,8 +117,8 @@ def test_chat_shows_the_locked_tickets(tx: Connection, frozen: int) -> None:
     links_late(tx, frozen)
     after = LATER - MIDDLE
     assert says(tx, frozen, MIA, "!tickets", after)[-1] == (
-        "@MadCats 75 tickets · rank 1 of 2, chance 71.4% · tickets are locked"
+        "@MadCats 75 tickets · rank 1 of 2, chance 71.4% · ticket list frozen"
     )
     assert says(tx, frozen, YUKI, "!tickets", after)[-1].endswith(
-        "15 tickets · not in this draw · tickets are locked"
+        "15 tickets · not in this draw · ticket list frozen"
     )

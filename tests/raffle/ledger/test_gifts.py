@@ -146,9 +146,9 @@ def test_linking_announces_waiting_tickets(tx: Connection, guild_id: int) -> Non
     gives(tx, guild_id, MIA, 3)
     mia = link(tx, guild_id, MIA, MIDDLE + SECOND)
     assert tickets(tx, guild_id, mia) == 45
-    (told,) = posted(tx, guild_id, "raffle.waited")
-    assert told.payload["tickets"] == 45
-    assert told.target == {"user_id": discord_of(MIA), "if_possible": True}
+    (notice,) = posted(tx, guild_id, "raffle.waited")
+    assert notice.payload["tickets"] == 45
+    assert notice.target == {"user_id": discord_of(MIA), "if_possible": True}
 
 
 def test_linking_without_tickets_sends_nothing(tx: Connection, guild_id: int) -> None:
@@ -160,7 +160,7 @@ def test_linking_without_tickets_sends_nothing(tx: Connection, guild_id: int) ->
 # -- thanks ---------------------------------------------------------------------------------------
 
 
-def told(tx: Connection, guild_id: int) -> list[tuple[str, int, int]]:
+def announced(tx: Connection, guild_id: int) -> list[tuple[str, int, int]]:
     """Name, gifts and tickets of each thanks, edits included."""
     return [
         (m.payload["name"], m.payload["gifts"], m.payload["tickets"])
@@ -182,7 +182,7 @@ def test_one_message_for_a_gift_bomb_is_edited_as_it_grows(tx: Connection, guild
     hear(tx, *events[20:])
     announce(tx)
     announce(tx)
-    assert told(tx, guild_id) == [("MadCats", 20, 300), ("MadCats", 50, 750)]
+    assert announced(tx, guild_id) == [("MadCats", 20, 300), ("MadCats", 50, 750)]
     first, second = posted(tx, guild_id, "raffle.gift")
     assert second.target == {"channel_id": CHANNEL_ID, "edits": first.key}
 
@@ -193,7 +193,7 @@ def test_anonymous_gift_is_thanked_while_a_raffle_is_open(tx: Connection, guild_
     gives(tx, guild_id, None, 2)
     gives(tx, guild_id, None, 2, END + SECOND)
     announce(tx)
-    assert told(tx, guild_id) == [("", 2, 0)]
+    assert announced(tx, guild_id) == [("", 2, 0)]
 
 
 def test_no_thanks_without_raffle_or_channel(tx: Connection, guild_id: int) -> None:
@@ -203,7 +203,7 @@ def test_no_thanks_without_raffle_or_channel(tx: Connection, guild_id: int) -> N
     announce(tx)
     with_channel(tx, guild_id)
     announce(tx)
-    assert told(tx, guild_id) == []
+    assert announced(tx, guild_id) == []
 
 
 def test_gifts_credited_later_are_announced_later(tx: Connection, guild_id: int) -> None:
@@ -212,7 +212,7 @@ def test_gifts_credited_later_are_announced_later(tx: Connection, guild_id: int)
     announce(tx)
     credit(tx, period(tx, guild_id), MIDDLE)
     announce(tx)
-    assert told(tx, guild_id) == [("MadCats", 2, 30)]
+    assert announced(tx, guild_id) == [("MadCats", 2, 30)]
 
 
 # -- taking back ----------------------------------------------------------------------------------
@@ -287,8 +287,8 @@ def test_late_gifts_of_a_voided_drop_can_be_voided(tx: Connection, guild_id: int
     with_channel(tx, guild_id)
     period(tx, guild_id)
     events = gifted(guild_id, MIA, 3)
-    for told, now in ((events[:2], MIDDLE), (events[2:], MIDDLE + SECOND)):
-        hear(tx, *told)
+    for batch, now in ((events[:2], MIDDLE), (events[2:], MIDDLE + SECOND)):
+        hear(tx, *batch)
         do(tx, guild_id, now, gifts.void_drop, drop_of(tx, guild_id, MIA))
     assert tickets(tx, guild_id, viewer(tx, guild_id, MIA)) == 0
     shown = [m.payload["gifts"] for m in posted(tx, guild_id, "raffle.changed")]
@@ -331,7 +331,7 @@ def test_a_revoked_gift_is_taken_back_once(tx: Connection, guild_id: int) -> Non
 
 
 def test_only_hashes_of_natural_keys_are_stored(tx: Connection, guild_id: int) -> None:
-    """Entries are permanent, so they must not identify somebody who asked to be forgotten."""
+    """Entries are permanent, so they must not identify a person whose data was deleted."""
     period(tx, guild_id)
     gives(tx, guild_id, MIA, 1)
     for table, column in (("raffle_gifts", "key"), ("raffle_gifts", "drop")):

@@ -22,9 +22,9 @@ def revoked(guild_id: int, key: str = "1:1") -> GuessWinRevoked:
 
 
 def alerts(tx: Connection, guild_id: int) -> list[str]:
-    """What the admins were told."""
+    """Messages to the admins."""
     found = posted(tx, guild_id, "raffle.hunt")
-    shown = [FEATURE.embeds["raffle.hunt"](one.payload).embed for one in found]
+    shown = [FEATURE.embeds["raffle.hunt"](message.payload).embed for message in found]
     return [f"{embed.title} {embed.description}" for embed in shown]
 
 

@@ -44,7 +44,7 @@ def watch(tx: Connection, guild_id: int, platform: str, user_id: int, minutes: r
 
 
 def change(tx: Connection, guild_id: int, viewer_id: int, member: int, *, linked: bool) -> None:
-    """Link or unlink an account; watchtime and raffle hear of it."""
+    """Link or unlink an account; watchtime and raffle handle the event."""
     link = act(tx, guild_id, people.find_link_of_viewer, viewer_id)
     platform = people.get_viewer(tx, guild_id, viewer_id).platform
     event: Event
@@ -101,14 +101,14 @@ def test_what_was_credited_apart_is_corrected_when_they_are_linked(
 ) -> None:
     change(tx, guild_id, both[0], 5, linked=True)
     change(tx, guild_id, both[1], 6, linked=True)
-    assert [tickets(tx, guild_id, one) for one in both] == [10, 10]
+    assert [tickets(tx, guild_id, account) for account in both] == [10, 10]
     change(tx, guild_id, both[1], 6, linked=False)
     change(tx, guild_id, both[1], 5, linked=True)
-    assert [tickets(tx, guild_id, one) for one in both] == [15, 15]
+    assert [tickets(tx, guild_id, account) for account in both] == [15, 15]
     change(tx, guild_id, both[1], 5, linked=False)
     change(tx, guild_id, both[1], 6, linked=True)
     credit(tx, guild_id)
-    assert [tickets(tx, guild_id, one) for one in both] == [10, 10]
+    assert [tickets(tx, guild_id, account) for account in both] == [10, 10]
 
 
 def test_tickets_are_taken_from_any_account(

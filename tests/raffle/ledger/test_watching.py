@@ -166,14 +166,14 @@ stretches = st.lists(
 def test_tickets_do_not_depend_on_how_often_they_are_credited(
     tx: Connection, guild_id: int, stretches: list[tuple[int, int, int]], looks: list[int]
 ) -> None:
-    """Stretches before, in and across the raffle; looked at in between as it pleases. The model
-    asks of each minute whether somebody was there."""
+    """Watch periods before, during and across the raffle, credited at random times in between. The
+    model checks for each minute whether the viewer was watching."""
     begin = MIDDLE
     end = MIDDLE + 600 * MINUTE
     undo = tx.begin_nested()
     try:
         opened = period(tx, guild_id, begin, end)
-        ids = {one: link(tx, guild_id, one) for one in (MIA, LEO)}
+        ids = {viewer_id: link(tx, guild_id, viewer_id) for viewer_id in (MIA, LEO)}
         minutes: dict[int, set[int]] = {MIA: set(), LEO: set()}
         live: set[int] = set()
         for n, (who, start, length) in enumerate(stretches):

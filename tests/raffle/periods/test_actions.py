@@ -1,4 +1,4 @@
-"""Beginning and ending raffles, with a real database and a server in Stockholm."""
+"""Starting and ending raffles, with a real database and a server in Stockholm."""
 
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -141,7 +141,7 @@ def test_a_prize_set_later_applies_to_the_raffle_without_one(
         run_in_guild(tx, other_guild_id, THE_BOT, NOON + SECOND, actions.name_prize)
     choose(tx, guild_id, "prize", "A cable")
     run_in_guild(tx, guild_id, THE_BOT, NOON + SECOND, actions.name_prize)
-    assert [prize_of(tx, one) for one in (guild_id, other_guild_id)] == ["A mouse", ""]
+    assert [prize_of(tx, server_id) for server_id in (guild_id, other_guild_id)] == ["A mouse", ""]
     assert kinds(tx, guild_id) == ["raffle.opened", "raffle.dates"]
     assert audited(tx, guild_id) == ["raffle.open #1", "raffle.prize #1"]
 
@@ -182,9 +182,9 @@ def test_an_overlapping_raffle_is_refused_with_the_dates_of_the_other(
     tx: Connection, guild_id: int
 ) -> None:
     start(tx, guild_id, 25, 28)
-    with pytest.raises(Refusal, match="Raffle #1 is running at that time") as raised:
+    with pytest.raises(Refusal, match="Raffle #1 overlaps with these dates") as raised:
         start(tx, guild_id)
-    assert "It lasts from <t:" in raised.value.remedy
+    assert "It runs from <t:" in raised.value.remedy
     assert "/raffleend" in raised.value.remedy
     start(tx, guild_id, None, 24)
     start(tx, guild_id, 29)
@@ -245,7 +245,7 @@ def test_without_a_raffle_there_is_nothing_to_end_or_show(tx: Connection, guild_
         with pytest.raises(Refusal, match="No raffle is running") as raised:
             do(tx, guild_id, NOON, actions.get_to_end, has_begun=has_begun)
         assert "/rafflestart" in raised.value.remedy
-    with pytest.raises(Refusal, match="no raffle yet"):
+    with pytest.raises(Refusal, match="no raffles yet"):
         do(tx, guild_id, NOON, actions.get_info, CONFIG)
 
 
@@ -283,7 +283,7 @@ def test_a_cancelled_raffle_is_never_drawn_and_frees_its_time(
     assert dates(tx, guild_id) == [("11-22 12:00", "11-22 13:00", "closed")]
     assert kinds(tx, guild_id)[-1] == "raffle.dates"
     assert "raffle.cancel #1" in audited(tx, guild_id)
-    # What happens from then on is the next one's; what was earned stays in the ledger.
+    # Later events count for the next raffle; earned tickets stay in the ledger.
     gives(tx, guild_id, MIA, 2, later + SECOND)
     start(tx, guild_id, now=later + 2 * SECOND)
     assert [tickets(tx, guild_id, mia, number) for number in (1, 2)] == [15, 0]
@@ -314,7 +314,7 @@ def test_planned_or_ended_raffle_can_be_cancelled(tx: Connection, guild_id: int)
 def test_frozen_raffle_can_be_cancelled_until_its_round_is_published(
     tx: Connection, guild_id: int
 ) -> None:
-    """From then on, somebody who knows the seed knows the winners."""
+    """From then on, anyone who knows the seed knows the winners."""
     for number, seconds in ((1, -1), (2, 0)):
         start(tx, guild_id, now=NOON + timedelta(hours=number))
         ended = NOON + timedelta(hours=number, minutes=5)
@@ -326,7 +326,7 @@ def test_frozen_raffle_can_be_cancelled_until_its_round_is_published(
             assert cancel(tx, guild_id, then).is_cancelled
             assert not do(tx, guild_id, then, draws.draw_winners, CONFIG, number)
         else:
-            with pytest.raises(Refusal, match="can't be cancelled any more"):
+            with pytest.raises(Refusal, match="can no longer be cancelled"):
                 cancel(tx, guild_id, then)
 
 
@@ -373,9 +373,9 @@ def test_setting_dates_opens_a_raffle_if_there_is_none(tx: Connection, guild_id:
 def test_a_planned_raffle_is_announced_as_coming(tx: Connection, guild_id: int) -> None:
     start(tx, guild_id, 25, 28)
     start(tx, guild_id, None, 24)
-    told = [m.payload for m in posted(tx, guild_id, "raffle.opened")]
-    assert [payload["planned"] for payload in told] == [True, False]
-    titles = [str(messages.opened(payload).embed.title) for payload in told]
+    payloads = [m.payload for m in posted(tx, guild_id, "raffle.opened")]
+    assert [payload["planned"] for payload in payloads] == [True, False]
+    titles = [str(messages.opened(payload).embed.title) for payload in payloads]
     assert titles == ["🎟️ Raffle #1 is coming", "🎟️ Raffle #2 is open"]
 
 
@@ -398,7 +398,7 @@ def test_the_end_of_a_running_raffle_can_be_moved(tx: Connection, guild_id: int)
     [
         ("2026-11-01", "2026-12-24", "has already started, on 2026-11-22"),
         ("2026-11-23", "2026-12-24", "has already started, on 2026-11-22"),
-        ("2026-11-01", "2026-11-21", "2026-11-21 has passed"),
+        ("2026-11-01", "2026-11-21", "2026-11-21 is in the past"),
         ("2026-12-24", "2026-12-01", "before the start"),
     ],
 )
@@ -412,11 +412,11 @@ def test_other_starts_of_a_running_raffle_are_refused(
 
 
 def test_past_and_overlapping_dates_are_rejected(tx: Connection, guild_id: int) -> None:
-    with pytest.raises(Refusal, match="2026-11-21 has passed"):
+    with pytest.raises(Refusal, match="2026-11-21 is in the past"):
         set_dates(tx, guild_id, "2026-11-21", "2026-12-24")
     start(tx, guild_id, None, 24)
     start(tx, guild_id, 28)
-    with pytest.raises(Refusal, match="Raffle #2 is running at that time"):
+    with pytest.raises(Refusal, match="Raffle #2 overlaps with these dates"):
         set_dates(tx, guild_id, "2026-11-22", "2026-11-28", NOON + SECOND)
 
 
@@ -428,7 +428,7 @@ def test_an_ended_raffle_takes_corrections_until_the_freeze(tx: Connection, guil
     after = at("2026-11-25T08:00")
     assert do(tx, guild_id, after, lock_latest).number == 1
     froze(tx, guild_id, 1, after)
-    with pytest.raises(Refusal, match="No raffle is open for tickets"):
+    with pytest.raises(Refusal, match="No raffle is open"):
         do(tx, guild_id, after, lock_latest)
     shown = do(tx, guild_id, after, find_shown)
     assert shown is not None

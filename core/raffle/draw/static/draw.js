@@ -1,4 +1,4 @@
-// The draw's page: repeats the draw from its proof file, and finds a viewer's entry. Nothing is sent
+// The draw's page: repeats the draw from its proof file and finds a viewer's entry. Nothing is sent
 // anywhere unless the reader asks the beacon. The same steps as docs/verify_draw.py, in the same order.
 import { Broken, QUICKNET, isPublic, keptRound, sha256, shown, verify } from "./verify.js";
 
@@ -12,7 +12,7 @@ for (const time of document.querySelectorAll("time")) {
 async function check(section) {
   const verdict = byId("verdict");
   if (!globalThis.crypto?.subtle) {
-    verdict.textContent = "Browsers can verify this on https pages only. The verifier below checks the same.";
+    verdict.textContent = "Browsers can verify this only on https pages. The verifier below runs the same checks.";
     return;
   }
   verdict.textContent = "Verifying …";
@@ -44,7 +44,7 @@ function conclude(look, words) {
   verdict.className = `verdict ${look}`;
 }
 
-/** Browsers cannot check the beacon's signature, so the beacon itself is asked for its facts and its round. */
+/** Browsers cannot verify the beacon's signature, so ask the beacon for its description and round. */
 function offer(address, beacon) {
   const offered = byId("ask");
   const button = offered.querySelector("button");
@@ -60,12 +60,12 @@ function offer(address, beacon) {
         tell(`The beacon confirms round ${beacon.round}.`);
         conclude("ok", "✓ Verified: this is the only possible result.");
       } else {
-        tell(isQuicknet ? `The beacon has another number for round ${beacon.round}.` : "This is not the public beacon.", "bad");
+        tell(isQuicknet ? `The beacon has a different number for round ${beacon.round}.` : "This is not the public beacon.", "bad");
         conclude("bad", "✕ Not as promised.");
       }
     } catch {
       button.disabled = false;
-      offered.querySelector("span").textContent = "The beacon cannot be reached from here. Its round is linked below, and the verifier asks it with --online.";
+      offered.querySelector("span").textContent = "The beacon can't be reached from here. Its round is linked below, and the verifier can ask it with --online.";
     }
   });
 }
@@ -89,7 +89,7 @@ async function find(section, written) {
   const found = byId("found");
   const [secret, account] = written.trim().split(/\s+/);
   if (!secret || !account) {
-    found.textContent = "This is not a code from /raffleproof.";
+    found.textContent = "This isn't a code from /raffleproof.";
     return;
   }
   const pseudonym = (await sha256(new TextEncoder().encode(`${secret} ${account}`))).slice(0, 40);
@@ -97,10 +97,10 @@ async function find(section, written) {
   const line = list.split("\n").find((row) => row.startsWith(`${pseudonym} `));
   found.textContent = line
     ? `✓ ${account} is entry ${pseudonym}, with ${count(Number(line.split(" ")[1]), "ticket")}.`
-    : "✕ This list has no such entry.";
+    : "✕ This list doesn't contain that entry.";
 }
 
-/** Until the beacon's number is there; then the page is asked for again until it shows the draw. */
+/** Count down to the beacon's number, then reload the page until it shows the draw. */
 function countDown(label) {
   const left = Math.ceil((new Date(label.dataset.due) - Date.now()) / 1000);
   if (left <= 0) {
@@ -129,7 +129,7 @@ if (mine) {
   addEventListener("hashchange", findByLink);
 }
 
-/** What follows # is not sent to any server: the link of /raffleproof keeps its secret. */
+/** The part after # is not sent to any server, so the link of /raffleproof keeps its secret. */
 function findByLink() {
   const proof = new URLSearchParams(location.hash.slice(1)).get("proof");
   if (!proof) return;

@@ -1,7 +1,7 @@
 // Repeats a raffle's draw from its proof file alone: docs/verify_draw.py for browsers.
 
 const RULE = "4aacd89740630e4f5d11f573fbcd52f43f3ea02c49a98f79598c909df8af19b8";
-/** The public beacon, as its address /info describes it. */
+/** The public beacon, as its endpoint /info describes it. */
 export const QUICKNET = {
   hash: "52db9ba70e0cc0f6eaf7803dd07447a1f5477735fd3f661792ba94600c84e971",
   public_key:
@@ -11,7 +11,7 @@ export const QUICKNET = {
   period: 3,
   schemeID: "bls-unchained-g1-rfc9380",
 };
-const AHEAD = 300;
+const MIN_DELAY_SECONDS = 300;
 const HEADER = new RegExp(
   '^(?<format>regulars draw [23])\nserver [0-9a-f]{16}\nperiod [1-9][0-9]* \\S+Z \\S+Z\nprize ".*"\n' +
     "winners (?<winners>[1-9][0-9]*)\n(?:claim (?<claim>[1-9][0-9]*)\n)?commitment (?<commitment>[0-9a-f]{64})\n" +
@@ -30,12 +30,12 @@ export const need = (holds, complaint) => {
 };
 export const hex = (bytes) => Array.from(new Uint8Array(bytes), (byte) => byte.toString(16).padStart(2, "0")).join("");
 export const bytesOf = (text) => Uint8Array.from(text.match(/../g) ?? [], (pair) => parseInt(pair, 16));
-/** An instant in the reader's own words and time zone, as the page shows all of them. */
+/** An instant in the reader's locale and time zone, like all times on the page. */
 export const shown = (at) => new Date(at).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" });
 export const utf8 = (text) => new TextEncoder().encode(text);
 export const sha256 = async (bytes) => hex(await crypto.subtle.digest("SHA-256", bytes));
 
-/** The one way in which a bundle is written: keys in order, no spaces, ASCII. */
+/** Canonical JSON of a bundle: sorted keys, no spaces, ASCII. */
 export function canonical(value) {
   if (Array.isArray(value)) return `[${value.map(canonical).join(",")}]`;
   if (value !== null && typeof value === "object") {
@@ -51,7 +51,7 @@ async function read(raw) {
   const bundle = JSON.parse(text);
   need(`${canonical(bundle)}\n` === text, "the proof file was changed, or not written by the bot");
   need(has(bundle, "beacon", "format", "picks", "picks_sha256", "rule", "seed", "snapshot", "snapshot_sha256"), "this is not a proof file");
-  need((await sha256(utf8(bundle.rule))) === RULE, "it has another rule");
+  need((await sha256(utf8(bundle.rule))) === RULE, "it has a different rule");
   need((await sha256(utf8(canonical(bundle.picks)))) === bundle.picks_sha256, "the winners were changed");
   return bundle;
 }
@@ -75,7 +75,7 @@ function readSnapshot(snapshot) {
   return { terms, pool, total };
 }
 
-/** Everybody in the order in which they are drawn. */
+/** All entrants in draw order. */
 async function* draw(seed, snapshotHash, randomness, pool, total) {
   const key = await crypto.subtle.importKey("raw", seed, { name: "HMAC", hash: "SHA-256" }, false, ["sign"]);
   const message = new Uint8Array(72);
@@ -115,14 +115,14 @@ export const seconds = (instant) => Math.floor(Date.parse(instant) / 1000);
 export const publishedAt = (round) => QUICKNET.genesis_time + QUICKNET.period * (round - 1);
 export const firstRoundAt = (instant) => Math.max(1, Math.ceil((instant - QUICKNET.genesis_time) / QUICKNET.period) + 1);
 
-/** Whether the promised round is the one that the rule demands for this freeze; of quicknet only. */
+/** Checks that the promised round is the one the rule requires for this freeze (quicknet only); returns the reason. */
 function checkRound(terms) {
   const [round, frozen] = [Number(terms.round), seconds(terms.frozen)];
-  need(publishedAt(round) - frozen >= AHEAD, `round ${round} was published less than ${AHEAD} seconds after the freeze`);
+  need(publishedAt(round) - frozen >= MIN_DELAY_SECONDS, `round ${round} was published less than ${MIN_DELAY_SECONDS} seconds after the freeze`);
   const announced = terms.plannedChain === terms.chain ? Number(terms.plannedRound) : null;
-  const asPlanned = announced && Date.parse(terms.planned) <= 1000 * frozen && publishedAt(announced) - frozen >= AHEAD;
-  need(round === (asPlanned ? announced : firstRoundAt(frozen + AHEAD)), "the rule demands another round");
-  return asPlanned ? "It is the round that was announced." : `Announced was ${announced ? `round ${announced}` : "no round"}; the list was frozen at another time.`;
+  const asPlanned = announced && Date.parse(terms.planned) <= 1000 * frozen && publishedAt(announced) - frozen >= MIN_DELAY_SECONDS;
+  need(round === (asPlanned ? announced : firstRoundAt(frozen + MIN_DELAY_SECONDS)), "the rule requires a different round");
+  return asPlanned ? "It is the announced round." : `${announced ? `Round ${announced}` : "No round"} was announced; the list was frozen at a different time.`;
 }
 
 async function checkPick(pick, k, { pseudonym: expected, claimant }, minutes) {
@@ -132,37 +132,37 @@ async function checkPick(pick, k, { pseudonym: expected, claimant }, minutes) {
   const results = pick.reason === null ? ["won", "waiting", "expired"] : ["skipped"];
   need(results.includes(pick.result), `the result of winner ${k} is unknown`);
   need(pick.reason === null || SKIPPED.includes(pick.reason), `the reason for skipping winner ${k} is unknown`);
-  need(pick.result === "skipped" || /^[0-9a-f]{16,32}$/.test(pick.claimant), `it is unknown who may claim prize ${k}`);
+  need(pick.result === "skipped" || /^[0-9a-f]{16,32}$/.test(pick.claimant), `the claimant is missing for prize ${k}`);
   if (minutes && pick.result === "expired") {
-    need(seconds(pick.until) - seconds(pick.since) >= 60 * Number(minutes), `winner ${k} had less time to claim than was promised`);
+    need(seconds(pick.until) - seconds(pick.since) >= 60 * Number(minutes), `winner ${k} had less time to claim than promised`);
   }
   if (pick.account !== null || pick.secret !== null) {
     const account = await sha256(utf8(`${pick.secret} ${pick.account}`));
-    need(account.slice(0, 40) === expected && pick.reason === null, `winner ${k} was replaced by another account`);
+    need(account.slice(0, 40) === expected && pick.reason === null, `winner ${k} was replaced by a different account`);
   }
   need(pick.result === "skipped" || [undefined, pick.claimant].includes(claimant), `prize ${k} may be claimed by another member`);
   return pick.account;
 }
 
-/** Whether the public beacon was used, which nobody here controls. */
+/** Whether the public beacon was used, which the bot's owner does not control. */
 export const isPublic = (bundle) => bundle.beacon?.chain === QUICKNET.hash;
 
 /** Whether the promised round was used, if there was one. */
 export const keptRound = (bundle) => bundle.beacon !== null || bundle.snapshot.includes("beacon none");
 
 const RESULTS = { won: "claimed the prize", waiting: "not claimed yet", expired: "did not claim in time" };
-const REASONS = { banned: "banned", excluded: "excluded", unlinked: "not linked any more", won_already: "won already" };
+const REASONS = { banned: "banned", excluded: "excluded", unlinked: "no longer linked", won_already: "already won" };
 
-/** Check everything; throws what is wrong. `seen` are hashes that the bundle has to hold, `nameOf` gives a winner's name. */
+/** Verify everything; throws the first problem. The bundle must contain the hashes `seen`; `nameOf` returns a winner's name. */
 export async function verify(raw, say = () => {}, seen = [], nameOf = () => "") {
   const bundle = await read(raw);
   const snapshot = `${bundle.snapshot.join("\n")}\n`;
   const { terms, pool, total } = readSnapshot(snapshot);
-  need(bundle.format === terms.format, "this is a proof file of another version");
+  need(bundle.format === terms.format, "this proof file has a different version");
   say("The proof file is complete and valid.");
   const hash = await sha256(utf8(snapshot));
   need(hash === bundle.snapshot_sha256, "the list does not match its hash");
-  need(seen.every((one) => [hash, terms.commitment].includes(one)), "this page shows other hashes");
+  need(seen.every((one) => [hash, terms.commitment].includes(one)), "this page shows different hashes");
   say(`The list (entrants: ${pool.length.toLocaleString()}, tickets: ${total.toLocaleString()}) matches the hash below. It was frozen ${shown(terms.frozen)}.`);
   need(/^([0-9a-f]{2})+$/.test(bundle.seed) && (await sha256(bytesOf(bundle.seed))) === terms.commitment, "the seed does not match the hash posted at the opening");
   say("The seed matches the hash below, posted at the opening.");
@@ -185,15 +185,15 @@ export async function verify(raw, say = () => {}, seen = [], nameOf = () => "") 
   const wanted = Number(terms.winners);
   let alive = 0;
   for (const [index, pick] of bundle.picks.entries()) {
-    need(alive < wanted, "more were drawn than can win");
+    need(alive < wanted, "too many winners were drawn");
     const { value, done } = await order.next();
-    need(!done, "more were drawn than there are");
+    need(!done, "more winners than entrants were drawn");
     const account = await checkPick(pick, index + 1, value, terms.claim);
     alive += ["won", "waiting"].includes(pick.result) ? 1 : 0;
     const name = account && (nameOf(index + 1) || account);
     const words = pick.reason ? `skipped: ${REASONS[pick.reason]}` : RESULTS[pick.result];
     say(`Winner ${index + 1}: ${value.pseudonym.slice(0, 12)}… (${[...(name ? [name] : []), words].join(", ")})`);
   }
-  need(alive === wanted || bundle.picks.length === pool.length, "too few were drawn");
+  need(alive === wanted || bundle.picks.length === pool.length, "too few winners were drawn");
   return bundle;
 }

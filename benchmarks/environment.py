@@ -1,4 +1,4 @@
-"""What every benchmark stands on: one PostgreSQL server, durable as it is by default."""
+"""The environment of all benchmarks: one PostgreSQL server with its default durability."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,8 +23,8 @@ _DURABLE = ("fsync", "synchronous_commit", "full_page_writes")
 
 
 @dataclass(frozen=True)
-class Ground:
-    """Where a run works.
+class Environment:
+    """The environment of a run.
 
     Attributes:
         folder: for logs and prepared requests.
@@ -56,7 +56,7 @@ class Ground:
 
 
 @contextmanager
-def open_ground(folder: Path, *, quick: bool) -> Iterator[Ground]:
+def open_environment(folder: Path, *, quick: bool) -> Iterator[Environment]:
     """Start the server for the length of the block.
 
     Raises:
@@ -66,7 +66,7 @@ def open_ground(folder: Path, *, quick: bool) -> Iterator[Ground]:
     url = server.start()
     try:
         _check_durable(url)
-        yield Ground(folder, url, SigningKey(), quick)
+        yield Environment(folder, url, SigningKey(), quick)
     finally:
         server.stop()
 
