@@ -117,7 +117,9 @@ class Model:
     def check(self, world: "World") -> None:
         """Once all has arrived. Raises Wrong."""
         self._minutes(world)
-        if self.is_exact and not world.history.lost:
+        # Of several events of one gift, the fault drops the first: that one is lost, too.
+        is_lost = world.history.lost or "twitch.event.drop" in world.history.faults
+        if self.is_exact and not is_lost:
             self._points(world)
             self._gifts(world)
 
