@@ -106,7 +106,7 @@ def play(demo: Demo) -> None:
         "Starlight Princess is in the queue once, with one reply in chat",
         lambda: (
             len(demo.embeds("slot-calls", "Starlight Princess")) == 1
-            and demo.said("Starlight Princess is in the queue") == 1
+            and demo.said("Added Starlight Princess to the queue") == 1
         ),
     )
 
@@ -159,7 +159,7 @@ def _calls(demo: Demo) -> None:
     demo.kick.chat("leo", "!sr Wanted Dead or a Wild")
     demo.kick.chat("yuki", "!call **Gates** of @everyone")
     demo.check("three requests are in #slot-calls, with buttons", lambda: _open_calls(demo) == 3)
-    demo.check("the bot confirmed all three in chat", lambda: demo.said("is in the queue") == 3)
+    demo.check("the bot confirmed all three in chat", lambda: demo.said("to the queue at #") == 3)
     demo.kick.chat("mia", "!call book of dead")
     demo.check("a duplicate request is declined", lambda: demo.said("You already requested") == 1)
     demo.check(

@@ -136,7 +136,7 @@ def test_bonuses_are_found_in_the_catalogue_and_know_who_asked(guild: HuntGuild)
         ("x" * 81, "1", "", "Enter a game"),
         ("Mental", "0", "", "bet above 0"),
         ("Mental", "one", "", "don't understand"),
-        ("Mental", "1", "nobody", "have not seen"),
+        ("Mental", "1", "nobody", "haven't seen"),
     ):
         with pytest.raises(Refusal, match=why):
             guild.do(actions.add_typed, game, bet, by)

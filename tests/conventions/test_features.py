@@ -111,12 +111,13 @@ def test_feature_names_match_their_packages() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_package_has_a_docstring_and_no_imports(name: str) -> None:
-    """The docstring is all that stands in `__init__.py`, so importing rules stays cheap."""
+def test_every_package_has_a_docstring_and_imports_only_words(name: str) -> None:
+    """A docstring and perhaps a `TITLE` stand in `__init__.py`, so importing rules stays cheap."""
     tree = tree_of(f"core.{name}")
     assert ast.get_docstring(tree)
     imports = [n for n in ast.walk(tree) if isinstance(n, ast.Import | ast.ImportFrom)]
-    assert name == "events" or imports == []
+    beyond = [n for n in imports if getattr(n, "module", "") != "core.kit.text.words"]
+    assert name == "events" or beyond == []
 
 
 def test_every_module_has_a_docstring() -> None:

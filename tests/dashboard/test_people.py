@@ -50,7 +50,7 @@ def test_page_about_a_person_has_a_part_of_each_feature(
     shown = words(admin.get(f"{PAGE}/{ids['MadCats']}"))
     assert "not linked" in shown
     shown = words(admin.get(f"{PAGE}/{ids['MadCats']}/cards"))
-    assert "Watchtime In all 1 h 30 min" in shown
+    assert "Watchtime Total 1 h 30 min" in shown
     assert admin.get(f"{PAGE}/{ids['MadVera']}").status_code == 404
 
 

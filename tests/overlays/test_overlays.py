@@ -243,8 +243,8 @@ def test_more_than_the_most_are_told_to_try_again(
     monkeypatch.setattr(served.streams, "_most", 2)
     path = address(site)
     kept = [stream(site, path) for _place in range(2)]
-    for stream in kept:
-        next(stream)
+    for opened in kept:
+        next(opened)
     answer = site.app.test_client().get(f"/overlay/live?t=unknown,{path}")
     assert "event: full" in answer.text
     assert MAX_PER_OVERLAY <= MAX_STREAMS

@@ -69,7 +69,7 @@ def test_chat_command_becomes_discord_post(
             "the event on the channel",
         )
 
-    reply = channel.wait_for_line(f"@MadCats {channel.title} of Dead is in the queue")
+    reply = channel.wait_for_line(f"@MadCats Added {channel.title} of Dead to the queue")
     delivery = stage.rows(
         f"SELECT kind, state FROM inbox_deliveries WHERE {channel.message_id} = :id",
         id=message_id,
@@ -222,7 +222,7 @@ def test_block_button_skips_all_calls_of_the_viewer(stage: Stage, channel: Chann
     post = called(stage, "spammer", f"{channel.title} House", channel)
     answer = stage.discord.click("nora", post["message_id"], button(post, "block"))
     closed(stage, post, "Skipped")
-    private_answer(stage, answer, "from requesting slots")
+    private_answer(stage, answer, "can no longer request slots")
 
     channel.say("spammer", f"!call Big {channel.title}")
     called(stage, "after-spammer", f"Den of {channel.title}", channel)

@@ -145,7 +145,7 @@ def test_chat_comes_from_feed_without_public_url(
         lone.kick.live()
         lone.kick.chat("mia", "!call Book of Dead")
         lone.post_about("Book of Dead")
-        lone.kick.wait_for_line("@MadCats Book of Dead is in the queue")
+        lone.kick.wait_for_line("@MadCats Added Book of Dead to the queue")
         lone.discord.wait_command("kick_selftest")
         asked = lone.discord.slash("nora", "bot-log", "kick_selftest")
         lone.kick.gift("mia", ["vera"])

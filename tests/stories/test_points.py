@@ -59,7 +59,7 @@ def test_an_evening_with_points(stage: Stage) -> None:
     assert "is open" in str(stage.asked("nora", "!rafflestart"))
     stage.kick.chat("leo", "!buy tickets 5")  # 400 earned, and Kicks buy no tickets
     until(
-        lambda: any("400 that can be spent" in str(reply) for reply in stage.replies()),
+        lambda: any("400 points that can be spent" in str(reply) for reply in stage.replies()),
         "the refusal",
     )
     stage.kick.chat("leo", "!buy tickets 4")

@@ -99,8 +99,8 @@ def given_before_linking(
     name, count = BY_HANDLE[person].kick_name.replace("_", "\\_"), subs * 15
     channel_of(stage, platform).gift(person, subs)
     has(stage, person, count)
-    until(lambda: thanks(stage, f"{name} gave {subs} subs"), "thanks")
-    (words,) = thanks(stage, f"{name} gave")
+    until(lambda: thanks(stage, f"{name} gifted {subs} subs"), "thanks")
+    (words,) = thanks(stage, f"{name} gifted")
     assert words.split("\n") == [
         f"**+{count} tickets** in raffle #1",
         "⏳ They count once the account is linked: `/link`.",
@@ -181,7 +181,7 @@ def test_gifts_count_once_despite_kills_and_two_processes(stage: Stage) -> None:
     until(lambda: tickets(stage, "leo") == 40 * 15, "600 tickets for leo", 3 * PATIENCE)
     # What is given within one second is one drop, and has one message.
     drops = stage.scalar('SELECT count(DISTINCT "drop") FROM raffle_gifts')
-    until(lambda: len(thanks(stage, "lil\\_bean gave")) == drops, f"thanks for {drops} drops")
+    until(lambda: len(thanks(stage, "lil\\_bean gifted")) == drops, f"thanks for {drops} drops")
     totals = stage.rows(
         "SELECT sum(amount), count(*), count(DISTINCT source_key) FROM raffle_entries"
     )

@@ -42,7 +42,7 @@ def N_(message: str) -> str:
 def package_title(package: str) -> str:
     """A package as people read it: the `TITLE` of its `__init__.py`, or else its name in words."""
     title: str | None = getattr(sys.modules.get(f"core.{package}"), "TITLE", None)
-    return _(title) if title else package.replace("_", " ").capitalize()
+    return translate(title) if title else package.replace("_", " ").capitalize()
 
 
 translate = _

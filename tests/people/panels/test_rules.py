@@ -55,7 +55,7 @@ def test_reactions_match_by_id_or_without_variation_selector() -> None:
 @pytest.mark.parametrize(
     ("code", "answer"),
     [
-        (10014, "Discord does not know 🔗 as an emoji"),
+        (10014, "🔗 is not an emoji that Discord knows"),
         (30003, "as many pinned messages as Discord allows"),
         (50001, "Discord does not let me react or pin here"),
         (50013, "Discord does not let me react or pin here"),
