@@ -71,4 +71,4 @@ def test_no_typed_answer_names_them(discord: DiscordDriver, name: str) -> None:
 def test_moderators_are_told_of_those_who_are_named(discord: DiscordDriver) -> None:
     for command in ("watchtime", "watchhistory", "points"):
         assert SHOWN in words(typed(discord, "nora", f"!{command} {SHOWN}")), command
-    assert "not named in public" in words(typed(discord, "nora", "!watchtime kick:#2"))
+    assert "name is not shown in public" in words(typed(discord, "nora", "!watchtime kick:#2"))
