@@ -103,7 +103,7 @@ def run(environment: Environment) -> Results:
 
 @contextmanager
 def visitors(base: str) -> Iterator["Synchronized[int]"]:
-    """People who look at the public leaderboard, in a process of their own; how many pages they
+    """People who look at the public leaderboard, in their own process; how many pages they
     have got so far."""
     processes = multiprocessing.get_context("spawn")
     answered, done = processes.Value("i", 0), processes.Event()
@@ -126,7 +126,7 @@ def _ask(base: str, answered: "Synchronized[int]", done: Event) -> None:
 
 
 def _ask_on(base: str, answered: "Synchronized[int]", done: Event) -> None:
-    """One after the other on one connection, each from an address of its own."""
+    """One after the other on one connection, each from its own address."""
     connection = http.client.HTTPConnection(base.removeprefix("http://"))
     pause, due = ASKERS / ASKED_PER_S, time.monotonic()
     while not done.is_set():

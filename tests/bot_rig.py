@@ -1,4 +1,4 @@
-"""The product's bot with some of its features in the pretend Discord, on threads of their own as in
+"""The product's bot with some of its features in the fake Discord, on their own threads as in
 the product, and somebody who gives it commands."""
 
 from collections.abc import Iterator

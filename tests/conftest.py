@@ -1,4 +1,4 @@
-"""Real parts for every test: each test process has a PostgreSQL of its own, rolled back after."""
+"""Real parts for every test: each test process has its own PostgreSQL, rolled back after."""
 
 import gc
 import os
@@ -144,7 +144,7 @@ def database(postgres_url: str) -> Iterator[Database]:
 
 @pytest.fixture
 def tx(database: Database) -> Iterator[Connection]:
-    """A transaction that is rolled back in the end. Code under test may open savepoints in it."""
+    """A transaction that is rolled back finally. Code under test may open savepoints in it."""
     with database.engine.connect() as connection:
         transaction = connection.begin()
         connection.info.clear()

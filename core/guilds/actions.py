@@ -74,8 +74,9 @@ def change_setting(
         checked: False if others of its group are changed, too, and checked afterwards.
 
     Raises:
-        Refusal: the value does not fit. Forbidden: the actor may use neither the group `settings`
-            nor the one of the setting's feature.
+        Refusal: the value does not fit.
+        Forbidden: the actor may use neither the group `settings` nor the one of the setting's
+            feature.
     """
     _require_right(work, declared)
     require_fitting(declared, value)

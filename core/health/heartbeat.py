@@ -38,7 +38,7 @@ _log = structlog.get_logger(__name__)
 
 
 class HeartbeatThread:
-    """Stores `status()` on a thread of its own until stopped."""
+    """Stores `status()` on its own thread until stopped."""
 
     def __init__(self, services: Services, status: Callable[[], list[HealthItem]]) -> None:
         self._services = services

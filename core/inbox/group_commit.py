@@ -53,7 +53,7 @@ class GroupCommit:
         """Return when it is durable; False when this delivery id was already here.
 
         Raises:
-            Outage: the database is away; the delivery is not written.
+            Outage: the database is down; the delivery is not written.
         """
         if entry.is_open:
             if not self._writing.acquire(timeout=WAIT_SECONDS):

@@ -61,7 +61,7 @@ def fold(name: str) -> str:
     return name.strip().removeprefix("@").casefold()
 
 
-# Most lines of chat change nothing, so this reads before it writes, in one round trip. Another
+# Most chat messages change nothing, so this reads before it writes, in one round trip. Another
 # transaction may write in between, perhaps a newer name: hence the CASEs.
 _LOGIN = "COALESCE(NULLIF(seen.login, ''), known.login)"
 _SET_VIEWERS = text(

@@ -251,9 +251,10 @@ class Change:
     """A balance at the source, and the change it would make here.
 
     Attributes:
-        viewer_id: None for an account that was never seen. has: points of the account here. delta:
-        None if the viewer is unknown or excluded. candidates: the viewers with this name, if they
-        are several people.
+        viewer_id: None for an account that was never seen.
+        has: points of the account here.
+        delta: None if the viewer is unknown or excluded.
+        candidates: the viewers with this name, if they are several people.
     """
 
     name: str
@@ -389,8 +390,8 @@ def choose(work: Work, number: int, platform: str, chosen: Mapping[str, int]) ->
     """Choose the viewers behind an import's names.
 
     Args:
-        platform: kick or twitch; "" for both. chosen: name -> the viewer id of one of its
-        candidates; 0 for none of them.
+        platform: kick or twitch; "" for both.
+        chosen: name -> the viewer id of one of its candidates; 0 for none of them.
 
     Raises:
         Refusal: the import is not ready.

@@ -123,7 +123,7 @@ def left(payload: Mapping[str, Any]) -> str:
 
 
 def log_entry(payload: Mapping[str, Any]) -> discord.Embed:
-    """What happened to a VIP, in the log channel."""
+    """Entry in the log channel about a change to a VIP."""
     titles = {
         "granted": _("{viewer} is now a VIP"),
         "extended": _("VIP of {viewer} extended"),

@@ -99,7 +99,7 @@ class FakeTwitch:
         return self.accounts[user_id]
 
     def badges_of(self, channel: Channel, account: Account) -> list[Json]:
-        """As a line of chat shows them."""
+        """As a chat message shows them."""
         found: list[Json] = []
         if account is channel.owner:
             found.append({"set_id": "broadcaster", "id": "1", "info": ""})
@@ -131,7 +131,7 @@ class FakeTwitch:
         at: str = "",
         badges: list[Json] | None = None,
     ) -> Line:
-        """A line of chat, dated ``at`` instead of now; ``source`` is another channel that shares
+        """A chat message, dated ``at`` instead of now; ``source`` is another channel that shares
         the chat. ``badges`` are shown instead of theirs: people can hide or choose some."""
         line = Line(
             str(uuid.uuid4()),

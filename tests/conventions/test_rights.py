@@ -170,7 +170,7 @@ async def find() -> Surfaces:
 
 
 def test_surfaces_of_an_action_need_the_same_right(found: Surfaces) -> None:
-    own = f"{change_setting.__module__}.{change_setting.__qualname__}"  # has a right of its own
+    own = f"{change_setting.__module__}.{change_setting.__qualname__}"  # has its own right
     different = {
         action: {right: sorted(names) for right, names in rights.items() if right != EVERYONE}
         for action, rights in found.items()

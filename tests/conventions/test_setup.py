@@ -43,7 +43,7 @@ esac
 
 
 class Machine:
-    """A pretend machine: a project folder, and a PATH with a pretend Python and little else."""
+    """A fake machine: a project folder, and a PATH with a fake Python and little else."""
 
     def __init__(self, home: Path) -> None:
         self.bin, self.project, self.state = (home / name for name in ("bin", "project", "state"))

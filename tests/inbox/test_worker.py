@@ -103,7 +103,7 @@ def test_long_lane_is_handled_in_ordered_batches(story: Story) -> None:
 
 
 class Slow:
-    """A handler that takes its time, by a clock of its own, and notes each batch."""
+    """A handler that takes its time, by its own clock, and notes each batch."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
@@ -412,7 +412,7 @@ def test_retry_in_an_older_format_does_not_block_others(
     assert "older format" in (story.counts().dead_error or "")
 
 
-# -- the database goes away -----------------------------------------------------------------------
+# -- the database goes down -----------------------------------------------------------------------
 
 
 def test_database_outage_rolls_back_the_batch_and_loses_nothing(
@@ -605,7 +605,7 @@ def test_nothing_is_typed_after_it_was_handled(story: Story) -> None:
 
 
 class Unwell(Database):
-    """A gate whose database is away, or that has a bug, for as long as told."""
+    """A gate whose database is down, or that has a bug, for as long as told."""
 
     error: Exception | None = None
 

@@ -159,7 +159,7 @@ class Hook:
         headers: dict[str, str | None] | None = None,
         content_type: str = "application/json",
     ) -> TestResponse:
-        """A delivery, signed well unless told otherwise; a header that is None is left out."""
+        """A delivery, signed well by default; a header that is None is left out."""
         raw = json.dumps(chat() if body is None else body).encode() if raw is None else raw
         message_id = message_id or f"delivery-{next(_numbers)}"
         timestamp = timestamp or self.clock.now.strftime("%Y-%m-%dT%H:%M:%SZ")

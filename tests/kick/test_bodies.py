@@ -1,4 +1,4 @@
-"""Bodies fit the type they are sent under, as tidy as documented or as odd as in the wild."""
+"""Bodies fit the type they are sent under, as tidy as documented or as odd as in production."""
 
 from datetime import UTC, datetime
 from typing import Any

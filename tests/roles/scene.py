@@ -37,7 +37,7 @@ def seen(
     roles: dict[int, Role] | None = None,
     only: dict[int, Any] | None = None,
 ) -> Seen:
-    """What the bot saw: everybody, or `only` some. Roles are in order unless told otherwise."""
+    """What the bot saw: everybody, or `only` some. Roles are in order by default."""
     known = {role_id: Role(name) for role_id, name in NAMES.items()} | (roles or {})
     found: dict[int, Iterable[int] | None] = only if only is not None else held or {}
     return Seen(
@@ -82,7 +82,7 @@ class Guild:
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> T:
-        cache_of(self.tx).clear()  # as in a transaction of its own
+        cache_of(self.tx).clear()  # as in its own transaction
         return run_in_guild(self.tx, self.id, ADMIN, now, action, *args, **kwargs)
 
     def link(self, discord_id: int, minutes: float = 0) -> int:

@@ -1,4 +1,4 @@
-"""Whatever happens in whatever order: in the end everybody has what they have earned, and what a
+"""Whatever happens in whatever order: finally everybody has what they have earned, and what a
 moderator gave is left alone."""
 
 import random

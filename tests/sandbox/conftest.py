@@ -1,4 +1,4 @@
-"""Fixtures that the tests of the pretend world share."""
+"""Fixtures that the tests of the fake world share."""
 
 from tests.sandbox.kick_harness import kick, receiver
 

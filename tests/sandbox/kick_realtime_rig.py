@@ -1,4 +1,4 @@
-"""Listens to the pretend Kick's feed: by hand, with ``centrifuge-python``, with ``pysher``."""
+"""Listens to the fake Kick's feed: by hand, with ``centrifuge-python``, with ``pysher``."""
 
 import json
 import uuid

@@ -1,4 +1,4 @@
-"""What was said in the pretend Discord is there again after a restart."""
+"""What was said in the fake Discord is there again after a restart."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""Asking the pretend Shuffle, with whatever can be wrong with it."""
+"""Asking the fake Shuffle, with whatever can be wrong with it."""
 
 from collections.abc import Iterator
 from decimal import Decimal

@@ -204,7 +204,7 @@ def test_forty_ends_at_once_stay_under_twitchs_limit(scene: Scene) -> None:
 
 
 def _pass(scene: Scene, is_done: Callable[[], bool]) -> float:
-    """Let time pass here and at the pretend Twitch; how many seconds it took."""
+    """Let time pass here and at the fake Twitch; how many seconds it took."""
     began = scene.installation.clock()
     while not is_done():
         scene.later(seconds=2)

@@ -1,4 +1,4 @@
-"""Asking the pretend Shuffle in time: pauses are kept, and a stop in the middle loses nothing."""
+"""Asking the fake Shuffle in time: pauses are kept, and a stop in the middle loses nothing."""
 
 from collections.abc import Iterator
 from decimal import Decimal

@@ -131,7 +131,7 @@ def identify(services: Services, code: str, verifier: str) -> Person:
 
 @contextmanager
 def _translated() -> Iterator[None]:
-    """Kick's errors: `{"error": "invalid_grant"}` in the wild, `{"error": "Invalid request"}` by
+    """Kick's errors: `{"error": "invalid_grant"}` in production, `{"error": "Invalid request"}` by
     its documentation."""
     try:
         yield

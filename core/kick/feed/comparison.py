@@ -26,7 +26,7 @@ MAX_LINES = 500
 
 @dataclass(frozen=True, slots=True)
 class ChatLine:
-    """A line of chat. `at` is when it arrived here."""
+    """A chat message. `at` is when it arrived here."""
 
     message_id: str
     sender_id: int

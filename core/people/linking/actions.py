@@ -218,10 +218,12 @@ def arrive(services: Services, attempt: LinkAttempt, code: str) -> Link:
     """Link the account whose owner agreed at its platform.
 
     Raises:
-        StateExpired: they came back too late. LinkForgotten: the member asked to be forgotten in
-        the meantime. Conflict: the account or the member is linked otherwise. GrantEnded: the
-        platform rejected the code. Refusal: the platform rejected our app. Outage: the platform
-        does not answer.
+        StateExpired: they came back too late.
+        LinkForgotten: the member asked to be forgotten in the meantime.
+        Conflict: the account or the member is linked otherwise.
+        GrantEnded: the platform rejected the code.
+        Refusal: the platform rejected our app.
+        Outage: the platform does not answer.
     """
     verifier = FLOWS[attempt.platform].verifier_of(services, attempt)
     person = PLATFORMS[attempt.platform].identify(services, code, verifier)

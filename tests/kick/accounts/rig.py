@@ -1,4 +1,4 @@
-"""A server, its channel at the pretend Kick, an admin and a browser: what the tests of connecting
+"""A server, its channel at the fake Kick, an admin and a browser: what the tests of connecting
 share."""
 
 import html
@@ -90,7 +90,7 @@ class Installation:
     """Our side.
 
     Attributes:
-        services: with the pretend Kick's addresses.
+        services: with the fake Kick's addresses.
         clock: of these services.
     """
 

@@ -383,7 +383,7 @@ def test_tokens_of_the_wrong_account_are_revoked(
 
 
 def test_browser_back_from_kick_keeps_the_link_valid(installation: Installation) -> None:
-    """Each departure has a state and a verifier of its own, and the last one counts."""
+    """Each departure has its own state and a verifier, and the last one counts."""
     link, browser = installation.link(), installation.browser()
     first = query(browser.redirect_to_provider(link))
     again = browser.redirect_to_provider(link)

@@ -1,4 +1,4 @@
-"""The listener against the pretend Kick's real sockets, over both transports."""
+"""The listener against the fake Kick's real sockets, over both transports."""
 
 import asyncio
 import json
@@ -249,7 +249,7 @@ def test_wrong_channel_ids_do_not_affect_the_other_channel(
 
 
 def lanes(database: Database) -> set[str]:
-    """Whose Kicks and lines of chat were heard: those for whom both were."""
+    """Whose Kicks and chat messages were heard: those for whom both were."""
     with database.begin() as tx:
         found = tx.exec_driver_sql(
             "SELECT lane FROM inbox_deliveries GROUP BY lane HAVING count(*) = 2"

@@ -366,7 +366,7 @@ def test_errors_show_a_readable_page_and_link_nothing(
 
 
 def test_browser_back_from_kick_keeps_the_link_valid(linking_site: LinkingSite) -> None:
-    """Each departure has a state and a verifier of its own, and the last one counts."""
+    """Each departure has its own state and a verifier, and the last one counts."""
     link, browser = linking_site.ask(), linking_site.browser()
     first = query(browser.redirect_to_provider(link))
     again = browser.redirect_to_provider(link)
