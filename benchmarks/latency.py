@@ -1,7 +1,7 @@
 """From the moment a `!call` webhook is sent to the message being in the fake Discord, while 100
 other chat messages a second go on.
 
-The product runs whole, as people start it, against the sandbox in its own process. The
+The complete bot runs as people start it, against the sandbox in its own process. The
 sandbox stamps each message with a snowflake when it takes it; both clocks are this machine's. A
 snowflake counts milliseconds, and we count to the end of its millisecond, so the figures are at
 most 1 ms too long and never too short. Nothing is polled while it runs.

@@ -1,6 +1,6 @@
-"""How fast tickets are written, and how fast a balance is told over 1,000,000 entries.
+"""How fast tickets are written, and how fast a balance is computed over 1,000,000 entries.
 
-Gifts are awarded one by one as the worker hears them, each in its own transaction with its
+Gifts are awarded one by one as the worker receives them, each in its own transaction with its
 commit; and in one go, as after a gap. The balance is read as `/tickets` does, with rank, chance and
 sources, in a raffle with 20,000 viewers of 50 entries each.
 """

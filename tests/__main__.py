@@ -1,6 +1,5 @@
-"""`python -m tests`: get what the tests need on this machine, then run pytest.
-
-Arguments are pytest's. Locally a missing browser leaves out the tests marked `browser`, and says
+"""`python -m tests`: install the tests' prerequisites on this machine, then run pytest. Arguments
+are pytest's. Locally a missing browser leaves out the tests marked `browser`, and says
 so; in CI it is a failure.
 """
 

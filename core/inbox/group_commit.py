@@ -34,7 +34,9 @@ class Entry:
 
 
 class GroupCommit:
-    """Writes the deliveries of many threads: whoever waits for one writes all that were added."""
+    """Writes the deliveries of many threads: a thread that waits for its own writes all that were
+    added.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -175,7 +175,7 @@ class KeyRing:
             return False
         try:
             is_fresh = self._is_recent(self._load(), interval)
-            # A response from Kick also tells us its time.
+            # A response from Kick also contains its time.
             return (is_fresh and self._client.time.now() is not None) or self._fetch() or is_fresh
         finally:
             self._lock.release()

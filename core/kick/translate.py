@@ -31,7 +31,7 @@ class Context:
         guild_ids: the servers that follow the channel.
         primary: the server that answers in the channel's chat.
         own_accounts: Kick user ids of our own accounts.
-        sent_at: when Kick sent it, for bodies without a time of their own.
+        sent_at: when Kick sent it, for bodies without a timestamp.
     """
 
     guild_ids: tuple[int, ...]

@@ -320,7 +320,7 @@ class Kind:
     """A type of event.
 
     Attributes:
-        scope: that the streamer must grant; "" for none.
+        scope: scope the streamer must grant; "" for none.
         of: the part of the condition that names the channel.
         by_reader: the condition also names the account that reads the chat.
     """

@@ -61,9 +61,9 @@ class Subscription:
     """An EventSub subscription of this app.
 
     Attributes:
-        condition: as given when it was made.
-        callback: of a webhook; "" for a WebSocket.
-        session_id: of a WebSocket; "" for a webhook.
+        condition: the condition it was created with.
+        callback: callback URL of a webhook; "" for a WebSocket.
+        session_id: session id of a WebSocket; "" for a webhook.
     """
 
     id: str
@@ -281,7 +281,7 @@ class TwitchClient:
         """All subscribers of the token's channel, page by page; or only those among these users, at
         most 100. The broadcaster is included.
 
-        It needs the scope `channel:read:subscriptions`. If the list changes meanwhile, somebody at
+        It needs the scope `channel:read:subscriptions`. If the list changes in between, a viewer at
         the end of a page may be repeated or left out.
         """
         params: dict[str, Any] = {"broadcaster_id": str(broadcaster_id), "first": "100"}

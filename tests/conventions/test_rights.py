@@ -1,5 +1,5 @@
 """Every surface of an action needs the same right: slash and typed commands, buttons, pages, forms
-and the API. What is compared comes from the declarations: a new surface is compared as well."""
+and the API. The surfaces are read from the declarations, so new ones are included."""
 
 import ast
 import asyncio

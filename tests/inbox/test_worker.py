@@ -495,7 +495,7 @@ outcomes = st.sampled_from(["ok", "ok", "ok", "bug", "refusal", "outage"])
 
 @st.composite
 def lanes_of_messages(draw: st.DrawFn) -> list[tuple[str, str, tuple[int, ...]]]:
-    """(lane, key, servers); a few keys, so that facts are told again."""
+    """(lane, key, servers); few keys, so that facts are delivered repeatedly."""
     guilds = st.sampled_from([(GUILD,), (OTHER_GUILD,), (GUILD, OTHER_GUILD)])
     delivery = st.tuples(st.sampled_from(["x", "y"]), st.sampled_from("123456"), guilds)
     return draw(st.lists(delivery, max_size=10))
@@ -605,7 +605,7 @@ def test_nothing_is_typed_after_it_was_handled(story: Story) -> None:
 
 
 class Unwell(Database):
-    """A gate whose database is down, or that has a bug, for as long as told."""
+    """A database wrapper that is down, or has a bug, until it is switched off."""
 
     error: Exception | None = None
 

@@ -1,4 +1,4 @@
-"""Asking whom a name means: buttons in Discord, a choice on the dashboard, 409 from the API. And
+"""Ambiguous names: buttons in Discord, a choice on the dashboard, 409 from the API. And
 link panels, which change when a server connects another platform."""
 
 import json

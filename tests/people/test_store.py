@@ -1,4 +1,4 @@
-"""Viewers: known by their user id, labelled with today's name, one set of them in each server."""
+"""Viewers: identified by user id, shown with their current name, separate in each server."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta

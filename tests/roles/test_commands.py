@@ -47,7 +47,7 @@ def discord_world(running: Running) -> DiscordDriver:
 
 @pytest.fixture
 def nobody_looks(running: Running) -> Iterator[None]:
-    """What is to be seen in a preview is not done meanwhile."""
+    """Prevents changes while a preview is being checked."""
     bot = running[1]._bot
     assert bot is not None
     cog = bot.get_cog("Roles")

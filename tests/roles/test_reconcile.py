@@ -1,4 +1,4 @@
-"""Checking members, posting changes, and what becomes of them; on a real database."""
+"""Checking members, posting changes, and their results; on a real database."""
 
 from dataclasses import replace
 from datetime import timedelta

@@ -313,7 +313,7 @@ async def ready(bot: discord.Client, run: asyncio.Task[None]) -> None:
 
 @asynccontextmanager
 async def open_world() -> AsyncIterator[DiscordService]:
-    """The fake Discord alone on a free port; discord.py is pointed at it meanwhile."""
+    """The fake Discord alone on a free port; discord.py uses it in the meantime."""
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
     changes, faults = ChangeFeed(), Faults()

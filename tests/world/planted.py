@@ -1,4 +1,4 @@
-"""Faults of the past, planted again."""
+"""Past bugs, reintroduced on purpose."""
 
 
 def prove(_names: list[str], _seeds: int) -> int:

@@ -77,8 +77,8 @@ class Follower:
         followed_since: None if that is not known.
         connected_at: when the streamer connected the Kick account there; None if it is not
             connected, or Kick has ended the grant.
-        primary_since: when an admin made it the primary server.
-        name: of the server.
+        primary_since: time when an admin made it the primary server.
+        name: the server's name.
     """
 
     guild_id: int

@@ -39,9 +39,9 @@ class Comparison:
 
     Attributes:
         since: the start of the connection.
-        confirmed_at: when a message arrived on both sides; None if that never happened.
+        confirmed_at: time when a message arrived on both sides; None if that never happened.
         missing_on_feed: number of messages by webhook, 0 if the feed showed any of them.
-        webhooks_missing_since: when the feed showed the first message without a webhook.
+        webhooks_missing_since: time when the feed showed the first message without a webhook.
     """
 
     def __init__(self, now: datetime) -> None:

@@ -47,7 +47,7 @@ class _Frame(BaseModel):
 
 
 class Subscription(_Frame):
-    """`SubscriptionEvent`: no user id, no id of its own, no time."""
+    """`SubscriptionEvent`: has no user id, id or time."""
 
     username: ShortText
     months: Count = 1
@@ -176,7 +176,7 @@ def to_delivery(
     """How a used frame is stored.
 
     Args:
-        broadcaster_user_id: whose feed it came on.
+        broadcaster_user_id: the channel whose feed it came from.
         data: JSON, as text or decoded.
 
     Raises:

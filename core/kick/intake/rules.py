@@ -77,7 +77,7 @@ def plan(kinds: Collection[str], listed: Iterable["Subscription"], ours: Collect
 
     Args:
         kinds: the event types that are wanted of this channel.
-        listed: what Kick has for it.
+        listed: Kick's subscriptions for it.
         ours: ids that we know; of duplicates, the known one stays, else the oldest, which is
             the one with the smallest id (a ULID).
     """

@@ -13,7 +13,7 @@ class Leaving:
     """A feature's part.
 
     Attributes:
-        describe: what there is on Twitch, in a sentence; "" for nothing.
+        describe: returns what is left on Twitch, in a sentence; "" for nothing.
         end_first: end it; the feature disconnects the streamer's account afterwards. Raises
             Refusal if it cannot.
         keep: leave it as it is on Twitch; called whenever the account is disconnected.

@@ -55,7 +55,7 @@ class _Account:
 
     Attributes:
         wanted: (channel, subscription) for each that the account should have.
-        done: those that the open session has.
+        done: those the open session already has.
     """
 
     user_id: int

@@ -74,7 +74,7 @@ class Socket:
     """Stays connected until cancelled.
 
     Attributes:
-        session_id: of the open session, or "".
+        session_id: id of the open session, or "".
         trouble: why there is none.
     """
 

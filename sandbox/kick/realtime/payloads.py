@@ -245,7 +245,7 @@ def _leaders(given: Counter[int], names: dict[int, str]) -> list[dict[str, Any]]
 
 
 def redeemed(channel: Channel, account: Account, redemption: Redemption) -> Body:
-    """Without an id: two redemptions cannot be told apart."""
+    """Without an id: two redemptions cannot be distinguished."""
     return {
         "reward_title": redemption.reward.title,
         "user_id": account.user_id,

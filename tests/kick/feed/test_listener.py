@@ -58,7 +58,7 @@ def followed(clean: Database) -> None:
 
 
 def state(database: Database, guild_id: int = GUILD) -> str:
-    """What a server is told on the health page, nothing at first."""
+    """The server's item on the health page, empty at first."""
     with database.begin() as tx:
         told = [
             p.reason for p in store.check_health(tx, datetime.now(UTC)) if p.guild_id == guild_id
@@ -279,7 +279,7 @@ class Chat:
         self.clock = Shifted()
 
     def told(self, *message_ids: str) -> None:
-        """These lines came by webhook."""
+        """These messages arrived by webhook."""
         with self.database.begin() as tx:
             for each in message_ids:
                 body = chat(each, message_id=each)

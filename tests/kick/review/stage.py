@@ -1,4 +1,4 @@
-"""What the tests of crediting share: the inbox with its worker, and somebody who counts."""
+"""Shared by the tests of crediting: the inbox with its worker, and a counting handler."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

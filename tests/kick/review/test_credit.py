@@ -1,4 +1,5 @@
-"""Crediting: exactly once, whoever asks, and whatever comes late. Commits, worker and Kick's API
+"""Crediting happens exactly once, whoever requests it and whatever arrives late. Commits, worker
+and Kick's API
 are real."""
 
 from concurrent.futures import ThreadPoolExecutor

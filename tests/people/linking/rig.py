@@ -1,5 +1,4 @@
-"""A server, members who ask for links, browsers, and the fake Kick: what the tests of linking
-share."""
+"""A server, members who ask for links, browsers, and the fake Kick: shared by the tests of linking."""
 
 import html
 import re
