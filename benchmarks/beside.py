@@ -103,8 +103,8 @@ def run(environment: Environment) -> Results:
 
 @contextmanager
 def visitors(base: str) -> Iterator["Synchronized[int]"]:
-    """People who look at the public leaderboard, in their own process; how many pages they
-    have got so far."""
+    """People who look at the public leaderboard, in their own process; how many pages they have got
+    so far."""
     processes = multiprocessing.get_context("spawn")
     answered, done = processes.Value("i", 0), processes.Event()
     process = processes.Process(target=_ask, args=(base, answered, done), daemon=True)

@@ -1,10 +1,10 @@
 """From the moment a `!call` webhook is sent to the message being in the fake Discord, while 100
 other chat messages a second go on.
 
-The complete bot runs as people start it, against the sandbox in its own process. The
-sandbox stamps each message with a snowflake when it takes it; both clocks are this machine's. A
-snowflake counts milliseconds, and we count to the end of its millisecond, so the figures are at
-most 1 ms too long and never too short. Nothing is polled while it runs.
+The complete bot runs as people start it, against the sandbox in its own process. The sandbox stamps
+each message with a snowflake when it takes it; both clocks are this machine's. A snowflake counts
+milliseconds, and we count to the end of its millisecond, so the figures are at most 1 ms too long
+and never too short. Nothing is polled while it runs.
 
 Each call comes from another viewer, so no cooldown and no limit declines one. Calls are spread
 over the time at random, not to fall in step with the other lines; the first ones warm up and do

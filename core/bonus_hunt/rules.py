@@ -84,8 +84,8 @@ class Figures:
     Attributes:
         total: number of bonuses; `opened`, `skipped` and `left` of them.
         profit: total winnings minus the start cost; negative for a loss.
-        break_even: the average payout the remaining bonuses need, as a multiple of their
-            bets, to bring the start cost back; 0 when it is back, None when none is left.
+        break_even: the average payout the remaining bonuses need, as a multiple of their bets, to
+            bring the start cost back; 0 when it is back, None when none is left.
         average: winnings per unit of the opened bets, comparable with `break_even`.
         best: the opened bonus with the highest multiplier, `worst` with the lowest; of equal
             ones the first.

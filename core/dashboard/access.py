@@ -124,8 +124,8 @@ class Access:
 
     def page(self, guild_id: int, pages: GuildPages | None, *, admins_only: bool = False) -> Page:
         """Check the rights and return the page context. `pages` is None for pages that need any
-        right.
-        Aborts with 404 for people who are not in the server, 403 for members without the right."""
+        right. Aborts with 404 for people who are not in the server, 403 for members without the
+        right."""
         login = self.login()
         rights = self.rights(guild_id, login)
         if rights is None:

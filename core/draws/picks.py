@@ -67,8 +67,7 @@ class Pick:
         k: counts the picks of a draw, from 1.
         reason: why skipped.
         account: account of a winner, such as `kick:123`, which gives the pseudonym together with
-            `secret`;
-            both None for somebody who was skipped or asked to be forgotten.
+            `secret`; both None for somebody who was skipped or asked to be forgotten.
         claimant: pseudonym of the Discord member who may claim; None if skipped.
         since: when the member could claim for the first time; in a list with claimants, like
             `until`, the last instant to claim.

@@ -72,8 +72,7 @@ _OF_GUILD = select(ChannelTrouble).where(ChannelTrouble.guild_id == bindparam("g
 
 def find_trouble(work: Work, channel_id: int) -> ChannelTrouble | None:
     """Why the bot cannot post in this channel; None if no problem is known. A guild's problems are
-    read
-    once per transaction."""
+    read once per transaction."""
 
     def read() -> dict[int, ChannelTrouble]:
         found = read_records(work.tx, _OF_GUILD.params(guild_id=work.guild_id))

@@ -32,8 +32,7 @@ Shape = Literal["", "channel", "role", "time_zone", "language"]
 @dataclass(frozen=True)
 class GuildSetting(Generic[T]):
     """A setting that a server's admin can change; declared once, read through
-    `guilds.actions.setting`,
-    shown and changed with `/settings`.
+    `guilds.actions.setting`, shown and changed with `/settings`.
 
     Attributes:
         key: feature first, such as `slot_calls.enabled`.

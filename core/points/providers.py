@@ -164,9 +164,8 @@ class Provider(Protocol):
 
     def move(self, work: Work, operation: Operation, amounts: Amounts) -> Moved:
         """Move the points now. Or queue the operation, return a `Moved` that `waits` with immediate
-        refusals, and call
-        `settle` once the outcome of the others is certain; call the service only after the commit.
-        `amounts` is never empty."""
+        refusals, and call `settle` once the outcome of the others is certain; call the service only
+        after the commit. `amounts` is never empty."""
 
 
 PROVIDERS: dict[str, Provider] = {}

@@ -274,8 +274,8 @@ def list_finished(work: Work) -> Sequence[RandomPick]:
 
 
 def make_proof(work: Work, number: int) -> bytes:
-    """The bundle that lets anyone repeat a pick (docs/fairness.md). Raises Refusal if there is
-    no such pick, or it has no result."""
+    """The bundle that lets anyone repeat a pick (docs/fairness.md). Raises Refusal if there is no
+    such pick, or it has no result."""
     pick = work.find(RandomPick, number)
     if pick is None or pick.state != "done":
         raise Refusal(_("There is no random pick #{number}.").format(number=number))

@@ -11,8 +11,7 @@ def badge_tier(badges: Iterable[str], version: int = 0) -> Tier | None:
 
     Args:
         version: version of Twitch's `subscriber` badge: months, and 2000 or 3000 more for higher
-            tiers.
-            Tier 1 may be Prime. 0 on Kick.
+            tiers. Tier 1 may be Prime. 0 on Kick.
     """
     held = SUBSCRIBER_BADGES.intersection(badges)
     if not held:

@@ -85,8 +85,8 @@ Act = Literal[
     "lost",
     "warned",
 ]
-"""The type of an activity log entry. `kept`: VIP stays on Twitch, but the bot no longer
-manages it; `lost`: channel points were spent and cannot be refunded."""
+"""The type of an activity log entry. `kept`: VIP stays on Twitch, but the bot no longer manages it;
+`lost`: channel points were spent and cannot be refunded."""
 
 Change = Literal["add", "remove"]
 

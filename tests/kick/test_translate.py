@@ -1,4 +1,4 @@
-"""Translating a delivery into events: one for each server that follows the channel, and no others."""
+"""Translating a delivery into events: one for each server that follows the channel."""
 
 from datetime import UTC, datetime
 from typing import Any

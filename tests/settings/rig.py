@@ -1,5 +1,4 @@
-"""Shared by the tests of settings: settings of every kind, as a feature would declare
-them."""
+"""Shared by the tests of settings: settings of every kind, as a feature would declare them."""
 
 from typing import Any
 

@@ -144,9 +144,9 @@ class TwitchStream:
 
 
 class Flood:
-    """Delivers everything: each of Kick's senders on its own thread and in order, and Twitch
-    on another. Nobody answers, or not with 2xx: again. Everything is sent three times, twice
-    under one delivery id."""
+    """Delivers everything: each of Kick's senders on its own thread and in order, and Twitch on
+    another. Nobody answers, or not with 2xx: again. Everything is sent three times, twice under one
+    delivery id."""
 
     def __init__(
         self,

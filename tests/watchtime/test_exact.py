@@ -1,5 +1,5 @@
-"""Watchtime is exact: compared with the slow model over events in any order, any number of
-times, with credits in between wherever they fall."""
+"""Watchtime is exact: compared with the slow model over events in any order, any number of times,
+with credits in between wherever they fall."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta

@@ -47,8 +47,8 @@ async def test_chat(ctx: Context, chat: Chat) -> None:
 
 
 class LinkButton(OwnButton, template=r"(?!)"):
-    """Gives members with Manage Server a personal link that connects an account; subclass it in
-    the service's package with `link=`."""
+    """Gives members with Manage Server a personal link that connects an account; subclass it in the
+    service's package with `link=`."""
 
     link: ClassVar[Link[Any]]
 

@@ -105,8 +105,7 @@ _KEY, _VAULT = "key", "vault"
 def normalise_url(url: str) -> str:
     """The address with the driver's name: hosting providers use `postgres://` and `postgresql://`,
     and SQLAlchemy 2.1 uses psycopg 3 for the latter. Raises StartError, without the address, which
-    may
-    contain a password."""
+    may contain a password."""
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
@@ -287,9 +286,8 @@ def _backend_of(connection: Any) -> int:
 
 
 def _check_connections(engine: Engine) -> None:
-    """Set up new connections, and replace those that were closed while idle. That costs
-    no round trip, unless a connection was idle for long, because its server may have
-    disappeared."""
+    """Set up new connections, and replace those that were closed while idle. That costs no round
+    trip, unless a connection was idle for long, because its server may have disappeared."""
 
     @event.listens_for(engine, "connect")
     def set_up(connection: BoundedConnection, _record: ConnectionPoolEntry) -> None:

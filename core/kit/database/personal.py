@@ -1,8 +1,8 @@
 """Personal data: which columns and JSON keys identify people, and the person making a request.
 
 A column declares with `info=holds(...)` that it identifies a person; `JSON_KEYS` does so for JSON
-keys. Tests fail for a column or a key that is not declared, and for a declared one that
-`/mydata` does not export or `/forgetme` does not remove.
+keys. Tests fail for a column or a key that is not declared, and for a declared one that `/mydata`
+does not export or `/forgetme` does not remove.
 """
 
 import json

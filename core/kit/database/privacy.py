@@ -1,9 +1,8 @@
 """`/mydata` and `/forgetme`, derived from the `holds(...)` declarations of record columns.
 
 A column of `"viewer"` or `"number"` identifies the person a row is about, or who did something to
-it. Each such
-column is a way to find the rows of a person: to export them, and to remove the person from them.
-Rows with a column of `ANYONE` are also searched for the person's names and ids.
+it. Each such column is a way to find the rows of a person: to export them, and to remove the person
+from them. Rows with a column of `ANYONE` are also searched for the person's names and ids.
 """
 
 from collections.abc import Callable, Iterator

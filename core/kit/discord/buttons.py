@@ -1,8 +1,8 @@
 """Buttons that survive a restart, because all their data is in the custom id.
 
 `PersistentButton` is the base of all. An `ActionButton` runs an action, an `AdminButton` acts on a
-numbered record, a `ConfirmButton` answers a question, and an `OwnButton` replies privately,
-such as with a personal link.
+numbered record, a `ConfirmButton` answers a question, and an `OwnButton` replies privately, such as
+with a personal link.
 """
 
 import re
@@ -131,8 +131,7 @@ class FormButton(ActionButton, template=r"(?!)"):
 
 def form_of(title: str, **fields: str) -> discord.ui.Modal:
     """A form with text fields: custom id -> label. A label ending in `?` makes the field optional.
-    Needs
-    a running event loop."""
+    Needs a running event loop."""
     form = discord.ui.Modal(title=title[:45], timeout=FORM_SECONDS)
     for name, label in fields.items():
         form.add_item(
@@ -353,8 +352,7 @@ class OwnButton(ActionButton, template=r"(?!)"):
 
 async def give(ctx: commands.Context[commands.Bot], button: OwnButton) -> None:
     """Answer a command with the button's private reply. The reply to a typed command is public: it
-    shows
-    the button if the member's direct messages are closed.
+    shows the button if the member's direct messages are closed.
     """
     assert ctx.guild is not None, "the command is guild_only"
     services = services_of(ctx)

@@ -156,8 +156,7 @@ def _command(source: Source, paginator: Paginator) -> commands.Command[Any, ...,
 
 def page_view(paginator: Paginator, page: Page, owner_id: int) -> discord.ui.View | None:
     """The buttons that turn the page and the items below; None if there are none. Needs a running
-    event
-    loop."""
+    event loop."""
     turning = _page_buttons(paginator, page, owner_id) if page.pages > 1 else []
     items = [*turning, *page.below]
     return ui.view_of(*items) if items else None

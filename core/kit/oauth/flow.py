@@ -2,8 +2,8 @@
 
 A link can be opened, and followed to the provider, until the person returns: a viewer who presses
 Back on the consent page can still use it. Each time a new state and verifier replace the previous
-ones, so only the latest state works, and only once.
-Background: https://datatracker.ietf.org/doc/html/rfc9700.
+ones, so only the latest state works, and only once. Background:
+https://datatracker.ietf.org/doc/html/rfc9700.
 """
 
 import secrets

@@ -2,8 +2,7 @@
 
 Two cookies bind a flow to one browser. The link's page sets the first, which the redirect to the
 provider requires, so that a person who opens a forwarded link first sees which accounts will be
-linked.
-The second holds the state, so that a forwarded address of the consent page is useless.
+linked. The second holds the state, so that a forwarded address of the consent page is useless.
 """
 
 import hmac

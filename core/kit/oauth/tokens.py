@@ -2,8 +2,7 @@
 
 An advisory lock lets one thread of all processes refresh an account's tokens. It is held outside of
 any transaction, because the site is called while it is held; the account is read again under it. A
-new pair
-is stored before anybody uses it.
+new pair is stored before anybody uses it.
 """
 
 import time

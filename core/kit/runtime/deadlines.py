@@ -1,9 +1,9 @@
 """Budgets of database connections, and timeouts of all waits for PostgreSQL.
 
-Each group of threads has its own connections, so that none can starve another. libpq waits
-forever for a server that is frozen or unreachable: TCP still acknowledges, and the server's own
-timeouts need a working server. So a watchdog thread shuts down the socket of a statement past its
-deadline, which then fails like any lost connection.
+Each group of threads has its own connections, so that none can starve another. libpq waits forever
+for a server that is frozen or unreachable: TCP still acknowledges, and the server's own timeouts
+need a working server. So a watchdog thread shuts down the socket of a statement past its deadline,
+which then fails like any lost connection.
 """
 
 import os

@@ -224,8 +224,8 @@ def _read(number: str, unit: str, digits: int, text: str) -> Decimal | None:
 
 def split_part(text: str, of: int) -> tuple[int, str]:
     """A whole number, or a share of a balance, at the start of a line: `all`, `half`, `50%`
-    (rounded
-    down), `5k` or `1.5m`; and what follows it. Raises Refusal if it is none of these, or zero."""
+    (rounded down), `5k` or `1.5m`; and what follows it. Raises Refusal if it is none of these, or
+    zero."""
     share, rest = split_share(text)
     if share is None:
         number, rest = split_amount(text, digits=0)
@@ -244,8 +244,7 @@ def split_part(text: str, of: int) -> tuple[int, str]:
 
 def split_share(text: str) -> tuple[Share | None, str]:
     """A share at the start of a line, and the text after it; None if the line does not start with
-    one.
-    Raises Refusal if it is more than everything."""
+    one. Raises Refusal if it is more than everything."""
     line = _plain(text)
     if word := _WORD.fullmatch(line):
         share, rest = Share(Decimal(50 if word[1] == "half" else 100)), word[2]

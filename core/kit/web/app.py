@@ -309,8 +309,8 @@ def _explanation(error: HTTPException) -> tuple[str, str]:
 
 class DeferredResponse(Response):
     """A response built when the server reads its body, after the view has returned, so that a
-    server can run several views before waiting for a shared operation. Errors of
-    `make` are handled like those of a view."""
+    server can run several views before waiting for a shared operation. Errors of `make` are handled
+    like those of a view."""
 
     def __init__(self, make: Callable[[], Response]) -> None:
         super().__init__()

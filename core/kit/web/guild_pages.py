@@ -12,8 +12,8 @@
         return page.done(_("Quote deleted"))
 
 They appear under `/g/<guild id>/quotes`. Only members with the feature's command group have access
-(`/permissions`), and forms carry a CSRF token. A `Refusal` shows the page of `shows`
-again, with the reason and what was typed.
+(`/permissions`), and forms carry a CSRF token. A `Refusal` shows the page of `shows` again, with
+the reason and what was typed.
 """
 
 import hashlib
@@ -94,8 +94,7 @@ class GuildPages:
         title: returns the entry's text.
         icon: a name from https://tabler.io/icons.
         order: position in the navigation; lower numbers come first. Below 20 are connections, below
-            50 the
-            community, below 80 the stream, and then the server.
+            50 the community, below 80 the stream, and then the server.
         group: the command group that gives access; by default the one with the same name.
         for_streamer: the owner of the server's Twitch channel may use them, signed in with Twitch
             instead of Discord, except for admin-only views. `page.person.discord_id` is then that

@@ -196,8 +196,7 @@ def _notify_member(work: Work, attempt: LinkAttempt, kind: str, **payload: str) 
 
 def decline(services: Services, flow: OAuthFlow[LinkAttempt], link: PersonalLink) -> None:
     """Disable a link that a different person opened, even if they have continued to the platform.
-    Raises
-    LinkUsed, LinkForgotten or LinkedAlready if the link no longer works."""
+    Raises LinkUsed, LinkForgotten or LinkedAlready if the link no longer works."""
     with services.work_in(link.guild_id, link.discord_id) as work:
         flow.get_unused(work, link.link_id).finished_at = work.now
         if not fail_attempt(work, link.link_id, "not_me"):
@@ -343,8 +342,8 @@ def are_links_handled(tx: Connection, guild_id: int) -> bool:
 
 
 def get_links(work: Work, text: str) -> Sequence[Link]:
-    """A person's links: all of them for a mention or Discord id, one for a name. Raises Refusal
-    if there is none."""
+    """A person's links: all of them for a mention or Discord id, one for a name. Raises Refusal if
+    there is none."""
     viewer = find_person(work, text, meant=LINKED)
     if discord_id_in(text) is not None and (
         links := people.list_links_with(work, viewer.viewer_id)

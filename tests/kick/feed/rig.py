@@ -1,5 +1,5 @@
-"""Shared by the tests of the feed: services that use the fake Kick, and a listener with
-short intervals."""
+"""Shared by the tests of the feed: services that use the fake Kick, and a listener with short
+intervals."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""The delivery log: every outcome, but no bodies, no deliveries of other servers, and limited size."""
+"""The delivery log: every outcome, no bodies, no deliveries of other servers, limited size."""
 
 from datetime import timedelta
 from typing import Any

@@ -1,6 +1,5 @@
 """Crediting happens exactly once, whoever requests it and whatever arrives late. Commits, worker
-and Kick's API
-are real."""
+and Kick's API are real."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta

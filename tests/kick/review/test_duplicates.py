@@ -1,4 +1,4 @@
-"""Gifts that Kick reports twice are listed once, decided once, and never counted twice in between."""
+"""Gifts that Kick reports twice are listed once, decided once, and never counted twice."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any

@@ -1,4 +1,4 @@
-"""A server, members who ask for links, browsers, and the fake Kick: shared by the tests of linking."""
+"""A server, members who ask for links, browsers, and the fake Kick, for the tests of linking."""
 
 import html
 import re
