@@ -69,7 +69,7 @@ def test_kick_rejection_ends_with_one_full_stop(
         monkeypatch.setattr(tasks, step, rejected)
     with pytest.raises(Refusal) as refused:
         tune_in(services)
-    assert refused.value.what == "Kick said no (401): Client authentication failed."
+    assert refused.value.what == "Kick answered 401: Client authentication failed."
     assert "KICK_CLIENT_SECRET" in refused.value.remedy
 
 
@@ -182,7 +182,7 @@ def test_name_taken_by_another_account_is_not_followed(
         ({"kick_channel": None}, "KICK_CHANNEL and DISCORD_GUILD_ID are not set"),
         ({"discord_guild_id": None}, "KICK_CHANNEL and DISCORD_GUILD_ID are not set"),
         ({"kick_channel": "Nobody_Here"}, "no channel called “Nobody_Here”.*KICK_CHANNEL"),
-        ({"kick_client_secret": "wrong"}, "Kick said no"),
+        ({"kick_client_secret": "wrong"}, "Kick answered 401"),
     ],
 )
 def test_missing_or_invalid_settings_are_explained(

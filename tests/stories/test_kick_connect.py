@@ -149,7 +149,7 @@ def test_channel_ids_can_be_fetched_or_entered_manually(stage: Stage) -> None:
     both = stage.asked("nora", "!set_chatroom 668668 77077")["description"]
     assert "668668" in both
     assert "77077" in both
-    assert "not known" in stage.asked("nora", "!set_chatroom 0 0")["description"]
+    assert "unknown" in stage.asked("nora", "!set_chatroom 0 0")["description"]
     stage.kick.reset_faults()
     assert "from Kick's website" in stage.asked("nora", "!sync_kick")["description"]
 

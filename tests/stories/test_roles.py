@@ -141,7 +141,7 @@ def test_highest_mode_removes_lower_role(stage: Stage) -> None:
     link(stage, "mia")
     add(stage, REGULAR, 10)
     add(stage, VIP, 20)
-    assert "Only the role with the most minutes" in str(admin(stage, "roles mode", mode="highest"))
+    assert "only their highest role" in str(admin(stage, "roles mode", mode="highest"))
     watches(stage, "mia", 100)
     has(stage, "mia", REGULAR)
     watches(stage, "mia", 60)
@@ -167,8 +167,8 @@ def test_role_above_bot_is_reported_with_fix(stage: Stage) -> None:
     answer = add(stage, "Nobles", 5)
     assert "That role is above mine." in answer["description"]
     assert "drag my role above it" in answer["description"]
-    until(lambda: "cannot be assigned" in admin(stage, "roles status")["title"], "a warning")
-    stage.discord.wait_for("bot-log", lambda m: "cannot assign the role Nobles" in title(m))
+    until(lambda: "can't be assigned" in admin(stage, "roles status")["title"], "a warning")
+    stage.discord.wait_for("bot-log", lambda m: "can't assign the role Nobles" in title(m))
     assert changes(stage) == []
     stage.discord.role("Nobles", position=1)
     has(stage, "mia", "Nobles")
@@ -224,7 +224,7 @@ def test_congratulations_start_after_the_first_batch(stage: Stage) -> None:
     link(stage, "leo")
     watches(stage, "leo", 100)
     has(stage, "leo", REGULAR)
-    post = stage.discord.wait_for("general", lambda m: "A new role" in title(m))
+    post = stage.discord.wait_for("general", lambda m: "New role" in title(m))
     assert f"<@{BY_HANDLE['leo'].discord_id}>" in post["embeds"][0]["description"]
 
     set_setting(stage, "roles.congratulate", "dm")
@@ -234,9 +234,9 @@ def test_congratulations_start_after_the_first_batch(stage: Stage) -> None:
     has(stage, "yuki", REGULAR)
     link(stage, "tomas")
     watches(stage, "tomas", 100)
-    line = stage.discord.wait_for("dm:tomas", lambda m: "A new role" in title(m))
+    line = stage.discord.wait_for("dm:tomas", lambda m: "New role" in title(m))
     assert "**Regular** in **Nora's Corner**" in line["embeds"][0]["description"]
-    words = [m for m in stage.discord.transcript("general") if "A new role" in title(m)]
+    words = [m for m in stage.discord.transcript("general") if "New role" in title(m)]
     assert len(words) == 1
     assert stage.rows("SELECT 1 FROM outbox_messages WHERE state = 'dead'") == []
 

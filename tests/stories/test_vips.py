@@ -81,8 +81,8 @@ def test_redemption_is_granted_extended_and_told(stage: Stage, twitch: TwitchDri
     mine = "SELECT minutes FROM vips_sessions JOIN people_viewers v USING (guild_id, viewer_id)"
     assert stage.scalar(f"{mine} WHERE state = 'active' AND v.name = 'MadCats'") == 120
     listed = stage.asked("nora", "!vip", "bot-log")
-    assert f"{stage.scalar(ACTIVE)} VIP" in listed["title"]
-    assert "by the bot" in listed["title"]
+    assert f"{stage.scalar(ACTIVE)} active VIP" in listed["title"]
+    assert "active VIP" in listed["title"]
     assert "MadCats" in listed["description"]
 
 
@@ -158,4 +158,5 @@ def test_moderator_works_on_the_dashboard(
         with page.expect_download() as download:
             page.get_by_role("link", name="Download CSV").click()
         rows = list(csv.reader(download.value.path().open(encoding="utf-8-sig")))
-        assert [row[1:4] for row in rows if YUKI in row] == [["extended", YUKI, "NoraPlays"]]
+        found = [row[1:5] for row in rows if YUKI in row]
+        assert found == [["extended", YUKI, "Twitch", "NoraPlays"]]

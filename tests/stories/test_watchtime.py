@@ -117,7 +117,7 @@ def test_leaderboard_buttons_work_after_restart(stage: Stage) -> None:
 def test_correction_appears_in_history_and_exclusion_removes_rank(stage: Stage) -> None:
     before = total(stage, "lil_bean")
     done = stage.asked("nora", "!watchadjust lil_bean 30 won the quiz")
-    assert "30 min given" in done["title"]
+    assert "Added 30 min" in done["title"]
     assert total(stage, "lil_bean") == before + 30 * 60
     assert "won the quiz" in stage.asked("nora", "!watchhistory lil_bean")["description"]
     assert "rank **2**" in own(stage)

@@ -199,7 +199,7 @@ def test_type_that_twitch_does_not_support_does_not_end_the_others(
 def test_subscription_that_twitch_ends_is_made_again(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(listener, "AGAIN_SECONDS", 0.0)
+    monkeypatch.setattr(listener, "RETRY_SECONDS", 0.0)
     installation.connect()
     with installation.listening():
         subscribed(installation)
@@ -215,7 +215,7 @@ def test_subscription_that_twitch_ends_is_made_again(
 def test_subscription_whose_answer_was_lost_is_found(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(listener, "AGAIN_SECONDS", 0.0)
+    monkeypatch.setattr(listener, "RETRY_SECONDS", 0.0)
     installation.connect()
     installation.twitch.fault(api__only="eventsub", api__lost_answer=1)
 

@@ -27,6 +27,7 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--json", action="store_true", help="this process alone; prints JSON")
     parser.add_argument("--planted", nargs="*", help="plant faults of the past, and count seeds")
+    parser.add_argument("--seconds", type=float, default=1e9, help="for each planted fault")
     parser.add_argument("--replay", help="a kept list")
     given = parser.parse_args()
     if given.json:
@@ -34,7 +35,7 @@ def main() -> int:
     if given.planted is not None:
         from tests.world.planted import prove
 
-        return prove(given.planted, given.seeds)
+        return prove(given.planted, given.seeds, given.first, given.seconds)
     if given.replay:
         return _replay(given.replay)
     report, expected = in_processes(given.first, given.seeds, given.jobs)

@@ -18,6 +18,7 @@ from sandbox.people import BY_HANDLE
 from tests.world.base import GUILD_OF, Machinery, Wrong
 from tests.world.outside import PRODUCT
 from tests.world.product import FEATURES
+from tests.world.promises import Typed
 
 Json = dict[str, Any]
 
@@ -56,6 +57,10 @@ class Acts(Machinery):
                 raise ValueError(f"/{command} {options}: {refused}") from refused
             return
         self.history.seen[f"/{command}"] += 1
+        if command.startswith("pointsadmin ") and "who" in options:
+            self.promises.by_hand.append((server, str(options["who"])))
+        elif command == "pointsadmin role":
+            self.promises.by_hand.append((server, "somebody"))
         if options == {"key": "points.enabled", "value": "on"}:
             self.points_since[server] = self.clock()
         self._see_answer(one, f"/{command} {options}")
@@ -246,8 +251,33 @@ class Acts(Machinery):
         arrives = len(self.outside.deliveries) > before
         self.model.note(platform, action, given | done, self.clock(), arrives=arrives)
         if action == "chat":
+            server = str(given.get("channel", "nora"))
+            line = Typed(platform, server, given["person"], str(given["text"]), self.clock())
+            self.promises.lines.append(line)
+            self.promises.by_id[str(done.get("message_id"))] = self.clock()
             for name in re.findall(r"^\s*[!！]\s*(\w+)", str(given.get("text"))):
                 self.history.seen[f"!{name.lower()}"] += 1
+
+    def unsay(self, number: int) -> None:
+        """A moderator deletes one of the newest lines of people on Kick."""
+        lines = [one for one in self.outside.kick.messages if not one.by_bot and not one.deleted]
+        if lines:
+            self.outside.kick.delete_message(lines[-1 - number % min(len(lines), 5)])
+
+    def decide(self, server: str, number: int, status: str) -> None:
+        """The streamer decides a redemption in Twitch's own queue."""
+        channel = self.outside.twitch.channels[BY_HANDLE[server].twitch_user_id]
+        open_ones = [one for one in channel.redemptions.values() if one.status == "UNFULFILLED"]
+        if not open_ones:
+            return
+        chosen = open_ones[number % len(open_ones)]
+        known = self.rows(
+            "SELECT 1 FROM vips_redemptions WHERE redemption_id = :id AND state <> 'received'",
+            id=chosen.id,
+        )
+        if not known:
+            self.promises.decided.add(chosen.id)
+        self.outside.on_twitch("decide", redemption_id=chosen.id, status=status, channel=server)
 
     def wager(self, username: str, amount: str) -> None:
         """Somebody plays at Shuffle."""
@@ -273,7 +303,11 @@ class Acts(Machinery):
         self.history.seen["/link"] += 1
         self._see_answer(one, "/link")
         answer = user_actions.answer_view(self.outside.discord, one) or {}
-        for part in components.walk(answer.get("components") or []):
+        shown = [answer.get("components") or []]
+        for direct in self.outside.discord.direct.values():
+            if direct.recipient_id == user_id:
+                shown += [each.components for each in list(direct.messages.values())[-2:]]
+        for part in (each for found in reversed(shown) for each in components.walk(found)):
             if f"/link/{platform}/" in (part.get("url") or ""):
                 self.follow_link(part["url"], {"person": account or person, "decision": "allow"})
                 self.history.states["somebody links"] += 1

@@ -37,6 +37,7 @@ from sandbox.people import BY_HANDLE
 from tests.world.model import Model
 from tests.world.outside import PRODUCT, Delivery, Outside
 from tests.world.product import Killed, Product, Wires
+from tests.world.promises import Promises
 from tests.world.storage import Storage
 from tests.world.time_and_chance import WorldClock
 from tests.world.wires import bytes_of
@@ -101,6 +102,8 @@ class Machinery:
         self.history = History()
         self.errors = Errors()
         self.model = Model()
+        self.promises = Promises()
+        self.step_began = clock()
         self.product: Product
         self.ever_linked: set[tuple[str, str]] = set()
         self.points_since: dict[str, Any] = {}
@@ -177,8 +180,8 @@ class Machinery:
     # -- steps of the machinery -------------------------------------------------------------------
 
     def deliver(self, which: int | None = None, how: str = "once") -> None:
-        """Deliver what is under way: all of it in order, or the one at a place, `once`, `twice`
-        or not at all (`lost`)."""
+        """Deliver what is under way: all of it in order, or the one at a place, `once`, `twice`,
+        again under another id (`anew`) or not at all (`lost`)."""
         found = self.outside.deliveries
         if not found:
             return
@@ -191,6 +194,8 @@ class Machinery:
                 continue
             for _time in range(2 if how == "twice" else 1):
                 self._post(each)
+            if how == "anew" and each.vendor == "kick":
+                self._post(self.outside.again(each))
 
     def _post(self, each: Delivery) -> None:
         answer = self.product.app.test_client().post(
@@ -248,7 +253,8 @@ class Machinery:
         if seconds > LONG_SECONDS:  # what runs every minute need not run a thousand times
             self.product.settle(LONG_SECONDS / 2)
             self.clock.pass_(seconds - LONG_SECONDS)
-        self.product.settle(min(seconds, LONG_SECONDS / 2))
+            seconds = LONG_SECONDS / 2
+        self.product.settle(seconds)
         if before.month != self.clock().month:
             self.history.states["a month ends"] += 1
         due = self._due()
@@ -270,8 +276,10 @@ class Machinery:
         self.wires.killer.before = before
 
     def restart(self) -> None:
-        """The process is started anew."""
+        """The process is started anew, and sees at once that the one before is dead."""
         self.product.end()
+        with self.storage.database.engine.begin() as tx:
+            tx.exec_driver_sql("DELETE FROM kit_leases")
         self.start()
 
     def fault(self, name: str, value: Any) -> None:
@@ -298,7 +306,7 @@ class Machinery:
             self.work(60)
             while self.product.send():
                 pass
-            if turn >= 3 and not self._is_busy():
+            if turn >= 2 and not self._is_busy():
                 break
 
     def _is_busy(self) -> bool:

@@ -27,6 +27,7 @@ class World(Acts):
     def do(self, step: Step) -> None:
         """Carry out one step, and check. Raises Wrong."""
         name, given = step
+        self.step_began = self.clock()
         self.history.steps += 1
         dying, before = self.wires.killer.before, self._seen or rare.look(self)
         with suppress(Killed):

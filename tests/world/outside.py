@@ -23,6 +23,7 @@ from sandbox.discord.service import DiscordService
 from sandbox.drand import FakeBeacon
 from sandbox.faults import Faults
 from sandbox.kick.control import _Control as KickControl
+from sandbox.kick.ids import ulid
 from sandbox.kick.routes import routes as kick_routes
 from sandbox.kick.signing import SigningKey
 from sandbox.kick.state import FakeKick
@@ -149,6 +150,13 @@ class Outside:
         path = urlsplit(self.kick.webhooks.url).path
         headers = self.kick.webhooks._headers(pending)
         self.deliveries.append(Delivery("kick", path, pending.type, headers, pending.body))
+
+    def again(self, sent: Delivery) -> Delivery:
+        """The same event of Kick in another delivery."""
+        kind, webhooks = sent.kind, self.kick.webhooks
+        timestamp = sent.headers["Kick-Event-Message-Timestamp"]
+        headers = sent.headers | webhooks.sign(ulid(), timestamp, kind, sent.body)
+        return Delivery("kick", sent.path, kind, headers, sent.body)
 
     def _feed_sends(self, events: Any) -> None:
         self.frames += [Frame(one.feed, one.name, one.data) for one in events]

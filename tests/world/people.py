@@ -66,14 +66,17 @@ class Author:
             self._chat: 9, self._slash: 8, self._typed: 2, self._click: 5, self._form: 3,
             self._page: 1, self._api: 2, self._support: 4, self._stream: 1, self._wait: 6,
             self._machinery: 5, self._fault: 1, self._kill: 1.5, self._member: 1.5, self._link: 2,
+            self._draw: 1, self._points: 2, self._queue: 2,
             self._vip: 2.5, self._raffle: 2, self._heist: 2.5, self._hunt: 2, self._rename: 0.5,
             self._wager: 1, self._privacy: 1, self._setting: 1.5,
         }  # fmt: skip
-        self.is_modelled = self._chance.random() < 0.5
+        self.is_modelled = self._chance.random() < 0.6
         if self.is_modelled:  # nobody may change what the model takes for granted
             acts = {act: weight for act, weight in acts.items() if act.__name__ in MODELLED}
-        # Each world leans to something: what is rare together elsewhere is frequent here.
-        leaning = [weight * self._chance.choice((0.2, 1, 1, 3)) for weight in acts.values()]
+        # Each world leans to some areas: what is rare together elsewhere is frequent here.
+        self.areas = tuple(self._chance.sample(sorted(AREAS), 2))
+        wanted = {name for area in self.areas for name in (*AREAS[area], *ALWAYS)}
+        leaning = [weight * (3 if act.__name__ in wanted else 0.15) for act, weight in acts.items()]
         self._acts, self._weights = list(acts), leaning
         self._delays = self._chance.choice((0.0, 0.1, 0.4))
         self._is_honest = self._chance.random() < 0.3
@@ -132,7 +135,7 @@ class Author:
         found: list[Step] = []
         if self._chance.random() < self._delays:
             return found
-        how = self._chance.choices(("once", "twice", "lost"), (20, 2, self._loses))[0]
+        how = self._chance.choices(("once", "twice", "anew", "lost"), (20, 2, 2, self._loses))[0]
         which = None if self._chance.random() < 0.8 else self._chance.randrange(5)
         found.append(("deliver", {"which": which, "how": how}))
         if self._chance.random() > self._delays:
@@ -338,6 +341,9 @@ class Author:
                 _kick("redeem", person=self._viewer(), reward="Hydrate"),
                 _kick("ban", person=self._viewer(), minutes=choose((None, 5))),
                 _kick("unban", person=self._viewer()),
+                _kick("gift", person=self._viewer(), giftees=people, count=30),
+                _kick("gift", person=self._viewer(), giftees=people, count=26),
+                _kick("gift", person=self._viewer(), giftees=people),
                 _twitch("gift", **person, giftees=people, tier=choose(TIERS)),
                 _twitch("subscribe", person=self._viewer(), tier=choose(TIERS)),
                 _twitch("renew", person=self._viewer(), months=choose((2, 9))),
@@ -378,9 +384,13 @@ class Author:
                              ends=choose((True, False)))],
                 [_twitch("slots", count=choose((0, 1, 2, 10)), channel=server)],
                 [_twitch("delete_reward", title="VIP", channel=server)],
+                [_twitch("redeem", person=self._viewer(), title="VIP", channel=server),
+                 ("decide", {"server": server, "number": 0,
+                             "status": choose(("CANCELED", "FULFILLED"))})],
                 [_slash(server, server, "vip give", viewer=who, duration=choose(TIMES)),
                  ("vips", {})],
                 [_slash(server, server, "vip remove", viewer=who), ("vips", {})],
+            [_slash(server, server, "vip adopt", viewer=who, duration="2h"), ("vips", {})],
                 [self._line(self._viewer(), "!buy vip 1", "twitch", server),
                  *self._arrive(), ("vips", {})],
                 [("vips", {})],
@@ -407,12 +417,67 @@ class Author:
             done.append(("task", {"name": "raffle.draw"}))
         return done
 
+    def _draw(self) -> list[Step]:
+        """From tickets to the winner."""
+        server, choose = self._server(), self._chance.choice
+        press = {"person": server, "server": server, "message": 0, "component": 0, "words": ["5"]}
+        steps: list[Step] = [
+            _slash(server, server, "rafflegive", who=choose(WHO[:7]), amount="5"),
+            _slash(server, server, "rafflegive", who=choose(WHO[:7]), amount="3"),
+            _slash(server, server, "raffleend"),
+            ("click", press),
+            _slash(server, server, "raffledraw"),
+            ("click", press),
+            ("send", {}),
+            ("task", {"name": "raffle.draw"}),
+            ("send", {}),
+            ("wait", {"seconds": float(choose((5, 8, 320))), "tasks": 2, "order": 1}),
+            ("task", {"name": "raffle.draw"}),
+            ("send", {}),
+            ("work", {"times": 5}),
+            ("task", {"name": "raffle.draw"}),
+            ("send", {}),
+        ]
+        if self._chance.random() < 0.4:
+            steps.insert(7, choose((*self._link(), ("kill", {"before": choose((2, 5, 9, 20))}))))
+        return steps
+
+    def _points(self) -> list[Step]:
+        server, choose = "nora", self._chance.choice
+        platform = choose(("kick", "twitch"))
+        text = choose(
+            (
+                f"!give {choose(WHO[:5])} {choose(AMOUNTS)}",
+                f"!buy {choose(('tickets', 'priority', 'vip'))} {choose(AMOUNTS[:4])}",
+                f"!join {choose(AMOUNTS)}{choose(RISKS)}",
+                f"!guess {choose(AMOUNTS)}",
+            )
+        )
+        steps = [self._line(self._viewer(), text, platform, server)]
+        if self._chance.random() < 0.3:  # the platform stalls
+            seconds = float(choose((15, 70, 130, 400)))
+            steps.append(("wait", {"seconds": seconds, "tasks": 1, "order": 2}))
+        return [*steps, ("deliver", {}), ("work", {"times": 8})]
+
+    def _queue(self) -> list[Step]:
+        server, choose = "nora", self._chance.choice
+        platform = choose(("kick", "kick", "twitch"))
+        if self._chance.random() < 0.25:
+            return [_slash(server, server, "games ban", title=choose(GAMES[:5]))]
+        if self._chance.random() < 0.15:
+            return [("unsay", {"number": self._chance.randrange(4)}), ("send", {})]
+        text = f"!{choose(('call', 'sr'))} {choose((*GAMES, *GAMES, *ODD))}"
+        return [self._line(self._viewer(), text, platform, server), *self._arrive()]
+
     def _heist(self) -> list[Step]:
         server, platform = self._server(), self._chance.choice(("kick", "twitch"))
         steps = [self._line(self._viewer(), "!heist", platform, server)]
         for _player in range(self._chance.randrange(1, 4)):
             text = f"!join {self._chance.choice(AMOUNTS[:10])}{self._chance.choice(RISKS)}"
             steps.append(self._line(self._viewer(), text, platform, server))
+        if self._chance.random() < 0.25:  # the platform stalls
+            seconds = float(self._chance.choice((12, 25, 125, 300)))
+            steps.insert(1, ("wait", {"seconds": seconds, "tasks": 1, "order": 3}))
         steps += [("deliver", {}), ("work", {"times": 8}), ("task", {"name": "heist.run"})]
         if self._chance.random() < 0.7:
             steps.append(
@@ -429,23 +494,29 @@ class Author:
         return steps
 
     def _hunt(self) -> list[Step]:
+        """A hunt from its beginning to its end, in which something may be left out or undone."""
         server, choose = self._server(), self._chance.choice
-        path, options = choose(
-            (
-                ("hunt start", {"name": "Friday", "start_cost": choose(AMOUNTS[:10])}),
-                ("hunt add", {"game": choose(GAMES), "bet": choose(("1", "0.40", "2"))}),
-                ("hunt add", {"game": choose(GAMES), "bet": "1", "by": choose(WHO)}),
-                ("hunt guesses", {"what": choose(("open", "close"))}),
-                ("hunt open", {}), ("hunt result", {"payout": choose(AMOUNTS[:10])}),
-                ("hunt result", {"payout": "25"}), ("hunt skip", {}), ("hunt undo", {}),
-                ("hunt finish", {}), ("hunt reopen", {}), ("hunt remove", {"number": 1}),
-            )
-        )  # fmt: skip
-        found: list[Step] = [_slash(server, server, path, **options)]
-        if self._chance.random() < 0.4:
-            guess = f"!guess {choose(AMOUNTS[:10])}"
-            found.append(self._line(self._viewer(), guess, choose(("kick", "twitch")), server))
-        return found
+        guesses = [
+            self._line(who, f"!guess {choose(AMOUNTS[:12])}", choose(("kick", "twitch")), server)
+            for who in self._chance.sample(VIEWERS, 3)
+        ]
+        life: list[list[Step]] = [
+            [_slash(server, server, "hunt start", name="Friday", start_cost=choose(AMOUNTS[:7]))],
+            [_slash(server, server, "hunt add", game=choose(GAMES[:7]), bet=choose(("1", "0.40")))],
+            [_slash(server, server, "hunt add", game=choose(GAMES[:7]), bet="2", by=choose(WHO))],
+            [_slash(server, server, "hunt guesses", what="open")],
+            [*guesses, ("deliver", {}), ("work", {"times": 8})],
+            [_slash(server, server, "hunt open")],
+            [_slash(server, server, "hunt result", payout=choose(("25", *AMOUNTS[:9])))],
+            [_slash(server, server, choose(("hunt undo", "hunt skip", "hunt undo", "hunt show")))],
+            [_slash(server, server, choose(("hunt guesses", "hunt stats")), **{})],
+            [_slash(server, server, "hunt result", payout=choose(("3", *AMOUNTS[:9])))],
+            [_slash(server, server, "hunt result", payout="7")],
+            [_slash(server, server, "hunt finish")],
+            [_slash(server, server, choose(("hunt reopen", "hunt history")))],
+        ]
+        life[8] = [_slash(server, server, "hunt guesses", what=choose(("open", "close")))]
+        return [step for part in life if self._chance.random() < 0.92 for step in part]
 
     # -- who is who -------------------------------------------------------------------------------
 
@@ -519,9 +590,25 @@ class Author:
         return choose(("x", "EUR", "{viewer}", *ODD[:6]))
 
 
+AREAS: Mapping[str, tuple[str, ...]] = {
+    "commands": ("_slash", "_typed", "_click", "_privacy"),
+    "web": ("_form", "_page", "_api", "_setting"),
+    "support": ("_support", "_stream"),
+    "heist": ("_heist",),
+    "hunt": ("_hunt",),
+    "raffle": ("_raffle", "_draw"),
+    "vip": ("_vip",),
+    "people": ("_link", "_rename", "_privacy", "_member"),
+    "points": ("_points", "_heist"),
+    "queue": ("_queue",),
+}
+"""What worlds lean to."""
+
+ALWAYS = ("_chat", "_wait", "_machinery", "_fault", "_kill")
+
 MODELLED = {
     *("_chat", "_support", "_stream", "_wait", "_machinery", "_fault", "_kill", "_link", "_vip"),
-    *("_raffle", "_heist", "_hunt", "_rename", "_wager", "_page"),
+    *("_raffle", "_heist", "_hunt", "_rename", "_wager", "_page", "_draw", "_points", "_queue"),
 }
 
 WISHES: Json = {

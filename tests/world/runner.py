@@ -20,7 +20,7 @@ from tests.world.rare import STATES
 from tests.world.shrinking import Case, kind_of, shrink
 from tests.world.storage import Storage
 
-STEPS = 110
+STEPS = 90
 """Of a world."""
 
 
@@ -55,9 +55,13 @@ class Runner:
             self.commands = sorted(found, key=lambda one: one["path"])
             self.expected = _everything(world, self.commands)
 
+    def author(self, seed: int) -> Author:
+        """Who draws the steps of a seed."""
+        return Author(seed, self.commands)
+
     def case(self, seed: int, steps: int = STEPS) -> Case:
         """The steps of a seed."""
-        author = Author(seed, self.commands)
+        author = self.author(seed)
         return Case(seed, author.is_modelled, tuple(author.steps(steps)))
 
     def run(self, case: Case, report: Report) -> str:

@@ -83,6 +83,7 @@ class Storage:
     def keep(self) -> None:
         """What is stored now is what each world begins with."""
         with self.database.engine.begin() as tx:
+            tx.exec_driver_sql("DELETE FROM kit_leases")
             for name in self._tables:
                 if not tx.exec_driver_sql(f"SELECT 1 FROM {name} LIMIT 1").first():
                     continue

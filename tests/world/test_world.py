@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from tests.world.people import chat_commands
+from tests.world.planted import PLANTED
 from tests.world.rare import STATES
 from tests.world.runner import Report, Runner, storage_of_our_own, tell
+from tests.world.scenes import SCENES
 from tests.world.shrinking import KEPT, Case, kind_of, shrink
 
 SECONDS = 60
@@ -49,7 +51,7 @@ def test_a_seed_decides_everything(runner: Runner) -> None:
 
 def test_people_use_every_command(runner: Runner) -> None:
     used: set[str] = set()
-    for seed in range(500):
+    for seed in range(2_000):
         for name, given in runner.case(seed).steps:
             if name == "slash":
                 used.add(f"/{given['command']}")
@@ -58,6 +60,15 @@ def test_people_use_every_command(runner: Runner) -> None:
     expected = {f"/{one['path']}" for one in runner.commands}
     expected |= {f"!{one}" for one in chat_commands()}
     assert expected - used == set()
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_a_fault_of_the_past_is_seen(runner: Runner, name: str) -> None:
+    case = Case(5, True, SCENES[name])
+    assert runner.run(case, Report()) == ""
+    with pytest.MonkeyPatch.context() as patch:
+        PLANTED[name].plant(patch)
+        assert runner.run(case, Report()) != ""
 
 
 def test_there_are_enough_rare_states() -> None:

@@ -72,6 +72,7 @@ def simulated(clock: WorldClock, chance: random.Random) -> Iterator[None]:
             ("time", clock.time),
             ("monotonic", clock.monotonic),
             ("sleep", clock.pass_),
+            ("clock_gettime", lambda _which: clock.monotonic()),
         ):
             patch.setattr(time, name, _on_this_thread(ours, getattr(time, name)))
         patch.setattr(discord.utils, "utcnow", clock)

@@ -45,6 +45,8 @@ class _Protocol:
     def __init__(self) -> None:
         self.transport = _Transport()
         self.ssl_context = None
+        self.max_line_size = self.max_field_size = 2**16
+        self.max_headers = 100
         self.sockname = ("127.0.0.1", 80)
         self.peername = ("127.0.0.1", 1)
         self._reading_paused = False
@@ -155,8 +157,9 @@ class _Answer:
     def __init__(self, answer: web.Response, url: str) -> None:
         self.status, self.reason, self.url = answer.status, answer.reason, url
         self.headers = CIMultiDict(answer.headers)
-        self.headers.setdefault("Content-Type", "application/json")
         self._raw = bytes_of(answer)
+        if self._raw:
+            self.headers.setdefault("Content-Type", "application/json")
         self.method = ""
 
     async def text(self, encoding: str = "utf-8", **_: Any) -> str:
