@@ -324,7 +324,7 @@ class Dashboard:
         return make_response(render("dashboard/my_servers.html", servers=servers))
 
     def me(self, guild_id: int) -> Response:
-        """What a server stores about this person, and forms to change it."""
+        """The server's data about this person, and forms to change it."""
         return make_response(self._my_page(self.access.page(guild_id, ME)))
 
     def _my_page(self, page: Page) -> str:

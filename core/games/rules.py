@@ -84,7 +84,7 @@ class Match:
 
     @property
     def key(self) -> str:
-        """The same for all texts that match the same game."""
+        """A key shared by all texts that match the same game."""
         return fold_title((self.meant or self).title)
 
 

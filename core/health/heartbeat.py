@@ -32,7 +32,7 @@ KEEP = timedelta(minutes=10)
 """How long a process that stopped reporting is still shown."""
 
 KEEP_LEASES = timedelta(days=1)
-"""The same for work that no process does anymore."""
+"""Like `KEEP`, for work that no process does anymore."""
 
 _log = structlog.get_logger(__name__)
 

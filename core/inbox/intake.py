@@ -1,4 +1,4 @@
-"""What all endpoints for deliveries share."""
+"""Shared by all endpoints for deliveries."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta

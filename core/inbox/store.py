@@ -32,7 +32,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """What a vendor sent, unchanged.
+    """A vendor's delivery, unchanged.
 
     Attributes:
         source: the source, such as `kick.webhook`; selects the translator.

@@ -1,4 +1,4 @@
-"""From Kick's bodies to events: one for each server that follows the channel. Pure.
+"""Translates Kick's bodies into events: one for each server that follows the channel. Pure.
 
 The natural keys are made from the body only, so that the same fact has the same key however often
 and in whatever pieces Kick sends it.
@@ -25,7 +25,7 @@ _EMOTE = re.compile(r"\[(?:emote:[0-9]+|emoji):[^\]\s]*\]")
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What translating needs besides the body.
+    """The data needed for translation, besides the body.
 
     Attributes:
         guild_ids: the servers that follow the channel.

@@ -31,7 +31,7 @@ ANSWER_EXPIRES = timedelta(minutes=10)
 """A reply to one person expires after this long."""
 
 BULK_EXPIRES = timedelta(minutes=1)
-"""The same for confirmations and public commands."""
+"""Like `ANSWER_EXPIRES`, for confirmations and public commands."""
 
 
 def post_to_channel(

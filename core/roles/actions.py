@@ -1,4 +1,4 @@
-"""What admins can do with reward roles. Who gets which role is decided in `reconcile`."""
+"""Admins' actions on reward roles. `reconcile` decides which members get them."""
 
 import re
 from collections.abc import Mapping, Sequence

@@ -101,7 +101,7 @@ def is_settled(work: Work, named: str) -> bool:
 
 
 def get_known_channel(work: Work) -> KnownChannel:
-    """What is known of the configured channel; a new record if there is none yet.
+    """The stored data of the configured channel; a new record if there is none yet.
 
     Raises:
         Refusal: no channel is configured.

@@ -39,7 +39,7 @@ def scope_words(scope: str) -> str:
 
 
 def without_scope(scope: str) -> str:
-    """What does not work while a scope is missing."""
+    """The functions that do not work while a scope is missing."""
     if scope == "chat:write":
         return _("the bot cannot write in Kick's chat as the streamer")
     if scope == "user:read":

@@ -35,7 +35,7 @@ class ChatLine:
 
 
 class Comparison:
-    """What the feed of one chatroom has shown over one connection, compared with the webhooks.
+    """The messages one connection has shown of a chatroom's feed, compared with the webhooks.
 
     Attributes:
         since: the start of the connection.

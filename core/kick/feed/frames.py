@@ -216,7 +216,7 @@ def chat_line(broadcaster_user_id: int, data: object, received_at: datetime) -> 
 
 
 def _chat_body(broadcaster_user_id: int, data: object) -> dict[str, Any]:
-    """As a webhook would deliver it."""
+    """The message in the form of a webhook."""
     line = _storable(data)
     sender = line.get("sender") if isinstance(line, dict) else None
     if not isinstance(sender, dict):

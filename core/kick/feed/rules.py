@@ -82,7 +82,7 @@ class RouteSelector:
         self._blocked_until: dict[Server, float] = {}
 
     def choose(self, now: float) -> Route | None:
-        """What to try now; None while every server is blocked."""
+        """The server to try next; None while every server is blocked."""
         routes = self._routes(now)
         return routes[self._failures % len(routes)] if routes else None
 

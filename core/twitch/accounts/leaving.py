@@ -1,4 +1,4 @@
-"""What features have left on Twitch and cannot change once Twitch is disconnected."""
+"""Things features have left on Twitch that cannot be changed once Twitch is disconnected."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

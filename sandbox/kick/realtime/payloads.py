@@ -17,7 +17,7 @@ NANOSECONDS = 1_000_000_000
 LEADERS = 10
 WEEK, MONTH = timedelta(days=7), timedelta(days=30)
 ANONYMOUS = "Anonymous"
-"""What the feed calls a gifter who did not want to be named: a guess."""
+"""The feed's name for an anonymous gifter: a guess."""
 
 
 def offset_time(instant: datetime) -> str:
