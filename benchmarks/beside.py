@@ -66,7 +66,7 @@ def run(environment: Environment) -> Results:
             **world.env,
             "DATABASE_URL": url,
             "FLASK_SECRET_KEY": "for-benchmarks-only",
-            "OAUTH_BASE_URL": "https://localhost",  # behind a proxy, which tells the addresses
+            "OAUTH_BASE_URL": "https://localhost",  # behind a proxy, which passes on the addresses
         }
         app = "combined_server:create_web()"
         server = stack.enter_context(
@@ -103,8 +103,8 @@ def run(environment: Environment) -> Results:
 
 @contextmanager
 def visitors(base: str) -> Iterator["Synchronized[int]"]:
-    """People who look at the public leaderboard, in a process of their own; how many pages they
-    have got so far."""
+    """People who look at the public leaderboard, in their own process; how many pages they have got
+    so far."""
     processes = multiprocessing.get_context("spawn")
     answered, done = processes.Value("i", 0), processes.Event()
     process = processes.Process(target=_ask, args=(base, answered, done), daemon=True)
@@ -126,7 +126,7 @@ def _ask(base: str, answered: "Synchronized[int]", done: Event) -> None:
 
 
 def _ask_on(base: str, answered: "Synchronized[int]", done: Event) -> None:
-    """One after the other on one connection, each from an address of its own."""
+    """One after the other on one connection, each from its own address."""
     connection = http.client.HTTPConnection(base.removeprefix("http://"))
     pause, due = ASKERS / ASKED_PER_S, time.monotonic()
     while not done.is_set():

@@ -67,7 +67,7 @@ _BALANCES = text("""
 
 
 def run(database: Database) -> Results:
-    """Give it a database of its own, with the schema: its holders are all viewers there are."""
+    """Give it its own database, with the schema: its holders are all viewers there are."""
     config = Config(Vault([Fernet.generate_key().decode()]), QUICKNET, "http://localhost:8080")
     with database.begin() as tx:
         number = _fill(tx, config)

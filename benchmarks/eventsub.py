@@ -105,7 +105,7 @@ def _prepare(file: Path, first: int, count: int) -> Path:
 
 
 def _sign(secret: str, number: int) -> Webhook:
-    """A line of chat in an envelope of its own."""
+    """A chat message in its own envelope."""
     subscription = {"id": "s1", "type": CHAT, "version": "1", "status": "enabled"}
     body = {"subscription": subscription, "event": _line(number)}
     raw = json.dumps(body, separators=(",", ":")).encode()
@@ -189,7 +189,7 @@ def _pretend_twitch() -> Iterator[dict[str, str]]:
 
 
 def _connect_bot(services: Services) -> None:
-    """150 servers, each with a channel of its own and the same bot's account: two subscriptions for
+    """150 servers, each with its own channel and the same bot's account: two subscriptions for
     each."""
     settings, now = services.settings, services.clock()
     twitch = TwitchDriver(settings.twitch_api_url.rsplit("/twitch/", 1)[0])

@@ -28,9 +28,9 @@ class Figure:
 
     Attributes:
         name: its key in results.json; never changes, so that runs can be compared.
-        what: for people.
-        unit: of the value, empty for a ratio.
-        aim: None where none is set.
+        what: the human-readable name.
+        unit: the unit of the value, empty for a ratio.
+        aim: the target; None if none is set.
     """
 
     name: str
@@ -40,7 +40,7 @@ class Figure:
 
 
 def translation_name(kind: str) -> str:
-    """The first part of the names of the figures about a type of webhook."""
+    """The prefix of the names of a webhook type's figures."""
     return f"translate_{kind.replace('.', '_')}"
 
 
@@ -195,7 +195,7 @@ FIGURES = (
 
 
 def verdict(figure: Figure, results: Mapping[str, float]) -> str:
-    """Whether the aim is reached, in a word; empty where there is no aim or no value."""
+    """Whether the target is met, in a word; empty if there is no target or no value."""
     if figure.aim is None or figure.name not in results:
         return ""
     return "reached" if figure.aim.is_reached(results[figure.name]) else "missed"

@@ -1,8 +1,8 @@
 """Kick's realtime feed: matching 1,000 gifts with their reports, and what 500 channels take.
 
-Half of the reports come before their webhooks, half after. The channels are listened to in the
-pretend Kick, a process of its own, over both transports; memory and threads are those of this
-process, beyond what it had before.
+Half of the reports come before their webhooks, half after. The channels are listened to in the fake
+Kick, its own process, over both transports; memory and threads are those of this process, beyond
+what it had before.
 """
 
 import json

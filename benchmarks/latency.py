@@ -1,10 +1,10 @@
-"""From the moment a `!call` webhook is sent to the message being in the pretend Discord, while 100
-other lines of chat a second go on.
+"""From the moment a `!call` webhook is sent to the message being in the fake Discord, while 100
+other chat messages a second go on.
 
-The product runs whole, as people start it, against the sandbox in a process of its own. The
-sandbox stamps each message with a snowflake when it takes it; both clocks are this machine's. A
-snowflake counts milliseconds, and we count to the end of its millisecond, so the figures are at
-most 1 ms too long and never too short. Nothing is polled while it runs.
+The complete bot runs as people start it, against the sandbox in its own process. The sandbox stamps
+each message with a snowflake when it takes it; both clocks are this machine's. A snowflake counts
+milliseconds, and we count to the end of its millisecond, so the figures are at most 1 ms too long
+and never too short. Nothing is polled while it runs.
 
 Each call comes from another viewer, so no cooldown and no limit declines one. Calls are spread
 over the time at random, not to fall in step with the other lines; the first ones warm up and do
@@ -67,7 +67,7 @@ class World:
 
     def __init__(self, base_url: str, env: dict[str, str]) -> None:
         # Without an account of its own in Kick's chat the product posts in Discord only: the
-        # pretend Kick does not know the lines that we say past it, and takes no reply to them.
+        # fake Kick does not know the lines that we say past it, and takes no reply to them.
         self.env = {name: value for name, value in env.items() if name != "KICK_BOT_USER_TOKEN"}
         self._discord = DiscordDriver(base_url)
         self._kick = KickDriver(base_url)
@@ -100,7 +100,7 @@ def _taken_at_ms(snowflake: str) -> float:
 
 @contextmanager
 def _world(port: int, key: SigningKey) -> Iterator[World]:
-    """A sandbox in a process of its own, which signs with the key we have."""
+    """A sandbox in its own process, which signs with the key we have."""
     processes = multiprocessing.get_context("fork")
     ours, theirs = processes.Pipe()
     process = processes.Process(target=_live, args=(port, key, theirs), daemon=True)

@@ -53,7 +53,7 @@ _EDGE = text("""
 
 
 def run(database: Database) -> Results:
-    """Milliseconds by name. Give it a database of its own, with the schema: its viewers stay."""
+    """Milliseconds by name. Give it its own database, with the schema: its viewers stay."""
     with database.begin() as tx:
         _prepare(tx)
     with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as lone:

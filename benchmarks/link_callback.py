@@ -1,8 +1,8 @@
 """How long a viewer waits for the last page of linking: from Kick's redirect to "you are linked".
 
-Each viewer has a link and a Kick account of their own. Kick is the pretend one, on this machine,
-and is asked four times for each of them: for the tokens, whose they are, and to revoke both. The
-last figure is ours alone: using up the state and linking, two transactions that commit.
+Each viewer has a link and a Kick account of their own. Kick is the fake one, on this machine, and
+is asked four times for each of them: for the tokens, whose they are, and to revoke both. The last
+figure is ours alone: using up the state and linking, two transactions that commit.
 """
 
 import html
@@ -93,7 +93,7 @@ def _come_back(services: Services, kick: KickDriver, number: int) -> float:
 
 
 def _browser(services: Services, number: int) -> FlaskClient:
-    """From an address of its own, because addresses are counted."""
+    """From its own address, because addresses are counted."""
     app = Flask("link_callback", static_folder=None)
     edge(app)
     app.register_blueprint(kick_pages(services))

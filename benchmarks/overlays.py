@@ -48,7 +48,7 @@ def run(environment: Environment) -> Results:
             **world.env,
             "DATABASE_URL": url,
             "FLASK_SECRET_KEY": "for-benchmarks-only",
-            "OAUTH_BASE_URL": "https://localhost",  # behind a proxy, which tells the addresses
+            "OAUTH_BASE_URL": "https://localhost",  # behind a proxy, which passes on the addresses
         }
         app = "combined_server:create_web()"
         server = stack.enter_context(

@@ -1,6 +1,6 @@
-"""How fast tickets are written, and how fast a balance is told over 1,000,000 entries.
+"""How fast tickets are written, and how fast a balance is computed over 1,000,000 entries.
 
-Gifts are awarded one by one as the worker hears them, each in a transaction of its own with its
+Gifts are awarded one by one as the worker receives them, each in its own transaction with its
 commit; and in one go, as after a gap. The balance is read as `/tickets` does, with rank, chance and
 sources, in a raffle with 20,000 viewers of 50 entries each.
 """
@@ -142,7 +142,7 @@ def milliseconds(look: Callable[[int], object], viewer_ids: list[int]) -> float:
 
 
 def run(database: Database) -> Results:
-    """Give it a database of its own, with the schema: its entries stay."""
+    """Give it its own database, with the schema: its entries stay."""
     viewer_ids = fill(database)
 
     def balance(viewer_id: int) -> None:

@@ -95,7 +95,7 @@ class Discord:
 
 
 def run(database: Database) -> Results:
-    """Seconds of the two looks, changes needed and calls made. Give it a database of its own."""
+    """Seconds of the two checks, changes needed and calls made. Give it its own database."""
     minutes: Minutes = {n: n % 7000 for n in range(1, MEMBERS + 1)}
     _prepare(database)
     discord = Discord({n: set(_earned(watched)) for n, watched in minutes.items()})

@@ -1,5 +1,6 @@
-"""How long a lookup of somebody's subscription tier takes, and how many events of subscriptions are
-cached in a minute, beside 10,000 viewers with three sources each."""
+"""How long a lookup of a viewer's subscription tier takes, and how many subscription events are
+cached per minute, with 10,000 viewers of three sources each.
+"""
 
 from datetime import timedelta
 from statistics import median
@@ -23,7 +24,7 @@ AT_ONCE = 100
 
 
 def run(database: Database) -> Results:
-    """`tier_lookup_ms`, of which none asks anybody, and `tiers_cached_per_min`."""
+    """`tier_lookup_ms` (cached lookups only, no API calls) and `tiers_cached_per_min`."""
     with database.begin() as tx:
         guilds.set_guild(tx, GUILD, "Nora's Corner")
         seen = [

@@ -1,4 +1,4 @@
-"""From a redemption to VIP on the pretend Twitch, and 1,000 VIPs that end at once.
+"""From a redemption to VIP on the fake Twitch, and 1,000 VIPs that end at once.
 
 A redemption begins when its signed webhook arrives at our web application, and ends when Twitch
 has made the viewer VIP and that is stored: the inbox, its worker and the runner work on threads and

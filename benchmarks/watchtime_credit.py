@@ -64,8 +64,8 @@ _CHAT = text("""
 
 
 def run(database: Database) -> Results:
-    """Seconds for one credit by name. Give it a database of its own, with the schema: its viewers
-    stay, since taking 100,000 of them out again takes longer than everything else."""
+    """Seconds for one credit by name. Give it its own database, with the schema: its viewers stay,
+    since taking 100,000 of them out again takes longer than everything else."""
     return {
         name: _measure(database, FIRST_GUILD + index, viewers)
         for index, (name, viewers) in enumerate(SIZES.items())

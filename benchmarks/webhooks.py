@@ -88,7 +88,7 @@ def _person(user_id: int, name: str) -> Json:
 
 
 def sign(key: SigningKey, body: Json) -> Webhook:
-    """A chat message in an envelope of its own."""
+    """A chat message in its own envelope."""
     raw = json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode()
     message_id, timestamp = str(uuid4()), now()
     headers = {

@@ -163,7 +163,7 @@ def _count_done(database: Database) -> int:
 
 
 def _insert(database: Database, count: int) -> float:
-    """Seconds for as many INSERTs, each with a COMMIT of its own, on one connection."""
+    """Seconds for as many INSERTs, each with its own COMMIT, on one connection."""
     with database.engine.connect() as connection:
         connection.execute(
             text("CREATE TABLE IF NOT EXISTS plain (id bigserial PRIMARY KEY, body text)")

@@ -190,7 +190,7 @@ class DiscordThread:
             await asyncio.sleep(min(backoff(attempts).total_seconds(), MAX_PAUSE_SECONDS))
 
     async def _keep_reachable(self) -> None:
-        """Record which servers can use the bot now, so that features know how long it was away."""
+        """Record which servers can use the bot now, so that features know how long it was down."""
         while True:
             bot = self._bot
             if bot is not None and _connected(bot):

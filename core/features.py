@@ -26,7 +26,7 @@ _WITHOUT_FEATURE = {"kit", "events", "draws"}
 
 
 def load_features() -> tuple[Feature, ...]:
-    """What each package declares, the lowest layer first.
+    """The declaration of each package, the lowest layer first.
 
     A `feature.py` has `FEATURE`, or `make_feature(others)` where it has to know the others.
     """

@@ -1,4 +1,4 @@
-"""The fake drand beacon: its HTTP interface (https://docs.drand.love) with a key of its own.
+"""The fake drand beacon: its HTTP interface (https://docs.drand.love) with its own key.
 
 The chain is like drand's quicknet, except for its key and its period.
 """

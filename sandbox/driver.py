@@ -1,4 +1,4 @@
-"""What the blocking clients of the control API share; tests, demo and benchmarks use them."""
+"""Shared by the blocking clients of the control API; tests, demo and benchmarks use them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs the sandbox on a port: in the running event loop, or on a thread of its own for tests."""
+"""Runs the sandbox on a port: in the running event loop, or on its own thread for tests."""
 
 import asyncio
 import socket

@@ -1,7 +1,6 @@
-"""`python -m tests`: get what the tests need on this machine, then run pytest.
-
-Arguments are pytest's. Locally a missing browser leaves out the tests marked `browser`, and says
-so; in CI it is a failure.
+"""`python -m tests`: install the tests' prerequisites on this machine, then run pytest. Arguments
+are pytest's. Locally a missing browser leaves out the tests marked `browser`, and says so; in CI it
+is a failure.
 """
 
 import os

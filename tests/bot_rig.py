@@ -1,5 +1,6 @@
-"""The product's bot with some of its features in the pretend Discord, on threads of their own as in
-the product, and somebody who gives it commands."""
+"""The real bot with some of its features in the fake Discord, on their own threads as in
+production, and a user who sends it commands.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

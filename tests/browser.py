@@ -34,7 +34,7 @@ def chromium() -> Iterator[Browser]:
 
 @contextmanager
 def clean_page(browser: Browser, **options: Any) -> Iterator[Page]:
-    """A page in a context of its own; it must not have complained when the block ends."""
+    """A page in its own context; it must not have complained when the block ends."""
     complaints: list[str] = []
     with browser.new_context(**options) as context:
         page = context.new_page()

@@ -1,4 +1,4 @@
-"""For tests whose code commits: everything it wrote is deleted again."""
+"""For tests whose code commits: deletes everything it wrote."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

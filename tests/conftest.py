@@ -1,4 +1,6 @@
-"""Real parts for every test: each test process has a PostgreSQL of its own, rolled back after."""
+"""Fixtures for all tests, with real components: each test process has its own PostgreSQL, and tests
+are rolled back.
+"""
 
 import gc
 import os
@@ -144,7 +146,7 @@ def database(postgres_url: str) -> Iterator[Database]:
 
 @pytest.fixture
 def tx(database: Database) -> Iterator[Connection]:
-    """A transaction that is rolled back in the end. Code under test may open savepoints in it."""
+    """A transaction that is rolled back at the end. Code under test may open savepoints in it."""
     with database.engine.connect() as connection:
         transaction = connection.begin()
         connection.info.clear()

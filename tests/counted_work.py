@@ -1,5 +1,6 @@
-"""How much work PostgreSQL does for some statements: rows and pages, which do not depend on how
-busy the machine is."""
+"""Counts PostgreSQL's work for some statements in rows and pages, which do not depend on the
+machine's load.
+"""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What every embed keeps to, whatever people type."""
+"""Rules for every embed, whatever people type."""
 
 import discord
 

@@ -1,6 +1,6 @@
 """`make feature NAME=quotes`: the tests of one feature, and every test that guards a new feature.
 
-Arguments behind the names of features are pytest's.
+Arguments after the feature names are pytest's.
 """
 
 import asyncio

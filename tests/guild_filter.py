@@ -1,4 +1,4 @@
-"""Every statement that `core` runs on a guild record names its guild, however it was made."""
+"""Every statement that `core` runs on a guild record names its guild, however it was built."""
 
 import re
 import sys

@@ -1,4 +1,4 @@
-"""Which keys of JSON the product wrote without saying whether they lead to a person."""
+"""JSON keys written without a declaration of whether they identify a person."""
 
 from functools import cache
 

@@ -1,8 +1,8 @@
-"""Waiting for what another thread, process or socket does.
+"""Waits for another thread, process or socket.
 
-It costs nothing when all is well: a wait ends with what it waits for. The limit is only for what
-never comes, so it is wide: a busy machine is no fault of the product. What must *not* happen is
-not waited for at all; send something after it and wait for that.
+A wait returns as soon as the condition holds. The timeout is generous so that a busy machine does
+not fail tests. To check that something does *not* happen, send something after it and wait for that
+instead.
 """
 
 import asyncio
@@ -13,10 +13,10 @@ from typing import TypeVar
 T = TypeVar("T")
 
 PATIENCE = 30.0
-"""Seconds."""
+"""Default timeout in seconds."""
 
 SHORTEST, LONGEST = 0.002, 0.25
-"""Seconds between two looks."""
+"""Seconds between polls."""
 
 LENIENT = {
     "discord.interactions.deadline_ms": 30_000,
@@ -28,7 +28,9 @@ and discord.py would spend their usual rate limit window waiting."""
 
 
 def until(condition: Callable[[], T | None], what: str = "", timeout: float = PATIENCE) -> T:
-    """The first true value of the condition; an AssertionError that says `what` never came."""
+    """The first true value of the condition. Raises AssertionError, with `what` in its text, on
+    timeout.
+    """
     for pause in _pauses(what or condition, timeout):
         if found := condition():
             return found
@@ -39,7 +41,7 @@ def until(condition: Callable[[], T | None], what: str = "", timeout: float = PA
 async def until_async(
     condition: Callable[[], T | None], what: str = "", timeout: float = PATIENCE
 ) -> T:
-    """The same where an event loop has to go on meanwhile."""
+    """Async version of `until`."""
     for pause in _pauses(what or condition, timeout):
         if found := condition():
             return found
@@ -48,8 +50,9 @@ async def until_async(
 
 
 def _pauses(what: object, timeout: float) -> Iterator[float]:
-    """Short ones first; looking takes processor time that others need, so later it is rarer. After
-    the time is up there is one more look: this process may itself have been held up."""
+    """Poll often at first, then back off to save CPU. Polls once more after the timeout, because
+    this process may itself have been delayed.
+    """
     began = time.monotonic()
     while (waited := time.monotonic() - began) < timeout:
         yield min(max(waited / 10, SHORTEST), LONGEST)

@@ -85,7 +85,7 @@ DESCRIBED = {command["name"]: command for command in asyncio.run(bot._describe(l
 
 
 def registered(discord: DiscordDriver, name: str) -> tuple[str, list[Json]]:
-    """The slash command and its options; a group that does something has a word of its own."""
+    """The slash command and its options; a group that is itself a command has a separate word."""
     found = {command["path"]: command["options"] for command in discord.commands()}
     path = DESCRIBED[name]["slash"].lstrip("/")
     return path, found[path]

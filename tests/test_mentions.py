@@ -157,7 +157,7 @@ def _all_sent(database: Database) -> bool:
 
 
 async def test_the_outbox_pings_only_who_is_called(rig: Rig, wire: Recorder) -> None:
-    """Posts, edits and direct messages, also from a process that has no default of its own."""
+    """Posts, edits and direct messages, also from a process without a default."""
     wire.bodies.clear()
     posted = outgoing(HOSTILE, payload={"title": HOSTILE, "calls": MIA})
     keep_receipt(rig.database, await rig.transport.deliver(posted))

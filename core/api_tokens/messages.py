@@ -12,7 +12,7 @@ from core.kit.web.api import Scope
 
 
 def scope_words(scope: Scope) -> str:
-    """What a token may do."""
+    """A token's permissions, in words."""
     return {"read": _("read only"), "write": _("read and write")}[scope]
 
 

@@ -1,4 +1,4 @@
-"""What the bonus hunt feature declares."""
+"""Declares the bonus hunt feature."""
 
 from datetime import timedelta
 

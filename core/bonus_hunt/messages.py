@@ -1,4 +1,4 @@
-"""Embeds and lines of chat."""
+"""Embeds and chat messages."""
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal

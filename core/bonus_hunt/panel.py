@@ -78,7 +78,7 @@ def _payload(work: Work, hunt: Hunt) -> dict[str, Any]:
 
 
 def _chart(view: View) -> dict[str, Any]:
-    """What was opened, in order."""
+    """The opened bonuses, in order."""
     opened = [bonus for bonus in view.bonuses if bonus.payout is not None]
     return {
         "slots": [bonus.slot for bonus in opened],

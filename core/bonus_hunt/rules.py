@@ -82,11 +82,11 @@ class Figures:
     """How a hunt is going.
 
     Attributes:
-        total: how many bonuses there are; `opened`, `skipped` and `left` of them.
-        profit: what came back less the start cost; below zero it is a loss.
-        break_even: what the bonuses that are left have to pay on average, as a multiple of their
-            bets, to bring the start cost back; 0 when it is back, None when none is left.
-        average: what came back for each unit of the opened bets, comparable with `break_even`.
+        total: number of bonuses; `opened`, `skipped` and `left` of them.
+        profit: total winnings minus the start cost; negative for a loss.
+        break_even: the average payout the remaining bonuses need, as a multiple of their bets, to
+            bring the start cost back; 0 when it is back, None when none is left.
+        average: winnings per unit of the opened bets, comparable with `break_even`.
         best: the opened bonus with the highest multiplier, `worst` with the lowest; of equal
             ones the first.
         next: the first one that is left.

@@ -98,8 +98,8 @@ def undo(work: Work, number: int | None = None, version: int | None = None) -> S
     """Undo the last step of the hunt in progress, or else of the last hunt.
 
     Args:
-        number: refuse unless it is this hunt. version: refuse if the hunt has changed since this
-        version.
+        number: refuse unless it is this hunt.
+        version: refuse if the hunt has changed since this version.
 
     Raises:
         Refusal: there is nothing to undo, or the hunt has changed.

@@ -1,4 +1,4 @@
-"""Queries about hunts, with their bonuses and figures."""
+"""Queries for hunts, their bonuses and statistics."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ _SHOWN_FIRST = select(Hunt).order_by(IN_PROGRESS.desc(), Hunt.number.desc())
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A hunt with its bonuses, in order, and its figures."""
+    """A hunt with its bonuses, in order, and its statistics."""
 
     hunt: Hunt
     bonuses: Sequence[Bonus]
@@ -52,7 +52,7 @@ class View:
         return self.at(line.position) if line else None
 
     def money(self, amount: Decimal) -> str:
-        """With the currency."""
+        """The amount with its currency."""
         return f"{show_amount(amount)} {self.hunt.currency}"
 
 
@@ -62,12 +62,12 @@ def is_in_progress(work: Work) -> bool:
 
 
 def list_hunts(work: Work, maximum: int = MAX_HUNTS) -> list[View]:
-    """Newest first."""
+    """All hunts, newest first."""
     return _views(work, list_newest(work, maximum))
 
 
 def list_newest(work: Work, maximum: int) -> Sequence[Hunt]:
-    """The newest hunts, without bonuses and figures."""
+    """The newest hunts, without bonuses and statistics."""
     return work.scalars(select(Hunt).order_by(Hunt.number.desc()).limit(maximum)).all()
 
 
@@ -101,8 +101,7 @@ def get_view(work: Work, number: int | None = None) -> View:
 
 
 def list_guesses(work: Work, number: int) -> Sequence[Guess]:
-    """The guesses of a hunt, lowest first. If a person guessed with several accounts, only the last
-    one."""
+    """The guesses of a hunt, lowest first. Only the latest guess of each person."""
     theirs = select(Guess, Viewer.person_id).join(Viewer, IS_GUESSER).where(Guess.hunt == number)
     newest: dict[int, Guess] = {}
     for guess, person_id in work.execute(theirs.order_by(Guess.at, Guess.viewer_id)):

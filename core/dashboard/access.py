@@ -38,12 +38,12 @@ class LoginNeeded(HTTPException):
 
 @dataclass(frozen=True)
 class Rights:
-    """What somebody may do in a guild.
+    """A person's rights in a guild.
 
     Attributes:
-        groups: the groups of commands that they may use; None for all of them.
-        is_admin: whether they may manage the server, also while they view it as a moderator.
-        role: the role as which they view it, or None.
+        groups: the command groups they may use; None for all of them.
+        is_admin: whether they may manage the server, even while viewing it as a moderator.
+        role: the role they are viewing it as, or None.
     """
 
     guild: DiscordGuild
@@ -64,7 +64,7 @@ class Access:
     """Checks the rights to pages.
 
     Attributes:
-        of_streamers: the groups whose pages a streamer who logged in with Twitch may use.
+        of_streamers: the groups whose pages are open to streamers logged in with Twitch.
     """
 
     services: Services
@@ -87,8 +87,8 @@ class Access:
         return found
 
     def rights(self, guild_id: int, login: WebSession) -> Rights | None:
-        """The person's rights, or None if they or the bot are not in the guild. A streamer who
-        logged in with Twitch has no groups, in the servers that they have connected. Raises
+        """The person's rights, or None if they or the bot are not in the guild. A streamer logged
+        in with Twitch gets rights without groups, only in servers they have connected. Raises
         Outage."""
         return self._rights_as(guild_id, login, session.get(VIEW_AS, {}).get(str(guild_id)))
 
@@ -123,8 +123,9 @@ class Access:
         return member_without_rights(login.name)
 
     def page(self, guild_id: int, pages: GuildPages | None, *, admins_only: bool = False) -> Page:
-        """Check all rights, and return the request. `pages` is None for pages that need any right.
-        Aborts with 404 for people who are not in the server, 403 for members without the right."""
+        """Check the rights and return the page context. `pages` is None for pages that need any
+        right. Aborts with 404 for people who are not in the server, 403 for members without the
+        right."""
         login = self.login()
         rights = self.rights(guild_id, login)
         if rights is None:
@@ -156,8 +157,9 @@ class Access:
         )
 
     def may_follow(self, guild_id: int, token: str) -> bool:
-        """Whether the session of this token may still follow the changes in a guild. It needs no
-        request. Raises Outage."""
+        """Whether this token's session may still follow the changes in a guild. Works outside a
+        request. Raises Outage.
+        """
         with self.services.database.begin() as tx:
             login = find_session(tx, token, self.services.clock(), is_use=False)
         rights = None if login is None else self._rights_as(guild_id, login)
@@ -166,7 +168,7 @@ class Access:
         return rights.any or person_of(login).is_streamer
 
     def guild_of_admin(self, guild_id: int) -> DiscordGuild:
-        """The guild, for admins, including those who view it as a moderator."""
+        """The guild, for admins, including those viewing it as a moderator."""
         login = self.login()
         guild, member = self.discord.guild(guild_id), self._member(guild_id, login)
         if guild is None or member is None:

@@ -36,7 +36,7 @@ STATE, VERIFIER, NEXT = "state", "verifier", "next"
 
 
 class LoginPages:
-    """What is shown before and after a login."""
+    """The pages before and after a login."""
 
     def __init__(
         self, services: Services, access: Access, csrf: CSRFProtect, rate: RateLimit

@@ -131,7 +131,8 @@ class Dashboard:
             return {"menu_for": self._menu}
 
     def _note_position(self) -> None:
-        # Taken before anything is read, so that no change falls between the page and its stream.
+        # Taken before anything is read, so that no change is lost between rendering the page and
+        # opening its stream.
         g.live_position = self.streams.position()
 
     def _menu(self, page: Page) -> list[tuple[str, list[GuildPages]]]:
@@ -310,7 +311,7 @@ class Dashboard:
     # -- people about themselves ------------------------------------------------------------
 
     def my_servers(self) -> Response:
-        """The servers that this person is a member of."""
+        """The servers this person is a member of."""
         login = self.access.login()
         with self.services.database.begin() as tx:
             names = guild_store.list_names(tx)
@@ -323,7 +324,7 @@ class Dashboard:
         return make_response(render("dashboard/my_servers.html", servers=servers))
 
     def me(self, guild_id: int) -> Response:
-        """What a server stores about this person, and forms to change it."""
+        """The server's data about this person, and forms to change it."""
         return make_response(self._my_page(self.access.page(guild_id, ME)))
 
     def _my_page(self, page: Page) -> str:
@@ -355,7 +356,7 @@ class Dashboard:
         )
 
     def view_as(self, guild_id: int) -> Response:
-        """View the server as a member with this role; without a role, as oneself."""
+        """View the server as a member with this role, or as oneself if there is none."""
         guild = self.access.guild_of_admin(guild_id)
         self.csrf.protect()
         role_id = request.form.get("role", 0, type=int)
@@ -368,7 +369,7 @@ class Dashboard:
 
 
 def _refused(refusal: Refusal, page: str | Response) -> Response:
-    """The page that has the form, with the reason."""
+    """The page with the form, and the reason."""
     if not isinstance(refusal, RateLimited):
         return make_response(page, 422)
     return make_response(page, 429, {"Retry-After": str(refusal.retry_after)})

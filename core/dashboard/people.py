@@ -92,7 +92,7 @@ def _add_person(pages: GuildPages) -> View:
 def _add_cards(pages: GuildPages, features: Sequence[Feature]) -> None:
     @pages.get("<int:viewer_id>/cards")
     def cards(page: Page, viewer_id: int) -> str:
-        """What each feature stores about them."""
+        """Each feature's data about them."""
 
         def load(work: Work) -> tuple[Viewer, list[PersonCard]]:
             viewer, accounts = _get(work, viewer_id), store.list_links_with(work, viewer_id)

@@ -29,9 +29,9 @@ class Chain:
     Attributes:
         hash: part of its addresses.
         public_key: the members' common key, in hex.
-        genesis: when its first round was published, in seconds since 1970.
+        genesis: time of its first round, in Unix seconds.
         period: seconds between two rounds.
-        ahead: how many seconds in the future a round must be when it is chosen.
+        ahead: minimum seconds until a round's publication when it is chosen.
     """
 
     hash: str

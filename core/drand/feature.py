@@ -1,4 +1,4 @@
-"""What the drand package declares."""
+"""Declares the drand package."""
 
 from core.kit.feature import Feature
 

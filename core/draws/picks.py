@@ -66,8 +66,8 @@ class Pick:
     Attributes:
         k: counts the picks of a draw, from 1.
         reason: why skipped.
-        account: of a winner, such as `kick:123`, which gives the pseudonym together with `secret`;
-            both None for somebody who was skipped or asked to be forgotten.
+        account: account of a winner, such as `kick:123`, which gives the pseudonym together with
+            `secret`; both None for somebody who was skipped or asked to be forgotten.
         claimant: pseudonym of the Discord member who may claim; None if skipped.
         since: when the member could claim for the first time; in a list with claimants, like
             `until`, the last instant to claim.

@@ -41,8 +41,8 @@ class Bet(NamedTuple):
     """The bet of a player.
 
     Attributes:
-        stake: in points.
-        bonus: of the winnings above the stake.
+        stake: the stake in points.
+        bonus: bonus on the winnings above the stake.
     """
 
     stake: int
@@ -66,12 +66,12 @@ class GameTerms:
 
     Attributes:
         server: pseudonym of the Discord server.
-        game: such as `heist`.
+        game: the game's key, such as `heist`.
         number: counts its rounds in the server.
         opened_at: whole seconds, like `frozen_at`.
         commitment: SHA-256 of the seed, published when it was opened.
         chain: name of the beacon's chain.
-        round: of the beacon, which decides.
+        round: the deciding beacon round.
     """
 
     server: str

@@ -69,7 +69,7 @@ class Freeze(NamedTuple):
 
     Attributes:
         number: counts the lists that a server has frozen, from 1.
-        snapshot_hash: in hex.
+        snapshot_hash: the hash in hex.
     """
 
     number: int
@@ -96,8 +96,8 @@ class Terms:
         announced: the plan that was announced last.
         frozen_at: a whole second.
         chain: name of the beacon's chain; None together with `round` for a draw without beacon.
-        claim_minutes: how long a winner has to claim. None for a list without claimants.
-        previous: what the server froze before; in a list with claimants.
+        claim_minutes: minutes a winner has to claim. None for a list without claimants.
+        previous: the server's previous frozen list; only in a list with claimants.
     """
 
     server: str

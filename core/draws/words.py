@@ -42,7 +42,7 @@ def decided_words(is_public: bool, number: int) -> str:
 
 
 def warning_words(is_public: bool) -> str:
-    """What a draw with another beacon means, on a line of its own."""
+    """The meaning of a draw with another beacon, on its own line."""
     if is_public:
         return ""
     return "\n⚠️ " + _("Whoever runs that beacon could know the result in advance.")

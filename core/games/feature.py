@@ -1,4 +1,4 @@
-"""What the games feature declares."""
+"""Declares the games feature."""
 
 from core.games.discord import Games
 from core.games.pages import PAGES

@@ -68,10 +68,10 @@ class Match:
     """The result of a search by name.
 
     Attributes:
-        title: the game's, or else what was typed. found: `uncertain` if there is a similar game,
-        which is then `suggestion`. banned: whether the matched game, or one named among other
-        words, is banned. meant: the game whose whole name is among other words; `uncertain` if a
-        number behind it may
+        title: the game's title, or else the typed text.
+        found: `uncertain` if there is a similar game, which is then `suggestion`.
+        banned: whether the matched game, or one named among other words, is banned.
+        meant: the game whose whole name is among other words; `uncertain` if a number after it may
             make it another game.
     """
 
@@ -84,7 +84,7 @@ class Match:
 
     @property
     def key(self) -> str:
-        """The same for all texts that match the same game."""
+        """A key shared by all texts that match the same game."""
         return fold_title((self.meant or self).title)
 
 

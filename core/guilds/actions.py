@@ -70,12 +70,13 @@ def change_setting(
     """Change a setting; False if it had this value already.
 
     Args:
-        audited: False if this is part of an action that has an audit entry of its own.
-        checked: False if others of its group are changed, too, and checked afterwards.
+        audited: False if this is part of an action with its own audit entry.
+        checked: False if others in its group are also being changed, and checked afterwards.
 
     Raises:
-        Refusal: the value does not fit. Forbidden: the actor may use neither the group `settings`
-            nor the one of the setting's feature.
+        Refusal: the value does not fit.
+        Forbidden: the actor may use neither the group `settings` nor the one of the setting's
+            feature.
     """
     _require_right(work, declared)
     require_fitting(declared, value)
@@ -109,7 +110,7 @@ def check_settings(work: Work, changed: Iterable[GuildSetting[Any]]) -> None:
 
 
 def publish_change(work: Work, key: str) -> None:
-    """Let features know that a setting has another value."""
+    """Notify features that a setting has a new value."""
     event = SettingChanged(key=str(uuid4()), guild_id=work.guild_id, at=work.now, setting=key)
     inbox.publish(work.tx, event)
 
@@ -187,7 +188,7 @@ def time_zone_of(work: Work) -> ZoneInfo:
 
 
 def zone_named(name: str) -> ZoneInfo:
-    """The time zone of this name, or the default where it is gone from the time zone data."""
+    """The time zone with this name, or the default if it is no longer in the time zone data."""
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError):
@@ -284,7 +285,7 @@ def revoked_still(work: Work, entries: Sequence[AuditEntry]) -> list[AuditEntry]
 def audit(
     work: Work, action: str, target: str = "", *, before: Any = None, after: Any = None
 ) -> None:
-    """Record in the audit log what the actor did.
+    """Record an action of the actor in the audit log.
 
     Args:
         target: what `/auditlog` shows: a name, a Discord id, or `viewer:` and a viewer id.

@@ -1,5 +1,4 @@
-"""Discord channels that features post in: which of them the bot cannot use, and why; and alerts to
-the guild's admins."""
+"""Problems with the Discord channels that features post in, and alerts to the guild's admins."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -72,8 +71,8 @@ _OF_GUILD = select(ChannelTrouble).where(ChannelTrouble.guild_id == bindparam("g
 
 
 def find_trouble(work: Work, channel_id: int) -> ChannelTrouble | None:
-    """Why the bot cannot post in this channel; None as far as is known. A guild's problems are read
-    once per transaction."""
+    """Why the bot cannot post in this channel; None if no problem is known. A guild's problems are
+    read once per transaction."""
 
     def read() -> dict[int, ChannelTrouble]:
         found = read_records(work.tx, _OF_GUILD.params(guild_id=work.guild_id))
@@ -87,7 +86,7 @@ def _cached(work: Work) -> object:
 
 
 def describe_trouble(trouble: ChannelTrouble) -> str:
-    """What is wrong and how to fix it, in Discord's markup."""
+    """The problem and how to fix it, in Discord's markup."""
     if trouble.reason == "deleted":
         return _("The channel for these posts was deleted. Choose another one.")
     return _(

@@ -68,7 +68,7 @@ def clean_typed(content: str) -> str:
 
 
 class RegularsBot(commands.Bot):
-    """The product's Discord client, with every feature's commands and buttons."""
+    """The bot's Discord client, with every feature's commands and buttons."""
 
     def __init__(self, services: Services, features: Iterable[Feature]) -> None:
         super().__init__(

@@ -96,7 +96,7 @@ def add_settings(
 
 
 def save_settings(page: Page, declared: Iterable[GuildSetting[Any]]) -> None:
-    """Change what the form has changed. Raises Refusal if a value does not fit; nothing has
+    """Store the settings changed in the form. Raises Refusal if a value does not fit; nothing has
     changed."""
     fields = setting_fields(page, declared)
     values = [(field.declared, _typed(page, field)) for field in fields]

@@ -1,4 +1,4 @@
-"""Guilds, their channels and what is stored of their settings, for code outside a `Work`."""
+"""Guilds, their channels and their stored settings, for code outside a `Work`."""
 
 from collections.abc import Collection
 from dataclasses import asdict, dataclass
@@ -103,8 +103,9 @@ CHANNEL_CHANGED = "guilds.channel"
 
 
 def set_channel(tx: Connection, channel: Channel) -> bool:
-    """Make a guild follow this channel instead of another one of the platform; True if that changed
-    anything."""
+    """Make a guild follow this channel instead of another one of the platform; True if anything
+    changed.
+    """
     new = {"channel_id": channel.channel_id, "slug": channel.slug}
     cache_of(tx).pop(("channels", channel.guild_id), None)
     changed = tx.execute(
@@ -163,7 +164,7 @@ def list_held(tx: Connection, guild_id: int) -> dict[str, Row[Any]]:
 def set_setting(
     tx: Connection, guild_id: int, key: str, value: Any, set_by: int | None = None
 ) -> None:
-    """Store a value. The environment (`set_by` None) does not replace what an admin has set."""
+    """Store a value. The environment (`set_by` None) does not replace a value set by an admin."""
     new = {"value": value, "set_by": set_by}
     tx.execute(
         upsert(_settings)

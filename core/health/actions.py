@@ -43,7 +43,7 @@ class Report:
         return any(part.can_be_retried for part in self.parts)
 
     def without_details(self) -> "Report":
-        """What everybody may know: no host names, lock holders or errors of tasks."""
+        """The public part of the report: no host names, lock holders or errors of tasks."""
         parts = (
             replace(part, name=part.name.split(" ")[0] + "s", reason=WITHOUT_DETAILS[part.state])
             if part.name.startswith("Task ")

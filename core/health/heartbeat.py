@@ -32,13 +32,13 @@ KEEP = timedelta(minutes=10)
 """How long a process that stopped reporting is still shown."""
 
 KEEP_LEASES = timedelta(days=1)
-"""The same for work that no process does anymore."""
+"""Like `KEEP`, for work that no process does anymore."""
 
 _log = structlog.get_logger(__name__)
 
 
 class HeartbeatThread:
-    """Stores `status()` on a thread of its own until stopped."""
+    """Stores `status()` on its own thread until stopped."""
 
     def __init__(self, services: Services, status: Callable[[], list[HealthItem]]) -> None:
         self._services = services

@@ -10,7 +10,7 @@ from core.kit.health_item import State
 
 
 class Heartbeat(Record, kw_only=True):
-    """What a process last reported of one of its parts."""
+    """A process's last report about one of its components."""
 
     __tablename__ = "health_heartbeats"
 

@@ -59,7 +59,7 @@ def start(work: Work, viewer_id: int | None = None) -> Heist:
     """Open a heist.
 
     Args:
-        viewer_id: who started it in chat.
+        viewer_id: the viewer who started it in chat.
 
     Raises:
         Refusal: heists or points are off, one is running, or the cooldown is not over.

@@ -1,4 +1,4 @@
-"""What the heist feature declares."""
+"""Declares the heist feature."""
 
 from core.events import PointsMoved
 from core.heist import messages, webhooks

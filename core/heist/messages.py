@@ -163,7 +163,7 @@ def _odds(odds: Sequence[int]) -> str:
 
 
 def owed(payload: Mapping[str, Any]) -> discord.Embed:
-    """To the admins. Payload: `number`, `count`, `points`, and the currency."""
+    """Alert to the admins. Payload: `number`, `count`, `points`, and the currency."""
     viewers = plural("{count} viewer", "{count} viewers", payload["count"])
     body = _(
         "The points provider refused to pay {points} to {viewers}. The bot won't retry this "

@@ -42,8 +42,8 @@ class Reported:
     """The outcome of the reports.
 
     Attributes:
-        new: number of reports that were not known yet. rejected: index and reason of each refused
-        report.
+        new: number of reports that were not known yet.
+        rejected: index and reason of each refused report.
     """
 
     new: int = 0

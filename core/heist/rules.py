@@ -319,7 +319,7 @@ class JoinRequest:
 
     Attributes:
         amount: points, if `share` is None.
-        share: of the balance.
+        share: maximum share of the balance.
     """
 
     amount: int

@@ -34,7 +34,9 @@ class Entry:
 
 
 class GroupCommit:
-    """Writes the deliveries of many threads: whoever waits for one writes all that were added."""
+    """Writes the deliveries of many threads: a thread that waits for its own writes all that were
+    added.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -53,7 +55,7 @@ class GroupCommit:
         """Return when it is durable; False when this delivery id was already here.
 
         Raises:
-            Outage: the database is away; the delivery is not written.
+            Outage: the database is down; the delivery is not written.
         """
         if entry.is_open:
             if not self._writing.acquire(timeout=WAIT_SECONDS):

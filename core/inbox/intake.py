@@ -1,4 +1,4 @@
-"""What all endpoints for deliveries share."""
+"""Shared by all endpoints for deliveries."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -37,8 +37,8 @@ def is_too_old(
     and it may be wrong.
 
     Args:
-        theirs: what time it is for the sender, if that is known.
-        ahead: by how much it may come from the future; None for any time.
+        theirs: the sender's current time, if known.
+        ahead: how far in the future its time may be; None for no limit.
     """
     age = (our_now if theirs is None else theirs) - sent_at
     is_off = age > maximum or (ahead is not None and age < -ahead)

@@ -25,7 +25,7 @@ class SocketListener(ABC):
     process.
 
     Args:
-        name: of the thread and of the lease that lets one process listen.
+        name: name of the thread, and of the lease that lets one process listen.
         update_seconds: between two updates, at most.
     """
 

@@ -32,18 +32,18 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """What a vendor sent, unchanged.
+    """A vendor's delivery, unchanged.
 
     Attributes:
-        source: such as `kick.webhook`; selects the translator.
+        source: the source, such as `kick.webhook`; selects the translator.
         delivery_id: the sender's own id of this delivery.
         kind: the sender's name of the event, such as `chat.message.sent`.
         lane: deliveries of one lane are handled in order, such as `kick:4377`.
         body: the decoded JSON.
-        sent_at: as the sender says.
+        sent_at: the sender's timestamp.
         id: the row id, once stored.
         received_at: None means now.
-        subscription_id: as the sender says.
+        subscription_id: the sender's subscription id.
     """
 
     source: str

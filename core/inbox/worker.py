@@ -5,7 +5,7 @@ one that takes much longer is given up and repeated smaller. Lanes take turns.
 
 A batch first runs without savepoints. If anything in it fails, the whole batch is rolled back and
 runs again with a savepoint per handler. Only the failing handler is retried later, and becomes a
-dead letter in the end. A database outage does not count as a failed attempt.
+dead letter eventually. A database outage does not count as a failed attempt.
 """
 
 import threading

@@ -56,7 +56,7 @@ def _instant_as_written(text: str) -> str:
 
 
 class Body(BaseModel):
-    """What all bodies share: the channel that they are about."""
+    """Shared by all bodies: the channel they are about."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 

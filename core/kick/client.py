@@ -45,7 +45,7 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class SiteChannel:
-    """What only Kick's website knows of a channel."""
+    """Channel data available only from Kick's website."""
 
     channel_id: int
     owner_user_id: int
@@ -173,7 +173,7 @@ class KickClient:
             ]
 
     def list_subscriptions(self, broadcaster_user_id: int | None = None) -> list[Subscription]:
-        """What this app is subscribed to, for one channel or for all."""
+        """This app's subscriptions, for one channel or for all."""
         channel = {"broadcaster_user_id": str(broadcaster_user_id)}
         answer = self._as_app(
             "GET",

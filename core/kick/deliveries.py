@@ -36,7 +36,7 @@ from core.kit.runtime.clock import Clock, parse_instant, utc_now
 from core.kit.text import strict_json
 
 MAX_CHARACTERS = 100
-"""Of a header that is stored."""
+"""Maximum characters of a stored header."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class SignedRequest:
             raise Declined(400, "bad_timestamp", "The timestamp is invalid.") from None
 
     def read(self, received_at: datetime | None = None) -> tuple[Delivery, int] | None:
-        """What to store, and the channel that it is about; None for a type that this version does
+        """The data to store, and the channel it is about; None for a type that this version does
         not use.
 
         Raises:
@@ -104,11 +104,12 @@ class SignedRequest:
 # -- Kick's keys ----------------------------------------------------------------------------------
 
 FETCH_INTERVAL = timedelta(seconds=15)
-"""Between two requests for Kick's key, across all threads and processes: forged signatures must not
-make us send request after request to Kick. Deliveries in between are kept unverified."""
+"""Minimum time between two requests for Kick's key, across all threads and processes: forged
+signatures must not make us send request after request to Kick. Deliveries in between are kept
+unverified."""
 
 KEY_LOOKUP_SECONDS = 1.0
-"""Between two database lookups by `has_signed` while no key is known."""
+"""Minimum time between two database lookups by `has_signed` while no key is known."""
 
 MAX_KEYS = 3
 """How many of the newest keys are tried: deliveries signed before a rotation may still arrive."""
@@ -175,7 +176,7 @@ class KeyRing:
             return False
         try:
             is_fresh = self._is_recent(self._load(), interval)
-            # A response from Kick also tells us its time.
+            # A response from Kick also contains its time.
             return (is_fresh and self._client.time.now() is not None) or self._fetch() or is_fresh
         finally:
             self._lock.release()

@@ -34,7 +34,7 @@ def events_of(tx: Connection, delivery: Delivery) -> list[Event]:
 
 @dataclass(frozen=True, slots=True)
 class _Channel:
-    """What all deliveries of a channel share; the first three as in `Context`."""
+    """Shared by all deliveries of a channel; the first three as in `Context`."""
 
     guild_ids: tuple[int, ...]
     primary: int | None

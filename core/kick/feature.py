@@ -1,4 +1,4 @@
-"""What the Kick package declares."""
+"""Declares the Kick package."""
 
 from core.guilds.settings import ADMIN_CHANNEL
 from core.kick import alerts, messages, tasks

@@ -41,7 +41,7 @@ def check_webhooks(tx: Connection, now: datetime) -> list[HealthItem]:
     if not channels:
         return [HealthItem("Kick channel", "warn", "No server follows a Kick channel yet.")]
     if all(source_of_chat(tx, channel.channel_id) != WEBHOOK for channel in channels):
-        return []  # no webhook can come; the realtime feed has checks of its own
+        return []  # no webhook can come; the realtime feed has its own checks
     newest = find_newest(tx, WEBHOOK, _lanes(channels))
     if newest is None:
         reason = "Nothing received yet. Write in your Kick chat to test it."

@@ -101,7 +101,7 @@ def _delivery(line: LogLine) -> str:
         return row
     delay = (line.at - line.sent_at).total_seconds()
     late = "⚠️ " if delay > LATE.total_seconds() else ""
-    # Kick signs whole seconds, and its clock is not ours.
+    # Kick's timestamps are in whole seconds, and its clock may differ from ours.
     return f"{row} · {late}{_('after')} {duration(max(delay, 0))}"
 
 
@@ -149,7 +149,7 @@ def primary(found: Primary) -> discord.Embed:
 
 
 def primary_changed(payload: Mapping[str, Any]) -> Rendered:
-    """To the admins of the other server. Payload: `slug`, `before`, `after`."""
+    """Alert to the admins of the other server. Payload: `slug`, `before`, `after`."""
     body = _(
         "**{after}** now answers in the Kick chat of **{slug}** instead of **{before}**. Both "
         "servers keep counting watchtime and tickets. See `/kick_primary`."
@@ -195,7 +195,7 @@ def _how_to_find_them(slug: str) -> str:
 
 
 def numbers(typed: Synced) -> discord.Embed:
-    """After entering the IDs by hand."""
+    """Reply after the IDs were entered by hand."""
     known = typed.known
     rows = _numbers(known)
     if known.chatroom_id is not None and not known.is_chatroom_sure:

@@ -50,7 +50,7 @@ SETTINGS = (
 MAX_LINES = 1000
 MAX_COUNTED = 100_000
 OUTCOMES = ("stored", "seen", "unverified", "stale")
-"""Of deliveries that belong to a server."""
+"""Outcomes of deliveries that belong to a server."""
 PER_PAGE = 50
 
 

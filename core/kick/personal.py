@@ -1,4 +1,4 @@
-"""What Kick sent about a person, and who connected the channel."""
+"""Personal data from Kick, and the admins who connected the channel."""
 
 from typing import Any, cast
 
@@ -26,7 +26,7 @@ _RECORDS = personal_data(
 
 
 def collect(tx: Connection, subject: Subject) -> dict[str, Any]:
-    """What they wrote and did in the stream's chat, and what they connected as an admin."""
+    """Their messages and actions in the stream's chat, and accounts they connected as an admin."""
     seen = [row for lane in _lanes(tx, subject) for row in inbox.list_about(tx, lane, subject)]
     return {
         "received_from_kick": [_own_part(row, subject) for row in seen],
@@ -45,7 +45,7 @@ def _lanes(tx: Connection, subject: Subject) -> list[str]:
 
 
 def _own_part(row: RowMapping, subject: Subject) -> dict[str, Any]:
-    """What they did; of others' part in it, nothing."""
+    """Their own part of an event, without other people's."""
     what = {"at": row["sent_at"], "what": row["kind"]}
     for who, texts in _WROTE.items():
         if is_about(row["body"].get(who), subject):

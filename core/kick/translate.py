@@ -1,4 +1,4 @@
-"""From Kick's bodies to events: one for each server that follows the channel. Pure.
+"""Translates Kick's bodies into events: one for each server that follows the channel. Pure.
 
 The natural keys are made from the body only, so that the same fact has the same key however often
 and in whatever pieces Kick sends it.
@@ -25,13 +25,13 @@ _EMOTE = re.compile(r"\[(?:emote:[0-9]+|emoji):[^\]\s]*\]")
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What translating needs besides the body.
+    """The data needed for translation, besides the body.
 
     Attributes:
         guild_ids: the servers that follow the channel.
         primary: the server that answers in the channel's chat.
         own_accounts: Kick user ids of our own accounts.
-        sent_at: when Kick sent it, for bodies without a time of their own.
+        sent_at: when Kick sent it, for bodies without a timestamp.
     """
 
     guild_ids: tuple[int, ...]

@@ -1,5 +1,5 @@
 """Layer 0: used by every package, without knowledge of the product.
 
-Settings, the database, the clock, errors, logging, pub/sub, what a feature declares,
-words, and the small helpers for Flask and Discord.
+Settings, the database, the clock, errors, logging, pub/sub, what a feature declares, words, and
+small helpers for Flask and Discord.
 """

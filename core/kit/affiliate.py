@@ -20,13 +20,13 @@ class Standing:
 
 @dataclass(frozen=True)
 class Standings:
-    """What a platform answered.
+    """A platform's response.
 
     Attributes:
-        asked_at: just before the request; the totals are not older.
+        asked_at: time just before the request; the totals are at least this recent.
         totals: (folded campaign code, folded name) -> total wagers.
-        unreadable: how many lines could not be parsed.
-        repeated: how many lines repeated a name.
+        unreadable: number of lines that could not be parsed.
+        repeated: number of lines that repeated a name.
     """
 
     asked_at: datetime

@@ -1,7 +1,7 @@
 """The command `python -m core.<package> audit`: compares balances with the sums of their entries.
 
 The exit code is 0 if all balances are correct, 1 if not, 2 if the check could not run. It works on
-DATABASE_URL, or on the built-in PostgreSQL under DATA_DIR, also while the product runs.
+DATABASE_URL, or on the built-in PostgreSQL under DATA_DIR, even while the product is running.
 """
 
 import argparse
@@ -24,7 +24,7 @@ def run(
     """The exit code.
 
     Args:
-        audit: prints what it finds; returns whether all balances are correct.
+        audit: prints its findings; returns whether all balances are correct.
     """
     parser = argparse.ArgumentParser(prog=f"python -m {package}", description=__doc__)
     parser.add_argument("what", choices=["audit"], help="compare every balance with its entries")

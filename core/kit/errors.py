@@ -11,7 +11,7 @@ class Refusal(Exception):
     """A request is declined; the reason is shown to people.
 
     Attributes:
-        what: what happened, in one sentence.
+        what: the problem, in one sentence.
         remedy: what to do about it, or "".
     """
 
@@ -25,8 +25,8 @@ class Unclear(Refusal):
     """The input is ambiguous. Discord and the dashboard ask with buttons.
 
     Attributes:
-        typed: what it was.
-        choices: what to type instead for each of them, and how it is called.
+        typed: the input.
+        choices: the unambiguous input for each choice, and its label.
     """
 
     def __init__(
@@ -42,10 +42,10 @@ class Forbidden(Refusal):
 
 
 class RateLimited(Refusal):
-    """Somebody asks too often.
+    """Too many requests by one person.
 
     Attributes:
-        retry_after: seconds until they may ask again.
+        retry_after: seconds until the next request is allowed.
     """
 
     def __init__(self, what: str, remedy: str, retry_after: int) -> None:
@@ -79,7 +79,7 @@ class StartError(Exception):
 
 
 def trouble_code() -> str:
-    """A short id that a user can quote and that finds the log line, such as `RG-7K2F9M`."""
+    """A short id that a user can quote to find the log line, such as `RG-7K2F9M`."""
     alphabet = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
     return "RG-" + "".join(secrets.choice(alphabet) for _ in range(6))
 

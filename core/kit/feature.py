@@ -1,4 +1,4 @@
-"""The declaration of a package: what it handles, offers and runs.
+"""The declaration of a package: its handlers, commands, pages and tasks.
 
 `core/features.py` collects the declarations; `combined_server.py` and `bot.py` pass them to the
 worker, the sender, the bot, the web server and the scheduler. A feature never registers itself.
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from core.kit.web.overlays import Latest, Overlay
 
 BatchHandler: TypeAlias = "Callable[[Connection, Sequence[Any]], None]"
-"""The same for several events at once."""
+"""Like `EventHandler`, for several events at once."""
 
 EventHandler: TypeAlias = "Callable[[Connection, Any], None]"
 """`on_<event>(tx, event)`: turns one event into an action, inside the given transaction."""
@@ -46,8 +46,9 @@ CogBuilder: TypeAlias = "Callable[[Services], commands.Cog]"
 """Builds a group of Discord commands."""
 
 COMMAND_LASTS = timedelta(minutes=2)
-"""After an outage, commands arrive minutes or hours late. Their senders got no reply and typed
-again, or left."""
+"""After an outage, commands arrive minutes or hours late, when their senders have already tried
+again or left.
+"""
 
 
 @dataclass(frozen=True)
@@ -55,12 +56,12 @@ class ChatCommand:
     """A command typed in the streamer's chat.
 
     Attributes:
-        names: without the exclamation mark; the first is the documented one.
+        names: its names without the exclamation mark; the first one is documented.
         run: `run(tx, messages)`, each a `ChatMessageSent` with this command.
-        usage: how it is typed, such as `!call <slot>`.
+        usage: its usage, such as `!call <slot>`.
         help: one sentence for viewers.
-        in_batches: `run` takes all such lines of a batch at once, before `Feature.handlers`.
-        lasts: how long after it was typed it is still carried out.
+        in_batches: `run` takes all matching messages of a batch at once, before `Feature.handlers`.
+        lasts: how long after it was typed it is still run.
     """
 
     names: tuple[str, ...]
@@ -73,7 +74,7 @@ class ChatCommand:
 
 @dataclass(frozen=True)
 class Digested:
-    """For `Feature.lines`: a confirmation that is said once for many in a busy chat.
+    """For `Feature.lines`: a confirmation sent once for many viewers in a busy chat.
 
     Attributes:
         one: payload -> line.
@@ -97,7 +98,7 @@ class ChatRules:
 
     Attributes:
         names: the first one is shown.
-        cooldown: seconds in which it is answered once; moderators and the streamer do not wait.
+        cooldown: seconds between two replies; moderators and the streamer have none.
     """
 
     names: tuple[str, ...]
@@ -130,14 +131,14 @@ class Offer:
 
     Attributes:
         key: feature first, such as `raffle.tickets`.
-        words: how viewers ask for it: `!buy tickets 5`; the first one is shown.
+        words: its names in `!buy tickets 5`; the first one is shown.
         say: `say(5)` -> `5 raffle tickets`.
-        price: of one, until an admin sets another.
-        maximum: how many can be bought at once.
-        for_all_points: points from Kicks, bits and winnings of games can pay for it, until an admin
-            decides otherwise.
+        price: default price of one.
+        maximum: largest number per purchase.
+        for_all_points: by default it can be paid for with points from Kicks, bits and game
+            winnings.
         why_not: `why_not(work, viewer_id)` -> why it cannot be delivered to this viewer right now,
-            or "": the shop asks before it takes the points. It takes no locks.
+            or "". The shop calls it before it takes the points. It takes no locks.
     """
 
     key: str
@@ -150,10 +151,11 @@ class Offer:
 
 
 AuditLine: TypeAlias = "str | Callable[[Any, Any], str]"
-"""What somebody did, such as `N_("ended raffle {target} early (was {before})")`, to be read after
-their name; or `line(before, after)`, which returns that translated. The fields `target`, `before`
-and `after` are filled in; of an entry with several values, `before_ends_at` is the one of this
-name. `after_time` says a number of minutes as a time."""
+"""The text of an audit log entry, to follow the actor's name, such as `N_("ended raffle {target}
+early (was {before})")`; or `line(before, after)`, which returns it translated. The fields `target`,
+`before` and `after` are filled in; in an entry with several values, `before_ends_at` is the value
+with this name. `after_time` shows a number of minutes as a duration.
+"""
 
 
 def count_in(value: Any) -> int:
@@ -166,8 +168,7 @@ class Undo:
     """How a change in the audit log is undone.
 
     Attributes:
-        in_effect: `in_effect(work, entries)` -> those entries whose change nothing has changed
-            since.
+        in_effect: `in_effect(work, entries)` -> the entries whose change is still in effect.
         run: `run(work, entry)` does the opposite.
         rights_of: the action whose rights it needs, see `core/kit/rights.py`.
     """
@@ -184,42 +185,42 @@ class Feature:
     Attributes:
         name: the package below `core`.
         handlers: event class -> its handler.
-        batch_handlers: event class -> handler of all such events of a batch, in order, which is
-            called before `handlers`. Its effects must not depend on how events are divided.
+        batch_handlers: event class -> handler of all these events of a batch, in order, called
+            before `handlers`. Its effects must not depend on how events are split into batches.
         cogs: each builds a group of Discord commands.
         pages: each builds a blueprint of web pages.
-        chat_commands: what viewers can type in the streamer's chat.
-        chat_rules: `chat_rules(tx, guild_id, command)`: how a server uses a chat command of any
-            feature; one feature declares it.
-        settings: what a server's admin can set.
+        chat_commands: its commands in the streamer's chat.
+        chat_rules: `chat_rules(tx, guild_id, command)`: a server's rules for a chat command of any
+            feature; declared by one feature.
+        settings: its settings for a server's admin.
         tasks: scheduled work.
         embeds: outbox kind -> function that renders the payload for Discord.
         translates: inbox source -> function that turns a delivery into events.
-        lines: outbox kind -> function that says the payload as one line of chat.
+        lines: outbox kind -> function that renders the payload as one chat message.
         checks: health checks.
         buttons: persistent Discord components (`DynamicItem` classes).
         paginators: lists with pages.
         settles: outbox kind -> handler of the receipts, a `core.outbox.transport.Settler`.
-        on_channel_refused: handler of posts that Discord does not accept in their channel, a
+        on_channel_refused: handler of posts that Discord rejects in their channel, a
             `core.outbox.transport.ChannelRefusalHandler`.
         runs: background workers.
-        next_goal: the next reward for watchtime, which is shown beside the watchtime.
-        audit: action in the audit log -> how its entry reads.
+        next_goal: the next reward for watchtime, shown next to the watchtime.
+        audit: action in the audit log -> text of its entry.
         undo: action in the audit log -> how it is undone.
         dashboard: its pages of the dashboard and their entry in the navigation, or several.
         stats: `stats(work)`: its numbers on the overview.
-        setup: `setup(page)`: its steps on the way to a working server.
-        activity: `activity(page)`: what happened last, newest first, for those who may use it.
-        history: `history(page, discord_id, viewer_id)`: what happened to a person, newest first.
-        person: `person(work, discord_id, viewer_ids)`: its part of the page about one person, and
-            of their own page.
-        me: forms and downloads on that page of their own, which includes `<feature>/me.html`.
-        public: its pages for everybody.
+        setup: `setup(page)`: its steps in the setup checklist.
+        activity: `activity(page)`: recent activity, newest first, for people with access.
+        history: `history(page, discord_id, viewer_id)`: a person's history, newest first.
+        person: `person(work, discord_id, viewer_ids)`: its part of a person's page, and of their
+            own page.
+        me: forms and downloads on a person's own page, which includes `<feature>/me.html`.
+        public: its public pages.
         api: its endpoints of the HTTP API.
-        overlays: what it shows in OBS.
-        offers: what viewers can buy with points.
-        latest: `latest(work)`: what happened last, newest first, as viewers may see it.
-        personal: what the feature stores about people, for `/mydata` and `/forgetme`.
+        overlays: its overlays for OBS.
+        offers: its items that viewers can buy with points.
+        latest: `latest(work)`: recent public events, newest first.
+        personal: its data about people, for `/mydata` and `/forgetme`.
     """
 
     name: str

@@ -10,11 +10,11 @@ from sqlalchemy import Connection
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """The next reward for watchtime, and the total watchtime that it requires."""
+    """The next reward for watchtime, and the total watchtime it requires."""
 
     name: str
     watched: timedelta
 
 
 NextGoal: TypeAlias = Callable[[Connection, int, timedelta], Goal | None]
-"""`next_goal(tx, guild_id, watched)`: the nearest goal above what somebody has watched."""
+"""`next_goal(tx, guild_id, watched)`: the nearest goal above a viewer's watchtime."""

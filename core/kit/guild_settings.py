@@ -26,26 +26,26 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 Shape = Literal["", "channel", "role", "time_zone", "language"]
-"""The meaning of a setting's value, where its type is not enough."""
+"""The meaning of a setting's value, if its type is not enough."""
 
 
 @dataclass(frozen=True)
 class GuildSetting(Generic[T]):
-    """Something a server's admin can set; declared once, read through `guilds.actions.setting`,
-    shown and changed with `/settings`.
+    """A setting that a server's admin can change; declared once, read through
+    `guilds.actions.setting`, shown and changed with `/settings`.
 
     Attributes:
         key: feature first, such as `slot_calls.enabled`.
         kind: bool, int or str; snowflakes are int, and 0 is none.
         help: one sentence for the admin, which `/settings` and the documentation show.
-        environment: the field of `Settings` that gives the value for DISCORD_GUILD_ID until an
-            admin sets one.
+        environment: the field of `Settings` with the value for DISCORD_GUILD_ID until an admin sets
+            one.
         minimum: smallest allowed number; `maximum` is the largest.
-        of: what the value means; it is checked and shown accordingly.
+        of: the meaning of the value, which determines how it is checked and shown.
         choices: the allowed words, if there are only a few.
         label: its name in the feature's status, such as `Cooldown`.
         heading: its heading on pages; see `GuildSettings`.
-        group: the settings that it belongs to, which are checked together.
+        group: the settings it is checked together with.
     """
 
     key: str
@@ -64,7 +64,7 @@ class GuildSetting(Generic[T]):
 
 
 def switch(help: str, *, default: bool, environment: str | None = None, label: str = "") -> Any:
-    """Something that is on or off."""
+    """A setting that is on or off."""
     return _setting(GuildSetting("", bool, default, help, environment, label=label))
 
 
@@ -113,10 +113,10 @@ class GuildSettings:
 
     Attributes:
         declared: each field's setting.
-        headings: the heading that begins with a field, and holds until the next one. Fields under
-            the same words are shown together.
-        checks: also asked when settings are changed: `check(work, settings, changed keys)`. They
-            see the database, and raise Refusal.
+        headings: field -> the heading that starts there. Fields with the same heading are shown
+            together.
+        checks: called in addition when settings are changed: `check(work, settings, changed keys)`.
+            They can read the database, and raise Refusal.
     """
 
     declared: ClassVar[dict[str, GuildSetting[Any]]]
@@ -137,8 +137,8 @@ class GuildSettings:
             )
 
     def check(self) -> None:
-        """Whether the values fit together, asked whenever one of them is changed.
+        """Check that the values fit together; called whenever one of them is changed.
 
         Raises:
-            Refusal: they do not; nothing is changed then.
+            Refusal: they do not, and nothing is changed.
         """

@@ -7,15 +7,17 @@ from typing import Literal
 State = Literal["ok", "warn", "down"]
 
 NOT_USED = "Not used."
-"""The reason of a part that a running process does not need: it is not shown, even if a crashed
-process still had it."""
+"""The reason of a component the running process does not need: it is not shown, even if a crashed
+process still reported it.
+"""
 
 STANDING_BY = "Standing by: another process is connected."
-"""The reason of a part that another process runs; a problem if none does."""
+"""The reason of a component that another process runs; a problem if none does."""
 
 AgeOf = Literal["checked", "seen", "received", "confirmed", "oldest", "trouble"]
-"""What an age measures: since the last check, the last heartbeat, the last thing received, or the
-last confirmation; how long the oldest waits, or how long the trouble has lasted."""
+"""The meaning of an age: time since the last check, heartbeat, delivery or confirmation; how long
+the oldest item has been waiting, or how long the problem has lasted.
+"""
 
 
 @dataclass(frozen=True)
@@ -23,8 +25,8 @@ class HealthItem:
     """One line of the health page.
 
     Attributes:
-        state: `down` makes the whole answer 503; `warn` does not.
-        guild_id: the only server that is shown it; None for all.
+        state: `down` makes the whole response a 503; `warn` does not.
+        guild_id: the only server that sees it; None for all.
         can_be_retried: there are dead letters that an admin can retry.
     """
 
@@ -42,12 +44,12 @@ class CheckLine:
     """One check of a platform's configuration.
 
     Attributes:
-        name: what is checked.
+        name: the name of the check.
         state: `ok`, `warn` (works without, or partly), `down` (has to be fixed).
         found: the result.
-        at: an instant that belongs to it.
+        at: a time related to it.
         remedy: what to do, or "".
-        dated: what `at` is the instant of, such as "last".
+        dated: the meaning of `at`, such as "last".
     """
 
     name: str

@@ -4,9 +4,9 @@ interfaces.
     @admins_only
     def end_season(work: Work, number: int) -> int: ...
 
-Commands, buttons, pages, forms and the API run into the check when they run the action; to hide it
-from others, read the declaration with `is_for_admins`. Actions without a declaration are open to
-everybody who was granted the command group of the action's package.
+The check applies to commands, buttons, pages, forms and the API when they run the action; to hide
+the action from others, use `is_for_admins`. Actions without a declaration are open to everybody who
+has the command group of the action's package.
 """
 
 from collections.abc import Callable
@@ -58,7 +58,8 @@ def require_group(work: Work, *groups: str) -> None:
 
 def require_giveable(work: Work, role_id: int) -> None:
     """Raises Refusal for a role that viewers must not get automatically, or that the actor could
-    not give either: nobody may escalate their own rights."""
+    not give: nobody may escalate their own rights.
+    """
     seen = None if work.find_role is None else work.find_role(role_id)
     if seen is None:
         return

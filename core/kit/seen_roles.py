@@ -1,4 +1,4 @@
-"""Roles that the bot gives to viewers, and obstacles to that."""
+"""Roles the bot gives to viewers, and obstacles to that."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -9,13 +9,13 @@ Obstacle = Literal["deleted", "everyone", "managed", "powers", "permission", "ab
 """Why the bot does not give a role."""
 
 NEVER: tuple[Obstacle, ...] = ("deleted", "everyone", "managed", "powers")
-"""Obstacles for which a role cannot be chosen; the others can be removed afterwards."""
+"""Obstacles that prevent choosing a role; the others can be removed afterwards."""
 
 
 def obstacle_of(
     *, everyone: bool, managed: bool, powers: bool, may_manage: bool, above: bool
 ) -> Obstacle | None:
-    """The first reason why the bot does not give an existing role; None if it does."""
+    """The first reason why the bot does not give an existing role, or None."""
     objections: tuple[tuple[bool, Obstacle], ...] = (
         (everyone, "everyone"),
         (managed, "managed"),
@@ -28,10 +28,10 @@ def obstacle_of(
 
 @dataclass(frozen=True, slots=True)
 class SeenRole:
-    """A role that somebody chooses, as `Work.find_role` returns it.
+    """A role to choose, as returned by `Work.find_role`.
 
     Attributes:
-        is_theirs: it is below their own highest role.
+        is_theirs: it is below the chooser's own highest role.
     """
 
     obstacle: Obstacle | None

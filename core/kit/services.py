@@ -1,4 +1,4 @@
-"""The services that exist once per process, which features receive at the start."""
+"""The services of a process, which features receive at startup."""
 
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
@@ -24,7 +24,7 @@ class Services:
     """Built by the composition root (`combined_server.py`, `bot.py`), handed to every feature.
 
     Attributes:
-        settings: of the installation.
+        settings: the installation's settings.
         database: the connection pool.
         bus: notifications between processes.
         clock: returns the current time.
@@ -45,7 +45,7 @@ class Services:
     def work_in(
         self, guild_id: int, actor: int = THE_BOT, *, streamer: int | None = None
     ) -> Iterator[Work]:
-        """A unit of work with a transaction of its own, for code on a thread."""
+        """A unit of work in its own transaction, for code on a thread."""
         with (
             self.database.begin() as tx,
             Work(tx, guild_id, actor=actor, streamer=streamer, now=self.clock()) as work,
@@ -72,5 +72,5 @@ class Services:
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> T:
-        """The same for automatic actions."""
+        """Like `run_as`, for automatic actions."""
         return await self.run_as(THE_BOT, guild_id, action, *args, **kwargs)

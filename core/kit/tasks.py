@@ -1,7 +1,8 @@
 """Runs the features' scheduled tasks in threads.
 
-A lease decides which of several processes does. A task's next run is planned when it has ended, so
-a slow one is late, but never runs twice at once. Failures and delays are shown on the health page.
+A lease decides which process runs them. The next run is scheduled when the previous one finishes,
+so a slow task runs late but never overlaps itself. Failures and delays are shown on the health
+page.
 """
 
 import threading
@@ -24,16 +25,16 @@ from core.kit.services import Services
 
 MAX_CONCURRENT = 8
 RETRY_SECONDS = 15.0
-"""A task that failed is tried again after this long, if its interval is longer."""
+"""Delay before a failed task is retried, if its interval is longer."""
 
 REST_FACTOR = 5
-"""Factor of the interval after a task had nothing to do."""
+"""Multiplies the interval after a run with nothing to do."""
 
 SLOW_SECONDS = 60.0
-"""A task that runs, or is late, for longer is shown on the health page."""
+"""A task that runs longer, or is later, than this is shown on the health page."""
 
 STANDBY_SECONDS = 2.0
-"""How often a process that does not run the tasks tries to take over."""
+"""How often a standby process tries to take over."""
 
 T = TypeVar("T")
 
@@ -43,8 +44,9 @@ _took = Gauge("task_took_seconds", "How long its last run took", ["task"])
 
 
 def for_each(works: Iterable[T], act: Callable[[T], None]) -> None:
-    """Call `act` for each; a failure does not stop the others. One failure is raised in the end, a
-    bug rather than a Refusal or an Outage."""
+    """Call `act` for each; a failure does not stop the others. One of them is raised at the end,
+    preferably a bug rather than a Refusal or an Outage.
+    """
     failures: list[Exception] = []
     for work in works:
         try:
@@ -62,9 +64,10 @@ def act_on_each(
     *,
     before: Callable[[T], object] | None = None,
 ) -> bool:
-    """Run `act(work, one)` for each of `find(tx)`, which is a record or the id of a guild, in its
-    guild and in a transaction of its own, before which `before(one)` may call a service; errors are
-    raised as by `for_each`. False if nothing was found."""
+    """Run `act(work, one)` for each record or guild id of `find(tx)`, in its guild and in its own
+    transaction. `before(one)` runs first and may call a service. Raises like `for_each`. False if
+    nothing was found.
+    """
     with services.database.begin() as tx:
         found = list(find(tx))
 
@@ -79,19 +82,21 @@ def act_on_each(
 
 
 def slices(ids: Sequence[T], maximum: int) -> list[Sequence[T]]:
-    """Split into pieces of a size that a service accepts."""
+    """Split into chunks of a size that a service accepts."""
     return [ids[start : start + maximum] for start in range(0, len(ids), maximum)]
 
 
 ROWS_PER_STEP = 1000
-"""Rows in one transaction, so that nothing waits long for a lock."""
+"""Rows per transaction, so that nothing waits long for a lock."""
 
 MAX_STEPS = 500
-"""In one run; the next run deletes the rest."""
+"""Maximum transactions per run; the next run deletes the rest."""
 
 
 def delete_in_steps(services: Services, delete_some: Callable[..., int]) -> None:
-    """Call `delete_some(tx, most=...)`, which returns how many rows it deleted, until all are."""
+    """Call `delete_some(tx, maximum=...)`, which returns the number of deleted rows, until none are
+    left.
+    """
 
     def step() -> int:
         with services.database.begin() as tx:
@@ -116,7 +121,7 @@ class Task:
         every: seconds between runs, taken from the settings.
         run: called in a thread. If it returns False there was nothing to do, and the next run may
             be later.
-        wakes: packages whose changes end such a pause.
+        wakes: packages whose changes end that pause.
     """
 
     name: str
@@ -138,7 +143,7 @@ class _Scheduled:
     trouble: str = ""
 
     def lateness(self, now: float) -> str:
-        """The problem of a task that does not keep its interval; "" while it does."""
+        """Why the task is behind schedule; "" if it is not."""
         if self.is_running and self.began is not None and now - self.began > SLOW_SECONDS:
             return f"It has been running for {now - self.began:.0f} s."
         if not self.is_running and now - self.due > SLOW_SECONDS:
@@ -170,7 +175,7 @@ class TaskRunner:
             self._thread.start()
 
     def stop(self) -> None:
-        """Start nothing more; what runs is finished."""
+        """Stop starting runs, and wait for the running ones to finish."""
         with self._condition:
             self._stopping = True
             self._condition.notify_all()
@@ -218,7 +223,7 @@ class TaskRunner:
                 if not due or not free:
                     self._condition.wait(self._until_next(now))
                     continue
-            # A process whose threads are all busy does not ask, and finally loses the lease.
+            # A process whose threads are all busy does not renew, and eventually loses the lease.
             if not self._ask_to_lead():
                 with self._condition:
                     self._condition.wait(STANDBY_SECONDS)
@@ -253,7 +258,7 @@ class TaskRunner:
     # -- what -------------------------------------------------------------------------------
 
     def run_once(self, task: Task) -> None:
-        """Run it now unless another process does; never raises."""
+        """Run it now unless another process is running it; never raises."""
         if self._ask_to_lead():
             scheduled = next(
                 (scheduled for scheduled in self._tasks if scheduled.task is task), None

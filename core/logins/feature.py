@@ -1,4 +1,4 @@
-"""What the logins package declares."""
+"""Declares the logins package."""
 
 from typing import Any
 

@@ -2,7 +2,7 @@
 
     make baseline
 
-Only until 0.2.0 is released; from then on a change of the schema is a migration of its own.
+Only until 0.2.0 is released; from then on a change of the schema is its own migration.
 """
 
 from collections.abc import Iterator

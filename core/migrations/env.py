@@ -1,4 +1,4 @@
-"""What Alembic runs: the connection is handed in, so that the upgrade is one transaction under one
+"""Run by Alembic: the connection is passed in, so that the upgrade is one transaction under one
 lock, whichever process comes first."""
 
 from alembic import context

@@ -31,7 +31,7 @@ ANSWER_EXPIRES = timedelta(minutes=10)
 """A reply to one person expires after this long."""
 
 BULK_EXPIRES = timedelta(minutes=1)
-"""The same for confirmations and public commands."""
+"""Like `ANSWER_EXPIRES`, for confirmations and public commands."""
 
 
 def post_to_channel(
@@ -120,8 +120,8 @@ def post_to_chat(
     """Post a line in a streamer's chat, as a reply if `reply_to` is the id of a message.
 
     Args:
-        until: it is dropped afterwards.
-        deadline: it goes before all others, because it is useful only until then.
+        until: it is dropped after this time.
+        deadline: it is sent before all others, because it is only useful until then.
     """
     return _post(
         work,
@@ -149,8 +149,8 @@ def post_reply(
 
     Args:
         once_a_minute: a key for which there is at most one reply per minute and platform, so that
-            the bot does not add to spam. "all": whoever asks, so it is no answer to one person.
-        bulk: only confirms what was done; in a busy chat it is said once for many, or dropped.
+            the bot does not add to spam. "all": not per person, so it is not a reply to one person.
+        bulk: it only confirms an action; in a busy chat it is merged with others or dropped.
     """
     draft = reply_to(message, kind, payload, once_a_minute=once_a_minute, bulk=bulk)
     return _post(work, **draft)
@@ -194,8 +194,8 @@ class RoleChange:
 
     Attributes:
         key: unique, like that of a message.
-        reason: for Discord's own audit log.
-        payload: for the receipt handler of the feature.
+        reason: the reason for Discord's audit log.
+        payload: data for the feature's receipt handler.
     """
 
     key: str

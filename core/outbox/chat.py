@@ -33,11 +33,11 @@ DIGEST_FROM = 4
 in"."""
 
 SEPARATOR = " • "
-"""Between joined lines; chats have no line breaks."""
+"""Separator of joined messages; chats have no line breaks."""
 
 SECONDS_BETWEEN_LINES = 1.0
-"""Between two lines in one chat. Kick publishes no limit; Twitch allows 20 in 30 seconds, and 100
-for moderators."""
+"""Minimum time between two messages in one chat. Kick publishes no limit; Twitch allows 20 in 30
+seconds, and 100 for moderators."""
 
 SHARE_FOR_ANSWERS = 0.5
 """Maximum share of answers, so that they do not delay announcements."""

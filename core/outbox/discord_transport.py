@@ -70,7 +70,7 @@ class DiscordTransport:
 
     Args:
         client: returns the logged-in client, or None.
-        database: to find the message to edit.
+        database: used to find the message to edit.
         renderers: kind -> renderer.
         language_of: the language of a server's public posts.
         granted: `granted(tx, guild_id, role_ids)`: the command groups that these roles may use.

@@ -1,4 +1,4 @@
-"""What the outbox package declares."""
+"""Declares the outbox package."""
 
 from datetime import datetime, timedelta
 

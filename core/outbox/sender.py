@@ -240,7 +240,7 @@ class Sender:
             receipt = await transport.confirm(message)
             if receipt is not None:
                 return receipt
-            # If that took too long, another sender may have claimed it by now.
+            # If that took too long, another sender may have claimed it in the meantime.
             _must_hold(await self._database.run(store.renew_leases, [message]))
         return await transport.deliver(message)
 

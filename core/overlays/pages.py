@@ -24,8 +24,8 @@ class Shown:
     """An overlay on the page.
 
     Attributes:
-        address: to paste into OBS; empty if the key cannot be decrypted.
-        open: how many times it is open now.
+        address: the URL to paste into OBS; empty if the key cannot be decrypted.
+        open: number of open views.
     """
 
     overlay: Overlay

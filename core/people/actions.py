@@ -18,12 +18,12 @@ from core.people.records import GuildAccount, Viewer
 
 
 def get_or_create_sender(tx: Connection, message: ChatMessageSent) -> ViewerId:
-    """The viewer id of a line's sender; queried once per transaction and line."""
+    """The viewer id of a message's sender; queried once per transaction and message."""
     return get_or_create_senders(tx, [message])[0]
 
 
 def get_or_create_senders(tx: Connection, messages: Sequence[ChatMessageSent]) -> list[ViewerId]:
-    """The same for many lines at once."""
+    """Like `get_or_create_sender`, for many messages at once."""
     cache, keys = cache_of(tx), [_sender_key(message) for message in messages]
     new = [message for message, key in zip(messages, keys, strict=True) if key not in cache]
     if new:
@@ -50,7 +50,7 @@ def get_or_create_person(
 
 
 def get_or_create_people(tx: Connection, seen: Sequence[store.Seen]) -> dict[GuildAccount, int]:
-    """The same for many."""
+    """Like `get_or_create_person`, for many people."""
     return store.set_viewers(tx, seen) if seen else {}
 
 
@@ -61,7 +61,7 @@ def find_own(work: Work) -> Viewer | None:
 
 
 def not_shown() -> Refusal:
-    """The refusal to show somebody hidden in public."""
+    """The refusal to show a hidden viewer in public."""
     return Refusal(
         _("Their name is not shown in public."),
         _("Moderators can see them on the dashboard, and in slash commands with a private reply."),
@@ -71,9 +71,10 @@ def not_shown() -> Refusal:
 def find_asked(
     work: Work, who: str | None, *, is_admin: bool, in_public: bool, remedy: str
 ) -> Viewer | None:
-    """The account that a command is about: one's own (None if nothing is linked), or for admins
-    anybody's. Raises Refusal, also for a public reply about a hidden viewer, and with this remedy
-    if a member asks about others."""
+    """The account a command is about: the actor's own (None if nothing is linked), or for admins
+    anybody's. Raises Refusal for a public reply about a hidden viewer, and with this remedy if a
+    member asks about others.
+    """
     own = find_own(work)
     if who is None or discord_id_in(who) == work.actor:
         return own

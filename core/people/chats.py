@@ -1,4 +1,4 @@
-"""The chats of streams in which a server answers, on all platforms."""
+"""The stream chats in which a server replies, on all platforms."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -39,8 +39,9 @@ def say_in_chats(
     platform: str | None = None,
     deadline: datetime | None = None,
 ) -> None:
-    """A line in each of these chats, or in that of one platform. With a deadline it goes before
-    all others, and is dropped afterwards."""
+    """Send a message in each of these chats, or in that of one platform. With a deadline it is sent
+    before all others, and dropped afterwards.
+    """
     until = deadline or utc_now() + EXPIRES
     for channel in list_chats(work):
         if platform in (None, channel.platform):

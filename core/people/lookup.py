@@ -1,7 +1,7 @@
 """Finding viewers by name. A viewer is found by their name, by their login (the name in addresses),
 by `kick:name` or `twitch:name`, by the platform's user id (`kick:#123`), by a mention, an id or a
-unique name on Discord, and, if nobody else has it now, by a name that they had before. Where
-several people have the same name, a command narrows down whom it can mean:
+unique name on Discord, and by a former name if nobody else has it now. If several people have the
+same name, a command narrows the candidates down:
 
     viewer = find_person(work, typed, meant=named_in(Pick.viewer_id, Pick.state == "claimed"))
 """
@@ -30,7 +30,7 @@ _DISCORD_ID = re.compile(r"[0-9]{15,19}")
 _MAX_ID = 2**63 - 1
 
 Meant = Callable[[Work, Collection[int]], Collection[int]]
-"""Narrows viewer ids down to those that a command can mean."""
+"""Narrows viewer ids down to those a command can refer to."""
 
 
 def named_in(viewer_id: InstrumentedAttribute[Any], *criteria: ColumnElement[bool]) -> Meant:
@@ -49,11 +49,11 @@ LINKED = named_in(Link.viewer_id)
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A viewer who may be meant.
+    """A candidate for an ambiguous name.
 
     Attributes:
         reference: finds exactly this account, such as `kick:#123`.
-        former: the name that was typed, if they have another one now.
+        former: the typed name, if they have a different one now.
     """
 
     viewer: Viewer
@@ -77,7 +77,7 @@ class SeveralPeople(Unclear):
     """Different people have the name.
 
     Attributes:
-        candidates: who they are.
+        candidates: the matching viewers.
     """
 
     def __init__(self, typed: str, candidates: Sequence[Candidate]) -> None:
@@ -98,7 +98,7 @@ class SeveralPeople(Unclear):
 
 
 class NobodyFound(Refusal):
-    """No account of this name was seen."""
+    """No account with this name was seen."""
 
     def __init__(self, name: str) -> None:
         super().__init__(
@@ -108,15 +108,15 @@ class NobodyFound(Refusal):
 
 
 def find_person(work: Work, text: str, *, meant: Meant | None = None, platform: str = "") -> Viewer:
-    """The account that is meant; for a member with several accounts, the one that represents them.
+    """The account of this name; for a member with several accounts, the one that represents them.
 
     Args:
-        meant: whom the command can only mean, for when several people have the name.
-        platform: where it was typed, for the same.
+        meant: narrows down the candidates if several people have the name.
+        platform: the platform it was typed on, also used to narrow down.
 
     Raises:
-        SeveralPeople: it is not clear who is meant.
-        Refusal: the member has not linked an account, or nobody of this name was seen.
+        SeveralPeople: the name is ambiguous.
+        Refusal: the member has not linked an account, or nobody with this name was seen.
     """
     typed = text.strip()
     discord_id = discord_id_in(typed)
@@ -150,8 +150,9 @@ def _narrowed(
     meant: Meant | None,
     platform: str,
 ) -> dict[str, Sequence[Candidate]]:
-    """Narrow the candidates of each name down to the platform, then to those who can be meant,
-    unless nobody would be left. One query for all names."""
+    """Narrow the candidates of each name down to the platform, then by the filter, unless nobody
+    would be left. One query for all names.
+    """
     unclear = {
         name: [candidate for candidate in candidates if candidate.viewer.platform == platform]
         or candidates
@@ -256,8 +257,9 @@ def split_platform(typed: str) -> tuple[str, str]:
 def find_many(
     tx: Connection, guild_id: int, names: Iterable[str], platform: str = ""
 ) -> dict[str, list[Candidate]]:
-    """Folded name -> whoever has it now as a name or login: of each platform who was last seen with
-    it, and whose login it is before whose name it is."""
+    """Folded name -> its current holders by name or login: per platform the viewer last seen with
+    it; logins come before names.
+    """
     wanted = {fold(name) for name in names} - {""}
     names_array = cast(list(wanted), ARRAY(Text))  # there may be many thousands
     has_it = (Viewer.folded_name == any_(names_array)) | (Viewer.login == any_(names_array))
@@ -278,7 +280,7 @@ def find_many(
 
 
 def _holders(name: str, viewers: Sequence[Viewer]) -> list[Viewer]:
-    """Who has a name on one platform. Logins are unique; names in other alphabets are not."""
+    """Holders of a name on one platform. Logins are unique; names in other alphabets are not."""
     newest, *others = sorted(viewers, key=lambda v: (v.login == name, v.named_at), reverse=True)
     if newest.login in ("", name):
         return [newest]
@@ -288,7 +290,7 @@ def _holders(name: str, viewers: Sequence[Viewer]) -> list[Viewer]:
 def _list_by_id(
     tx: Connection, guild_id: int, names: Iterable[str], platform: str
 ) -> dict[str, list[Candidate]]:
-    """`#123` or `123` -> of each platform who has this user id."""
+    """`#123` or `123` -> the viewer with this user id on each platform."""
     numbers = {name: name.removeprefix("#") for name in names}
     ids = {
         name: int(number)
@@ -311,7 +313,7 @@ def _list_by_id(
 def _list_former(
     tx: Connection, guild_id: int, names: Iterable[str], platform: str = ""
 ) -> dict[str, list[Candidate]]:
-    """Folded name -> of each platform who had it last."""
+    """Folded name -> its last holder on each platform."""
     wanted = {fold(name) for name in names} - {""}
     same = (Viewer.guild_id == FormerName.guild_id) & (Viewer.viewer_id == FormerName.viewer_id)
     found = (
@@ -336,8 +338,9 @@ def _list_former(
 def find_people(
     work: Work, names: Iterable[str], *, platform: str = "", meant: Meant | None = None
 ) -> tuple[dict[str, Viewer], dict[str, SeveralPeople]]:
-    """The same as `find_person` for many names at once, such as pasted ones: whoever is meant by
-    each, and the names that several people have."""
+    """Like `find_person`, for many names at once, such as pasted ones: the viewer for each, and the
+    ambiguous names.
+    """
     wanted = dict.fromkeys(names)
     split = {name: split_platform(name) for name in wanted}
     found: dict[str, list[Candidate]] = {}
@@ -369,5 +372,5 @@ def has_name(typed: str) -> ColumnElement[bool]:
 
 
 def names_of(viewer: Viewer) -> frozenset[str]:
-    """The folded names by which an account is found now."""
+    """The folded names that currently find an account."""
     return frozenset({viewer.folded_name, viewer.login} - {""})

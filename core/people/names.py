@@ -1,8 +1,8 @@
 """The names of people in public: on public pages and overlays, in posts, chat and the API.
 
-Whoever used `/hideme`, was forgotten, or is excluded from everything is not named there, and lists
-leave them out. Where a line is needed, such as for a prize, it says that somebody is hidden. Admins
-see names on the dashboard.
+People who used `/hideme`, were forgotten, or are excluded from everything are not named there and
+are left out of lists. If a line is needed, such as for a prize, it says that the viewer is hidden.
+Admins see names on the dashboard.
 """
 
 from collections import Counter
@@ -23,7 +23,8 @@ from core.people.store import fold, list_links
 
 Reason = Literal["hidden", "deleted"]
 
-# By the accounts of each person asked about, so that the time does not grow with who is excluded.
+# By the accounts of each person asked about, so that the time does not grow with the number of
+# exclusions.
 _LIST = text("""
     SELECT v.viewer_id, v.platform, v.name, v.platform_user_id < 0 AS is_deleted,
            EXISTS (
@@ -44,11 +45,11 @@ _LIST = text("""
 
 @dataclass(frozen=True, slots=True)
 class Names(Mapping[int, str]):
-    """Viewer id -> public name, with the platform where two of these people have the same one.
+    """Viewer id -> public name, with the platform if two of these people have the same name.
 
     Attributes:
-        shown: those who are named.
-        unnamed: why the others are not.
+        shown: the named viewers.
+        unnamed: why the others are not named.
     """
 
     shown: Mapping[int, str]
@@ -83,7 +84,7 @@ def public_names(work: Work, viewer_ids: Iterable[int | None]) -> Names:
 
 
 def all_names(work: Work, viewer_ids: Iterable[int | None]) -> Names:
-    """The same for admins, who see all names."""
+    """Like `public_names`, for admins, who see all names."""
     return _names(work, viewer_ids, for_admins=True)
 
 
@@ -112,7 +113,7 @@ def _names(work: Work, viewer_ids: Iterable[int | None], *, for_admins: bool) ->
 
 
 def public_name(work: Work, viewer_id: int | None) -> str:
-    """The same of one viewer."""
+    """Like `public_names`, for one viewer."""
     return public_names(work, [viewer_id])[viewer_id]
 
 
@@ -137,7 +138,7 @@ L = TypeVar("L", bound=_Line)
 
 
 def named_only(work: Work, lines: Sequence[L]) -> tuple[list[L], Names]:
-    """The lines of people who are not hidden, and their names."""
+    """The rows of people who are not hidden, and their names."""
     names = public_names(work, [line.viewer_id for line in lines])
     return [line for line in lines if line.viewer_id in names], names
 
@@ -173,5 +174,5 @@ def _hide(work: Work, viewer_ids: Collection[int]) -> None:
 
 
 def list_hidden(work: Work, viewer_ids: Collection[int]) -> set[int]:
-    """Which of these viewers are not named in public."""
+    """Those of these viewers who are hidden in public."""
     return set(public_names(work, viewer_ids).unnamed)

@@ -30,7 +30,7 @@ from core.kit.oauth.flow import OAuthAttempt
 
 
 class GuildAccount(NamedTuple):
-    """A platform account, as it is known in one guild."""
+    """A platform account as known in one guild."""
 
     guild_id: int
     platform: str
@@ -38,7 +38,7 @@ class GuildAccount(NamedTuple):
 
 
 class Viewer(GuildRecord, kw_only=True):
-    """A platform account, as it is known in one server. `core.people.store` adds them."""
+    """A platform account as known in one server. `core.people.store` adds them."""
 
     __tablename__ = "people_viewers"
 
@@ -113,7 +113,7 @@ class ViewerRecord(GuildRecord, kw_only=True):
 
 
 class OptionalViewerRecord(GuildRecord, kw_only=True):
-    """The same for a table whose rows may have no viewer."""
+    """Base of a table whose rows may have no viewer."""
 
     __abstract__ = True
 
@@ -189,8 +189,8 @@ class Link(ViewerRecord, kw_only=True):
     )
 
 
-# Whoever had linked an account when a raffle was frozen may claim its prize, so links are ended and
-# created again, but never moved.
+# The member who had linked an account when a raffle was frozen may claim its prize, so links are
+# ended and created again, but never moved.
 event.listen(
     Link.__table__,
     "after_create",
@@ -209,7 +209,7 @@ event.listen(
 
 
 class LinkAttempt(OAuthAttempt, kw_only=True):
-    """Somebody asked for a link with which to link their account."""
+    """A member's request for a personal link to link an account."""
 
     __tablename__ = "people_link_attempts"
 

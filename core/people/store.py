@@ -43,7 +43,7 @@ from core.people.records import (
 )
 
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
-"""The time of an account whose name is not known."""
+"""The time of an account with an unknown name."""
 
 R = TypeVar("R", bound=GuildRecord)
 
@@ -57,11 +57,11 @@ def _first(tx: Connection, statement: Select[R]) -> R | None:
 
 
 def fold(name: str) -> str:
-    """The form in which names are compared: `@MadCats ` and `madcats` are the same."""
+    """The normalized form for comparing names: `@MadCats ` and `madcats` are the same."""
     return name.strip().removeprefix("@").casefold()
 
 
-# Most lines of chat change nothing, so this reads before it writes, in one round trip. Another
+# Most chat messages change nothing, so this reads before it writes, in one round trip. Another
 # transaction may write in between, perhaps a newer name: hence the CASEs.
 _LOGIN = "COALESCE(NULLIF(seen.login, ''), known.login)"
 _SET_VIEWERS = text(
@@ -148,13 +148,13 @@ def seen_as(account: GuildAccount, person: Person, at: datetime) -> Seen:
 
 
 def set_viewers(tx: Connection, seen: Sequence[Seen]) -> dict[GuildAccount, int]:
-    """Add the accounts that are new, update names, and return the viewer ids.
+    """Add new accounts, update names, and return the viewer ids.
 
     A late event does not restore an old name. An account whose owner was forgotten gets its former
     viewer id. A new account with an excluded name is excluded.
 
     Args:
-        seen: of any guilds.
+        seen: accounts of any guilds.
     """
     newest = {account.account: account for account in sorted(seen, key=lambda account: account.at)}
     rows = [
@@ -203,7 +203,7 @@ def set_viewer(
     at: datetime,
     login: str = "",
 ) -> int:
-    """The same for one account."""
+    """Like `set_viewers`, for one account."""
     account = GuildAccount(guild_id, platform, platform_user_id)
     return set_viewers(tx, [Seen(account, name, at, login)])[account]
 
@@ -231,7 +231,7 @@ def get_viewer(tx: Connection, guild_id: int, viewer_id: int) -> Viewer:
 
 
 def find_link(work: Work, discord_id: int, platform: str | None = None) -> Link | None:
-    """The member's account on this platform; on any, the one that represents them."""
+    """The member's account on this platform; without a platform, the one that represents them."""
     theirs = select(Link).where(Link.guild_id == work.guild_id, Link.discord_id == discord_id)
     if platform is not None:
         theirs = theirs.where(Link.platform == platform)
@@ -245,7 +245,7 @@ def find_link_of_viewer(work: Work, viewer_id: int) -> Link | None:
 
 
 def list_links_with(work: Work, viewer_id: int) -> Sequence[Link]:
-    """The accounts of the member who has linked this one; none if nobody has."""
+    """All accounts of the member who has linked this one; empty if nobody has."""
     other = aliased(Link)
     member = select(other.discord_id).where(
         other.guild_id == work.guild_id, other.viewer_id == viewer_id

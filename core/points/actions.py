@@ -376,7 +376,7 @@ def end_season(work: Work, number: int) -> int:
     old season's leaderboard.
 
     Args:
-        number: of the current season, so that a second click does not end the next one.
+        number: number of the current season, so that a second click does not end the next one.
     """
     require_own(load_settings(work, PointsSettings))
     work.lock(Lock.POINTS)
@@ -409,7 +409,7 @@ class Economy(NamedTuple):
     """Points held by viewers per bucket, and given and taken by house accounts in recent days.
 
     Attributes:
-        daily: each day -> given and taken by all accounts.
+        daily: day -> points given and taken by all accounts.
     """
 
     supply: dict[str, int]

@@ -43,7 +43,7 @@ MAX_ACCOUNTS = 100_000
 
 MAX_EXAMPLES = 10
 MAX_UNCLEAR_NAMES = 50
-"""Number of ambiguous names for which the preview asks who is meant."""
+"""Number of ambiguous names that the preview asks about."""
 
 
 class Preview(NamedTuple):
@@ -54,7 +54,7 @@ class Preview(NamedTuple):
             with points here; total `gain` and `loss`, and the accounts with the `same` balance;
             `unclear` accounts, which are skipped until an admin has chosen.
         examples: the largest balances first.
-        unclear: names that several people have, the largest balances first.
+        unclear: ambiguous names, the largest balances first.
     """
 
     import_: Import
@@ -109,8 +109,8 @@ def start_list(
     how it was read.
 
     Args:
-        chosen: "name" or "points" -> in which column it is, from 0.
-        instead_of: the number of an open import that is cancelled.
+        chosen: "name" or "points" -> its column index, from 0.
+        instead_of: the number of an open import to cancel.
     """
     lines = parse_lines(pasted, chosen)
     balances = {name: points for _line, name, points in lines.named}
@@ -203,7 +203,7 @@ def _read(services: Services, guild_id: int, number: int) -> None:
 
 
 def _ask_twitch(services: Services, logins: Sequence[str]) -> dict[str, int]:
-    """Login -> user id of the accounts that Twitch knows; empty without a Twitch app."""
+    """Login -> user id of existing Twitch accounts; empty without a Twitch app."""
     valid = [login for login in logins if LOGIN.fullmatch(login)]
     if not services.settings.twitch_client_id or not valid:
         return {}
@@ -251,9 +251,10 @@ class Change:
     """A balance at the source, and the change it would make here.
 
     Attributes:
-        viewer_id: None for an account that was never seen. has: points of the account here. delta:
-        None if the viewer is unknown or excluded. candidates: the viewers with this name, if they
-        are several people.
+        viewer_id: the viewer; None for an account that was never seen.
+        has: current points of the account here.
+        delta: the change; None if the viewer is unknown or excluded.
+        candidates: the viewers with this name, if there are several.
     """
 
     name: str
@@ -269,7 +270,8 @@ class Change:
 
 def _list_changes(work: Work, of: Import) -> list[Change]:
     """The lines with points, largest first. Each table is read separately, so that the time stays
-    linear without statistics."""
+    linear without statistics.
+    """
     wanted = (ImportLine.name, ImportLine.points, ImportLine.user_id)
     found = select(*wanted, ImportLine.viewer_id, ImportLine.skipped)
     rows = work.execute(found.where(ImportLine.number == of.number, ImportLine.points > 0))
@@ -389,8 +391,8 @@ def choose(work: Work, number: int, platform: str, chosen: Mapping[str, int]) ->
     """Choose the viewers behind an import's names.
 
     Args:
-        platform: kick or twitch; "" for both. chosen: name -> the viewer id of one of its
-        candidates; 0 for none of them.
+        platform: kick or twitch; "" for both.
+        chosen: name -> the viewer id of one of its candidates; 0 for none of them.
 
     Raises:
         Refusal: the import is not ready.

@@ -47,7 +47,7 @@ class Pasted(NamedTuple):
     Attributes:
         amounts: viewer id -> points.
         wrong: the invalid lines.
-        unclear: names that several people have; their lines are among the invalid ones.
+        unclear: ambiguous names; their lines are among the invalid ones.
     """
 
     amounts: dict[int, int]

@@ -50,7 +50,7 @@ class Moved:
 
     Attributes:
         confirmed: viewer id -> points that were moved.
-        refused: viewer id -> why not. Our ledger only refuses stakes; another provider can also
+        refused: viewer id -> the reason. Our ledger only refuses stakes; another provider can also
             refuse a payout to an unknown account.
         waits: set by a provider while the rest of the operation stays pending.
     """
@@ -144,7 +144,7 @@ def is_pending(work: Work, key: str) -> bool:
 
 
 def list_refused(work: Work, moved: Moved) -> dict[int, int]:
-    """Viewer id -> points that were refused."""
+    """Viewer id -> refused points."""
     found = select(Move.viewer_id, Move.amount).where(
         Move.key == moved.key, Move.viewer_id.in_(moved.refused)
     )
@@ -163,9 +163,9 @@ class Provider(Protocol):
         """The points of a person; None if that takes a call to the service."""
 
     def move(self, work: Work, operation: Operation, amounts: Amounts) -> Moved:
-        """Do it now. Or queue it, return a `Moved` that `waits` with immediate refusals, and call
-        `settle` once the outcome of the others is certain; call the service only after the commit.
-        `amounts` is never empty."""
+        """Move the points now. Or queue the operation, return a `Moved` that `waits` with immediate
+        refusals, and call `settle` once the outcome of the others is certain; call the service only
+        after the commit. `amounts` is never empty."""
 
 
 PROVIDERS: dict[str, Provider] = {}

@@ -76,7 +76,7 @@ def get_balances(work: Work, viewer_ids: Collection[int]) -> Balances:
 
 
 def list_posted(work: Work, keys: Collection[str]) -> set[str]:
-    """Those of the keys that are in the ledger."""
+    """The keys that are already in the ledger."""
     # ANY, because a join with thousands of keys is quadratic without statistics.
     first = select(Entry.key).where(
         Entry.key == any_(cast(list(keys), ARRAY(Text))), Entry.part == 0
@@ -127,7 +127,7 @@ def list_limits(work: Work, viewer_ids: Collection[int]) -> dict[int, PlayLimit]
 
 
 def list_excluded(work: Work, viewer_ids: Collection[int]) -> set[int]:
-    """Those of the accounts that are excluded from everything."""
+    """The accounts that are excluded from everything."""
     found = select_excluded(work.guild_id, "everything")
     excluded: set[int] = set(work.tx.scalars(found))
     return excluded & set(viewer_ids)

@@ -14,7 +14,7 @@ from core.privacy import actions
 
 
 def me_pages(kept: Sequence[Personal]) -> GuildPages:
-    """The same as `/mydata` and `/forgetme`."""
+    """The forms for `/mydata` and `/forgetme`."""
     pages = GuildPages("me_privacy", lambda: _("My data"), icon="user", for_members=True)
 
     @pages.get("data.json")

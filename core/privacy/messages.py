@@ -31,7 +31,7 @@ def _with_link_hint(embed: discord.Embed) -> discord.Embed:
 
 
 def ask_forget(server: str, *, linked: bool) -> discord.Embed:
-    """What is deleted and what is kept, above the buttons."""
+    """The deleted and the kept data, above the buttons."""
     embed = card(
         "🧹 " + _("Delete your data?"),
         _("This cannot be undone. It only affects **{server}**.").format(server=safe(server)),

@@ -131,11 +131,11 @@ class Draw(RoundRecord, kw_only=True):
 
 
 class _DrawnAccount(GuildRecord, kw_only=True):
-    """Whose line of the list it is.
+    """The account whose line of the list was drawn.
 
     Attributes:
-        account: such as `kick:123`; empty once it was forgotten.
-        name: the current one; empty if the account was forgotten before the draw.
+        account: the account, such as `kick:123`; empty once forgotten.
+        name: the current name; empty if the account was forgotten before the draw.
     """
 
     __abstract__ = True
@@ -156,7 +156,7 @@ class _DrawnAccount(GuildRecord, kw_only=True):
 
 
 def _of_viewer(pick: Any, value: Any, *criteria: Any) -> MappedSQLExpression[Any]:
-    """Of the viewer who was drawn, as it is now; empty if there is no such viewer."""
+    """A current value of the drawn viewer; empty if the viewer no longer exists."""
     criteria += (Viewer.guild_id == pick.guild_id, Viewer.viewer_id == pick.viewer_id)
     found = select(value).where(*criteria).correlate_except(Viewer).scalar_subquery()
     return column_property(func.coalesce(found, ""))

@@ -1,4 +1,4 @@
-"""What the raffle feature declares."""
+"""Declares the raffle feature."""
 
 from core.events import (
     AccountLinked,

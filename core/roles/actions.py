@@ -1,4 +1,4 @@
-"""What admins can do with reward roles. Who gets which role is decided in `reconcile`."""
+"""Admins' actions on reward roles. `reconcile` decides which members get them."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -209,7 +209,7 @@ class Status:
 
     Attributes:
         trouble: why the channel for congratulations cannot be used.
-        check: of all members; None before the first change.
+        check: the check of all members; None before the first change.
         waiting: pending changes.
         given: role -> how many members got it from the bot.
     """

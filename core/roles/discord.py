@@ -244,6 +244,6 @@ def _choices(named: Iterable[tuple[str, int]], typed: str) -> list[app_commands.
 
 
 def _warning(ctx: Context, role: discord.Role) -> tuple[str, str] | None:
-    """What an admin should do before the bot can assign the role."""
+    """The steps an admin has to take before the bot can assign the role."""
     obstacle = see_role(guild_of(ctx), role.id).obstacle
     return None if obstacle is None else messages.obstacle_words(obstacle)

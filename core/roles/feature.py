@@ -1,4 +1,4 @@
-"""What the roles feature declares."""
+"""Declares the roles feature."""
 
 from datetime import datetime
 

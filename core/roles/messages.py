@@ -221,7 +221,7 @@ def reached(payload: Mapping[str, Any]) -> Rendered:
 
 
 def stopped(payload: Mapping[str, Any]) -> Rendered:
-    """To the admins: a role can no longer be assigned."""
+    """Alert to the admins: a role can no longer be assigned."""
     what, remedy = obstacle_words(payload["obstacle"])
     title = _("I can't assign the role {role}").format(role=safe(payload["name"]))
     later = _("Once that is fixed, everyone gets the roles they earned.")

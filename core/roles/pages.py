@@ -84,7 +84,7 @@ def preview(page: Page) -> str:
 
 
 def _see(page: Page, members: Sequence[ListedMember], role_ids: Sequence[int]) -> Seen:
-    """The same as `role_sync.see`, by REST."""
+    """Like `role_sync.see`, by REST."""
     names = {role.id: role.name for role in page.guild.roles}
     seen = {
         role_id: Role(names.get(role_id, ""), page.find_role(role_id).obstacle)

@@ -42,7 +42,7 @@ from core.watchtime import standings
 KIND = "roles.change"
 
 RETRY_AFTER = timedelta(hours=1)
-"""Until a role that Discord refused for no visible reason is assigned again."""
+"""Delay before a role that Discord refused for no visible reason is retried."""
 
 _PENDING = ("giving", "taking")
 
@@ -106,7 +106,7 @@ def reconcile(work: Work, seen: Seen) -> Plan:
 
 
 def preview(work: Work, seen: Seen) -> Plan:
-    """What `reconcile` would post; nothing is changed."""
+    """The changes `reconcile` would post; nothing is changed."""
     rewards = _list_seen(work, seen)
     stuck = {r.role_id for r in rewards if _find_obstacle(work, r, seen.roles[r.role_id])}
     return _make_plan(work, rewards, stuck, seen)

@@ -101,8 +101,8 @@ class LogPage:
     """A page of the audit log, newest entry first.
 
     Attributes:
-        skipped: how many entries are newer.
-        total: how many there are in all.
+        skipped: number of newer entries.
+        total: total number of entries.
         viewers: viewer id -> current name, of the viewers whom the entries are about.
     """
 
@@ -118,7 +118,7 @@ class LogFilter:
 
     Attributes:
         actor: Discord id; 0 is the bot, or the streamer who signed in with Twitch.
-        prefix: how the action begins, such as `raffle.`.
+        prefix: prefix of the action, such as `raffle.`.
         text: part of what the entry says, or a viewer's whole name.
         since: and before `until`.
         targets: only entries about one of these.

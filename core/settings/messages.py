@@ -221,7 +221,7 @@ class Style:
     Attributes:
         setting: a setting's value.
         value: any other value.
-        wording: the sentence around them, without values.
+        wording: the rest of the sentence.
     """
 
     setting: Callable[[Declared, Any], str]
@@ -243,7 +243,7 @@ def sentence(
 
 
 def by_no_member(entry: AuditEntry) -> str:
-    """The actor, if it was not a member of the server."""
+    """The actor, if not a member of the server."""
     if entry.streamer_id is not None:
         return _("the streamer (signed in with Twitch)")
     return _("the bot")

@@ -22,7 +22,7 @@ class ShuffleClient:
     transaction.
 
     Args:
-        settings: for SHUFFLE_AFFILIATE_URL, which holds a secret and is never logged.
+        settings: contains SHUFFLE_AFFILIATE_URL, which holds a secret and is never logged.
     """
 
     key = "shuffle"

@@ -1,4 +1,4 @@
-"""What the Shuffle package declares."""
+"""Declares the Shuffle package."""
 
 from core.kit.feature import Feature
 

@@ -163,9 +163,10 @@ class Status:
     """A server's slot request settings and the size of its queue.
 
     Attributes:
-        open: number of calls in the queue. blocked: how many viewers are blocked. names: names of
-        the chat command. primary: the name of another server that follows the same Kick channel and
-        takes its chat
+        open: number of requests in the queue.
+        blocked: number of blocked viewers.
+        names: names of the chat command.
+        primary: the name of another server that follows the same Kick channel and handles its chat
             commands; None if this server does.
     """
 

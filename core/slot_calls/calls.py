@@ -81,13 +81,13 @@ class _Queue:
     Attributes:
         allowed: the messages of viewers who are not excluded.
         persons: viewer id -> their person, of every account of the senders.
-        names: of the senders, in public.
+        names: public names of the senders.
         calls: each person's open and recent calls.
         index: the games of the server.
         queued: the games of the open calls, if each can be there once.
         number: the last call's.
-        first: how many open calls come first.
-        others: how many do not.
+        first: number of open requests in the first group.
+        others: number of other open requests.
     """
 
     settings: SlotCallSettings

@@ -1,4 +1,4 @@
-"""What the slot calls feature declares."""
+"""Declares the slot calls feature."""
 
 from datetime import timedelta
 

@@ -47,7 +47,7 @@ def pick_first(work: Work) -> SlotCall:
     channel_id = _get_channel(work)
     call = _list_unpicked(work)[0]
     _pick(work, call, channel_id)
-    work.refresh(call)  # the change has expired the viewer's name
+    work.refresh(call)  # the update has expired the viewer's name
     return call
 
 
@@ -139,7 +139,7 @@ def is_public(pick: RandomPick) -> bool:
 
 
 def _pick(work: Work, call: SlotCall, channel_id: ChannelId) -> None:
-    """Move the request to the top of the queue, post it again, and notify the viewer."""
+    """Move the request to the top of the queue, repost it, and notify the viewer."""
     call.picked_at = work.now
     audit(work, "slot_calls.picked", f"#{call.number}")
     viewer = public_name(work, call.viewer_id)
@@ -220,7 +220,7 @@ def finish_pick(work: Work, number: int, random: Round) -> None:
 
 
 def give_up(work: Work, number: int) -> None:
-    """Fail a pick because the beacon does not answer."""
+    """Fail a pick because the beacon is not responding."""
     pick = _lock_waiting(work, number)
     if pick is not None:
         pick.state = "failed"
@@ -274,8 +274,8 @@ def list_finished(work: Work) -> Sequence[RandomPick]:
 
 
 def make_proof(work: Work, number: int) -> bytes:
-    """The bundle with which anyone can repeat a pick (docs/fairness.md). Raises Refusal if there is
-    no such pick, or it has no result."""
+    """The bundle that lets anyone repeat a pick (docs/fairness.md). Raises Refusal if there is no
+    such pick, or it has no result."""
     pick = work.find(RandomPick, number)
     if pick is None or pick.state != "done":
         raise Refusal(_("There is no random pick #{number}.").format(number=number))

@@ -122,8 +122,8 @@ class Caller:
     """State of a viewer when a call is handled.
 
     Attributes:
-        open_keys: the games of their open requests. seconds_since_last: since their last call; None
-        if this is their first.
+        open_keys: the games of their open requests.
+        seconds_since_last: seconds since their last call; None if this is their first.
     """
 
     can_post: bool
@@ -138,9 +138,10 @@ class Wanted:
     """The requested game and the state of the queue.
 
     Attributes:
-        key: the game's key, the same for all spellings of it. found: whether the game is in the
-        catalogue (`core.games`). queued: the games in the queue; only filled if each game is
-        allowed once. waiting: number of open requests.
+        key: the game's key, the same for all spellings of it.
+        found: whether the game is in the catalogue (`core.games`).
+        queued: the games in the queue; only filled if each game is allowed once.
+        waiting: number of open requests.
     """
 
     slot: str

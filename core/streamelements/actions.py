@@ -30,9 +30,9 @@ class Change:
     """A change of a viewer's balance.
 
     Attributes:
-        login: on the platform, in lower case.
-        user_id: on the platform.
-        delta: in points; below zero takes them away.
+        login: login on the platform, in lowercase.
+        user_id: user id on the platform.
+        delta: change in points; negative to remove them.
         references: the caller's, such as viewer ids; the event contains them.
     """
 
@@ -264,7 +264,7 @@ def decide(work: Work, number: int, *, applied: bool, login: str = "") -> str:
     """Settle unclear changes as an admin decided; returns the operation's purpose.
 
     Args:
-        login: whose change; all unclear ones if empty.
+        login: the account of the change; empty for all unclear ones.
 
     Raises:
         Refusal: it is not unclear.

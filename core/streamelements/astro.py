@@ -86,7 +86,7 @@ class AstroSocket:
             await asyncio.sleep(backoff(failures).total_seconds() * self._pause_factor)
 
     async def _session(self) -> None:
-        """From the welcome until StreamElements requests a reconnect."""
+        """One session, from the welcome until StreamElements requests a reconnect."""
         moved = self._reconnect_token
         separator = "&" if "?" in self._url else "?"
         url = f"{self._url}{separator}reconnect_token={moved}" if moved else self._url

@@ -76,7 +76,7 @@ class StreamElementsClient:
             )
 
     def currency(self, token: str, channel_id: str) -> tuple[str, bool]:
-        """What points are called, and whether the loyalty module is on."""
+        """The name of the points, and whether the loyalty module is on."""
         answer = self._ask(token, "GET", f"/loyalty/{channel_id}")
         with _as_documented():
             loyalty = answer["loyalty"]

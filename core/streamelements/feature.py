@@ -1,4 +1,4 @@
-"""What the StreamElements package declares."""
+"""Declares the StreamElements package."""
 
 from datetime import timedelta
 from functools import partial

@@ -24,7 +24,7 @@ def invitation(server: str) -> discord.Embed:
 
 
 def unclear(payload: Mapping[str, Any]) -> discord.Embed:
-    """To the admins. Payload: `number`, `purpose`, `count`, `total`, `rows`."""
+    """Alert to the admins. Payload: `number`, `purpose`, `count`, `total`, `rows`."""
     body = _(
         "**{purpose}**: a change of points for {viewers} ({total}) was sent, but StreamElements "
         "did not answer, and the balances do not show whether it was applied."
@@ -38,7 +38,7 @@ def unclear(payload: Mapping[str, Any]) -> discord.Embed:
 
 
 def not_made(payload: Mapping[str, Any]) -> Rendered:
-    """To the admins. Payload: as for `unclear`, and `reason`."""
+    """Alert to the admins. Payload: as for `unclear`, and `reason`."""
     body = _("**{purpose}**: a change of points for {viewers} ({total}) failed: {reason}.")
     rest = _("The balances did not change. The bot does not retry it.")
     title = "⚠️ " + _("A change of points failed")

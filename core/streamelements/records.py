@@ -25,7 +25,9 @@ OperationState = Literal["waiting", "sending", "unclear", "settled"]
 changes; `settled`: the outcome of every change is known."""
 
 Outcome = Literal["applied", "refused", "too_little", "unclear"]
-"""Of a change. `too_little`: the viewer had too few points, so it was left out of the call."""
+"""The state of a change. `too_little`: the viewer had too few points, so it was left out of the
+call.
+"""
 
 _ACCOUNTING = "a record of points that were changed"
 

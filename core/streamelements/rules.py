@@ -8,8 +8,9 @@ from typing import Literal
 Verdict = Literal["applied", "refused", "unclear"]
 
 LOOKS = tuple(timedelta(seconds=seconds) for seconds in (0, 20, 60, 300))
-"""When to read the balance after an answer was lost. The change may still happen meanwhile, so
-nothing counts as refused before the last look."""
+"""When to read the balance after a lost response. The change may still happen, so nothing counts as
+refused before the last check.
+"""
 
 _JWT = re.compile(r"[\w-]{10,}\.[\w-]{10,}\.[\w-]{10,}", re.ASCII)
 
@@ -20,7 +21,7 @@ class Sent:
 
     Attributes:
         alltime: all that the viewer had earned before it; None if that was not read.
-        known: what other changes by the bot have added since.
+        known: points added by the bot's other changes since then.
     """
 
     delta: int

@@ -10,8 +10,8 @@ def badge_tier(badges: Iterable[str], version: int = 0) -> Tier | None:
     """The tier by the badges of a message; None without one, because badges can be hidden.
 
     Args:
-        version: of Twitch's badge `subscriber`: months, and 2000 or 3000 more for higher tiers.
-            Tier 1 may be Prime. 0 on Kick.
+        version: version of Twitch's `subscriber` badge: months, and 2000 or 3000 more for higher
+            tiers. Tier 1 may be Prime. 0 on Kick.
     """
     held = SUBSCRIBER_BADGES.intersection(badges)
     if not held:

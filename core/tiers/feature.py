@@ -1,4 +1,4 @@
-"""What the tiers feature declares."""
+"""Declares the tiers feature."""
 
 from collections.abc import Sequence
 from functools import partial

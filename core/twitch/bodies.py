@@ -55,7 +55,7 @@ ShortText = Annotated[str, Field(min_length=1, max_length=100)]
 
 
 class Body(BaseModel):
-    """What all events share: the channel that they are about."""
+    """Shared by all events: the channel they are about."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -109,7 +109,7 @@ class Text(BaseModel):
 
     @property
     def typed(self) -> str:
-        """Without emotes."""
+        """The text without emotes."""
         pictures = ("emote", "cheermote")
         parts = self.fragments or [Fragment(text=self.text)]
         return "".join(" " if part.type in pictures else part.text for part in parts)
@@ -128,7 +128,7 @@ class ChatMessage(Body):
 
     @property
     def subscriber_version(self) -> int:
-        """Of the badge `subscriber`; 0 without one."""
+        """The version of the badge `subscriber`; 0 without one."""
         versions = (badge.id for badge in self.badges or () if badge.set_id == "subscriber")
         return next((int(version) for version in versions if _VERSION.fullmatch(version)), 0)
 
@@ -186,7 +186,7 @@ class ChatNotice(Body):
 
     @property
     def plan(self) -> Plan | None:
-        """What the chatter subscribed to; None for other notices."""
+        """The chatter's subscription plan; None for other notices."""
         if self.source_broadcaster_user_id not in (None, self.broadcaster_user_id):
             return None
         return self.sub or self.resub or self.prime_paid_upgrade
@@ -320,7 +320,7 @@ class Kind:
     """A type of event.
 
     Attributes:
-        scope: that the streamer must grant; "" for none.
+        scope: scope the streamer must grant; "" for none.
         of: the part of the condition that names the channel.
         by_reader: the condition also names the account that reads the chat.
     """

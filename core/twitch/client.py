@@ -22,7 +22,7 @@ from core.kit.runtime.wire import Wire, bearer
 from core.twitch.wire import TwitchRejected, as_documented
 
 TIME_SECONDS = 15.0
-"""Between two requests that are only about the time."""
+"""Minimum time between two requests made only to learn the time."""
 
 MAX_IDS_PER_REQUEST = 100
 """User ids that Twitch accepts in one request."""
@@ -39,7 +39,7 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Validity:
-    """What Twitch says about a token."""
+    """Twitch's data about a token."""
 
     client_id: str
     user_id: int
@@ -61,9 +61,9 @@ class Subscription:
     """An EventSub subscription of this app.
 
     Attributes:
-        condition: as given when it was made.
-        callback: of a webhook; "" for a WebSocket.
-        session_id: of a WebSocket; "" for a webhook.
+        condition: the condition it was created with.
+        callback: callback URL of a webhook; "" for a WebSocket.
+        session_id: session id of a WebSocket; "" for a webhook.
     """
 
     id: str
@@ -173,7 +173,7 @@ class TwitchClient:
         return self._wire.ask("POST", f"{self._auth}/{what}", data=form)
 
     def validate(self, token: str) -> Validity:
-        """What Twitch knows about a user's token; Twitch requires this check every hour."""
+        """Twitch's data about a user's token; Twitch requires this check every hour."""
         headers = {"Authorization": f"OAuth {token}"}
         answer = self._wire.ask("GET", f"{self._auth}/validate", headers=headers)
         with as_documented():
@@ -281,7 +281,7 @@ class TwitchClient:
         """All subscribers of the token's channel, page by page; or only those among these users, at
         most 100. The broadcaster is included.
 
-        It needs the scope `channel:read:subscriptions`. If the list changes meanwhile, somebody at
+        It needs the scope `channel:read:subscriptions`. If the list changes in between, a viewer at
         the end of a page may be repeated or left out.
         """
         params: dict[str, Any] = {"broadcaster_id": str(broadcaster_id), "first": "100"}

@@ -1,4 +1,4 @@
-"""What Twitch told us about a person, and who connected an account."""
+"""Personal data from Twitch, and the admins who connected an account."""
 
 from typing import Any
 

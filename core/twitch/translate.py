@@ -26,8 +26,8 @@ class Context:
         primary: the server that answers in the channel's chat.
         own_accounts: Twitch user ids of the bots' accounts.
         sent_at: when Twitch sent it.
-        message_id: of what it sent.
-        started_at: of the newest stream, where it is known.
+        message_id: id of the message.
+        started_at: start of the newest stream, if known.
     """
 
     guild_ids: tuple[int, ...]

@@ -97,7 +97,7 @@ def default_minutes(work: Work) -> int:
 
 
 def give(work: Work, person: Person, minutes: int | None = None) -> Session:
-    """Give somebody VIP, or extend the VIP that they have from us.
+    """Give a viewer VIP, or extend the VIP they have from the bot.
 
     Raises:
         Refusal: they can't be a VIP.
@@ -153,7 +153,7 @@ def adopt(work: Work, viewer_id: int, minutes: int | None = None) -> Session:
     """Set an end for a VIP who was added on Twitch.
 
     Raises:
-        Refusal: they are not VIP, or VIP through us already.
+        Refusal: they are not a VIP, or already a VIP through the bot.
     """
     work.lock(Lock.VIPS)
     channel_id = get_managed_channel(work)
@@ -337,7 +337,7 @@ def mark_ended(work: Work, session: Session, reason: EndReason = "") -> None:
     if reason == "forgotten":
         session.twitch_user_id = PlatformUserId(0)
         return
-    # Somebody who never became VIP has no VIP to keep.
+    # A viewer who never became a VIP has no VIP to keep.
     stays = reason == "left" and session.started_at is not None
     log(work, "kept" if stays else "ended", session, reason=reason)
     if reason in ("expired", "revoked", "unsubscribed"):

@@ -24,7 +24,7 @@ from core.vips.records import Act, Activity, EndReason, Session
 from core.vips.rules import VipSettings, reason_text, short_duration
 
 MAX_WARNINGS = 100
-"""In one transaction."""
+"""Maximum per transaction."""
 
 # -- the activity log -----------------------------------------------------------------------------
 
@@ -73,7 +73,7 @@ def log(work: Work, act: Act, session: Session, **details: Any) -> None:
 
 
 def audit_bot(work: Work, act: Act, viewer_id: int, **details: Any) -> None:
-    """Add what the bot did automatically to the server's audit log."""
+    """Add an automatic change to the server's audit log."""
     if act != "warned":
         shown = {name: details[name] for name in _AUDITED if details.get(name)}
         audit(work, f"vips.bot_{act}", f"viewer:{viewer_id}", after=shown)

@@ -1,4 +1,4 @@
-"""What the VIP feature declares."""
+"""Declares the VIP feature."""
 
 from datetime import datetime, timedelta
 

@@ -19,7 +19,7 @@ from core.vips.records import LIVE, KnownVip, Session
 
 
 def describe(work: Work) -> str:
-    """Who has VIP from us; "" for nobody."""
+    """The viewers who have VIP from the bot; "" for none."""
     count = work.count(Session.state.in_(LIVE))
     return (
         plural(

@@ -1,4 +1,4 @@
-"""Finds a Twitch account by what somebody typed."""
+"""Finds a Twitch account by typed text."""
 
 from collections.abc import Sequence
 from typing import TypeVar

@@ -23,7 +23,7 @@ _ACTS: dict[str, tuple[str, Tone]] = {
 
 
 def source_label(source: str) -> str:
-    """Why somebody is VIP."""
+    """Why a viewer is a VIP."""
     return {
         "reward": _("channel points"),
         "manual": _("by a moderator"),
@@ -123,7 +123,7 @@ def left(payload: Mapping[str, Any]) -> str:
 
 
 def log_entry(payload: Mapping[str, Any]) -> discord.Embed:
-    """What happened to a VIP, in the log channel."""
+    """Entry in the log channel about a change to a VIP."""
     titles = {
         "granted": _("{viewer} is now a VIP"),
         "extended": _("VIP of {viewer} extended"),
@@ -216,7 +216,7 @@ def alert(payload: Mapping[str, Any]) -> Rendered:
 
 
 def vips(live: Sequence[Session], manual: Sequence[KnownVip]) -> discord.Embed:
-    """Everybody who is VIP."""
+    """All VIPs."""
     rows = [_session(session) for session in live]
     if manual:
         names = ", ".join(safe(vip.viewer_name) for vip in manual)

@@ -38,7 +38,7 @@ def start_call(work: Work, number: int, state: str) -> bool:
 
 
 def record_no_effect(work: Work, number: int) -> None:
-    """The call was rejected or never sent: if they are VIP now, somebody added them by hand."""
+    """The call was rejected or never sent: if they are a VIP now, they were added by hand."""
     session = work.find(Session, number)
     if session is not None:
         session.is_unsure = False
@@ -78,7 +78,7 @@ def record_grant(work: Work, number: int, reason: EndReason | None) -> None:
 
 
 def record_removed(work: Work, number: int, reason: EndReason = "") -> None:
-    """Somebody is no longer VIP, for a reason on Twitch if one is given."""
+    """A viewer is no longer a VIP, for a reason on Twitch if one is given."""
     work.lock(Lock.VIPS)
     session = work.find(Session, number)
     if session is None:

@@ -32,7 +32,7 @@ from core.people.records import OptionalViewerRecord, ViewerRecord, viewer_key
 Source = Literal[
     "reward", "manual", "adopted", "subscription", "bits", "raffle", "watchtime", "points"
 ]
-"""Why somebody is VIP. `adopted`: added on Twitch, and a moderator set an end."""
+"""Why a viewer is a VIP. `adopted`: added on Twitch, and a moderator set an end."""
 
 SessionState = Literal["granting", "active", "ending", "ended", "failed"]
 """`granting` and `ending` wait for Twitch; `failed` was never VIP."""
@@ -85,8 +85,8 @@ Act = Literal[
     "lost",
     "warned",
 ]
-"""What an entry of the activity log is about. `kept`: VIP stays on Twitch, but the bot no longer
-manages it; `lost`: channel points were spent and cannot be refunded."""
+"""The type of an activity log entry. `kept`: VIP stays on Twitch, but the bot no longer manages it;
+`lost`: channel points were spent and cannot be refunded."""
 
 Change = Literal["add", "remove"]
 
@@ -322,7 +322,7 @@ class Activity(OptionalViewerRecord, kw_only=True):
 
 
 class KnownVip(ViewerRecord, kw_only=True):
-    """Somebody who was on Twitch's list of VIPs when it was last fetched."""
+    """A VIP on Twitch's list when it was last fetched."""
 
     __tablename__ = "vips_known"
 

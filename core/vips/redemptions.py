@@ -65,7 +65,7 @@ class Found(NamedTuple):
     """A redemption from an event or from Twitch's list.
 
     Attributes:
-        reward: its number.
+        reward: the reward's number.
     """
 
     redemption_id: str

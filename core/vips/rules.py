@@ -15,7 +15,7 @@ from core.kit.text.words import N_, _, plural
 MIN_MINUTES, MAX_MINUTES = 1, 60 * 24 * 366
 
 MAX_ADDS = MAX_REMOVALS = 8
-"""Of each, per `WINDOW`. Twitch allows ten."""
+"""Maximum of each per `WINDOW`. Twitch allows ten."""
 WINDOW = timedelta(seconds=10)
 
 LIST_LAG = timedelta(seconds=5)
@@ -33,10 +33,10 @@ SWEEP = "redemptions:"
 SWEEP_INTERVAL = timedelta(minutes=3)
 LIST_INTERVAL = timedelta(minutes=10)
 RETRY_LIST_AFTER = timedelta(seconds=15)
-"""After a list request failed."""
+"""Delay after a failed list request."""
 
 RETRY_FULL_AFTER = timedelta(minutes=30)
-"""After no slot was free: slots may have been added, which no API reports."""
+"""Delay after no slot was free: slots may have been added, which no API reports."""
 
 MAX_HIDDEN_REJECTIONS = 3
 """Rejections in a row before one is shown: Twitch sometimes rejects by mistake."""
@@ -63,7 +63,7 @@ Reason = Literal[
     "left",
     "disconnected",
 ]
-"""Why somebody does not get VIP."""
+"""Why a viewer does not get VIP."""
 
 SubscriptionRule = Literal["off", "fixed", "while_subscribed"]
 
@@ -248,7 +248,7 @@ def rejection(who: Redeemer, settings: VipSettings, *, is_used: bool = True) -> 
 
 
 def reason_text(reason: str) -> str:
-    """Why somebody does not get VIP, in words for viewers."""
+    """Why a viewer does not get VIP, in words for viewers."""
     texts = {
         "off": _("this reward doesn't give VIP right now."),
         "not_subscribed": _("VIP is for subscribers here."),
@@ -281,7 +281,7 @@ class Slots:
     Attributes:
         manual: VIPs that were added by hand.
         sessions: VIPs of the bot, including pending ones.
-        full_at: how many VIPs there were when Twitch had no slot left.
+        full_at: number of VIPs when Twitch had no slot left.
     """
 
     manual: int
@@ -366,11 +366,11 @@ _COLOUR = re.compile(r"#[0-9A-Fa-f]{6}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RewardForm:
-    """What an admin decides about a reward.
+    """The editable fields of a reward.
 
     Attributes:
-        minutes: of VIP; 0 for the server's default.
-        max_per_stream: 0 for any number, like `max_per_user`, which counts in a stream.
+        minutes: minutes of VIP; 0 for the server's default.
+        max_per_stream: 0 for no limit; likewise `max_per_user`, which is per stream.
     """
 
     title: str = "VIP Access"

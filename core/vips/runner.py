@@ -16,7 +16,7 @@ from core.vips import actions, store, troubles
 from core.vips.sync import GuildSync
 
 IDLE_SECONDS = 2.0
-"""Between two polls, if nothing wakes the runner."""
+"""Seconds between two polls, if nothing wakes the runner."""
 
 QUIET_SECONDS = 60.0
 QUIET_FACTOR = 3

@@ -22,7 +22,7 @@ Waiting = type[Session] | type[Redemption] | type[Reward]
 
 
 def say(error: Exception) -> str:
-    """What went wrong and what to do."""
+    """The problem and what to do."""
     if isinstance(error, TwitchRejected):
         return f"Twitch rejected it ({error.status}): {error.reason.rstrip('.')}. {_remedy(error)}"
     if isinstance(error, Refusal):
@@ -94,7 +94,7 @@ def list_present(work: Work) -> Mapping[str, str]:
     }
     rewards = select(Reward).where(Reward.trouble != "", Reward.state != "removed")
     for reward in work.scalars(rewards.order_by(Reward.number)):
-        # The title is shown as it is and escaped there: its `*` and `_` are no markup.
+        # The title is shown literally and escaped there: its `*` and `_` are not markup.
         found[f"reward:{reward.number}"] = f"{reward.title}: {reward.trouble}"
     return {**found, **_waiting(work)}
 

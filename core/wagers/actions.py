@@ -304,8 +304,8 @@ def verify(work: Work, candidate: Candidate, standings: Standings) -> Verified:
 
 
 def find_highest(work: Work, platform: str, name: str, code: str, total: Decimal) -> Decimal:
-    """The highest total ever reported for an account of this name under this code, whoever had
-    linked it. Jumps that an admin dismissed do not count."""
+    """The highest total ever reported for an account with this name under this code, regardless of
+    who had linked it. Jumps that an admin dismissed do not count."""
     named = (AffiliateAccount.platform == platform, AffiliateAccount.folded_name == name)
     under = select(func.max(AffiliateAccount.highest)).where(
         *named, AffiliateAccount.campaign_code == code

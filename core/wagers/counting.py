@@ -218,9 +218,9 @@ class Odd(NamedTuple):
     """Totals of an account that fell, or rose by an amount that is held.
 
     Attributes:
-        number: of the newest reading; a decision on it is about all of `held`.
+        number: number of the newest reading; a decision about it applies to all of `held`.
         held: the amount that is held, or was until the decision; 0 for totals that fell.
-        decision: what an admin did with the held amount; None while undecided.
+        decision: the admin's decision about the held amount; None while undecided.
     """
 
     number: int

@@ -83,7 +83,7 @@ class Change:
     """The effect of a new reading.
 
     Attributes:
-        amount: what counts.
+        amount: the amount that counts.
         held: an implausible amount; an admin counts or dismisses it.
         reason: why it is held.
     """

@@ -148,7 +148,7 @@ def credit(tx: Connection, guild_id: int) -> int:
     """Credit all confirmed watchtime of the server; returns how many rows changed.
 
     Idempotent: the totals do not depend on when or how often it runs. Use a separate transaction,
-    because the server's chat waits meanwhile.
+    because the server's chat has to wait.
     """
     lock_guild(tx, guild_id, Lock.WATCHTIME)
     limits = list_limits(tx, guild_id, record=True)

@@ -125,7 +125,7 @@ FEATURE = Feature(
         ),
     },
     # When somebody watched is only about them, so all of it is deleted, including corrections:
-    # whoever comes back starts at zero.
+    # a viewer who comes back starts at zero.
     personal=personal_data(
         Day,
         Adjustment,

@@ -136,8 +136,8 @@ class Limit(NamedTuple):
 
     Attributes:
         applies_from: a day that began before starts over here.
-        maximum: of a day, its first minutes; None for all of it.
-        time_zone: whose midnights make the days.
+        maximum: only the first minutes of a day count, up to this; None for all.
+        time_zone: time zone whose midnights separate the days.
     """
 
     applies_from: datetime

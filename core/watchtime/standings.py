@@ -32,7 +32,7 @@ class Rank:
     Attributes:
         watched: everything credited so far.
         rank: 1 for the longest watchtime; equals share a rank; None before the first minute.
-        ranked: how many viewers have a rank.
+        ranked: number of viewers with a rank.
         ahead: the watchtime of the next better rank; None at the top.
     """
 

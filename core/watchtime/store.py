@@ -189,7 +189,7 @@ def list_stale_days(
 
 # The person's total changes with the day in the same statement; `list_drift` checks that it is the
 # sum of all days. Rows are found again by their location (ctid): the lock keeps them there, and
-# nobody else creates a total meanwhile. Server and day are repeated, or all history would be read.
+# no other transaction creates a total. Server and day are repeated, or all history would be read.
 _SET = """
     , changed AS (
         UPDATE watchtime_days AS d SET watched = computed.after, counted = computed.counted

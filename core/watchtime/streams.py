@@ -18,8 +18,8 @@ class Stream:
 
     Attributes:
         guild_id: the server it streams for.
-        platform: where it runs.
-        started_at: when it began; identifies it on its channel.
+        platform: the platform it runs on.
+        started_at: start time; identifies it on its channel.
         seen_at: when the platform last reported it as live.
         ended_at: when the platform reported its end.
         is_live: it has not ended, and no later check found the channel offline.
@@ -213,7 +213,7 @@ class Entry:
     Attributes:
         at: start of the counted time, or when it was corrected.
         until: end of the counted time; None for a correction.
-        amount: of watchtime; a correction may be negative.
+        amount: the watchtime; a correction may be negative.
         stretches: number of separate time ranges in the stream; 0 for a correction.
         reason: why it was corrected; empty for a stream.
         actor: Discord id of who corrected it.

@@ -48,7 +48,7 @@ class Status:
         watched_of_stream: credited watchtime of that stream.
         spoke_at: the newest message; None if the viewer never earned watchtime.
         counted_until: minutes count now, and until then without another message.
-        window: how long a message counts.
+        window: time that a message counts for.
         enabled: chatting earns watchtime here.
         is_streamer: the channel is theirs, and their own time is not counted.
         limit_ends_at: the day's limit is reached, and this is when the next day begins.

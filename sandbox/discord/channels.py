@@ -72,7 +72,7 @@ def set_overwrite(
 
 
 def bot_access(discord: FakeDiscord, channel: Channel) -> str:
-    """What the bot may do in a channel: "full", "read" or "none"."""
+    """The bot's access to a channel: "full", "read" or "none"."""
     granted = discord.permissions_in(channel, discord.bot.id)
     if not granted & Permission.VIEW_CHANNEL:
         return "none"

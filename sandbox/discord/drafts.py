@@ -1,4 +1,4 @@
-"""What a client sends to create or edit a message, checked against Discord's limits."""
+"""A client's request to create or edit a message, checked against Discord's limits."""
 
 from __future__ import annotations
 

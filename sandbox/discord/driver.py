@@ -9,7 +9,7 @@ from sandbox.driver import TIMEOUT_SECONDS, Driver, Json
 
 
 class DiscordDriver(Driver):
-    """What people do on the fake Discord; people are given by handle."""
+    """People's actions on the fake Discord; people are given by handle."""
 
     service = "discord"
 

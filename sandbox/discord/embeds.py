@@ -80,7 +80,7 @@ def _text(embed: Json, outer: str, inner: str) -> Any:
 
 
 def _length(embed: Json) -> int:
-    """What counts towards the 6000 characters."""
+    """The length that counts towards the 6000 characters."""
     texts = [embed.get("title"), embed.get("description")]
     texts += [_text(embed, "footer", "text"), _text(embed, "author", "name")]
     for field in embed.get("fields") or []:

@@ -1,4 +1,4 @@
-"""What every REST call passes: authorization, faults, rate limits, errors as JSON."""
+"""Shared by every REST call: authorization, faults, rate limits, errors as JSON."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from sandbox.discord.state import FakeDiscord
 
 Reply = Json | list[Json] | None
-"""What a handler returns: JSON, or None for 204 No Content."""
+"""A handler's result: JSON, or None for 204 No Content."""
 
 WebHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

@@ -117,7 +117,7 @@ def _readable(call: Call) -> Channel:
 
 
 def _pinnable(call: Call) -> Message:
-    """Pin Messages is a permission of its own since 2025."""
+    """Pin Messages is its own permission since 2025."""
     found = call.channel()
     if not call.discord.permissions_in(found, call.discord.bot.id) & Permission.PIN_MESSAGES:
         raise missing_permissions()

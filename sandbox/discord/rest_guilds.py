@@ -86,7 +86,7 @@ def _member(call: Call) -> Member:
 
 
 def _replace_roles(call: Call, guild: Guild, member: Member) -> None:
-    """The bot needs power over the roles that change only."""
+    """The bot only needs to outrank the roles that change."""
     wanted = {snowflake(role, "roles") for role in call.body["roles"] or []}
     for role_id in wanted ^ set(member.roles):
         if role_id not in guild.roles:

@@ -97,7 +97,7 @@ class Connection:
 
 @dataclass
 class Session:
-    """What one IDENTIFY opened: its intents, and the recent events for a replay."""
+    """A session opened by IDENTIFY: its intents, and the recent events for a replay."""
 
     intents: int
     shard: tuple[int, int] = (0, 1)

@@ -99,7 +99,7 @@ def _guild(discord: FakeDiscord, guild: Guild) -> Json:
 
 
 def channel_view(discord: FakeDiscord, channel: Channel) -> Json:
-    """With its last messages, and the handles of the people who can see it."""
+    """A channel with its last messages, and the handles of the people who can see it."""
     shown = list(channel.messages.values())[-MESSAGES_PER_CHANNEL:]
     seeing = [
         handle_of(discord, user.id)

@@ -1,4 +1,4 @@
-"""What people do in the Discord client, with the client's own checks."""
+"""People's actions in the Discord client, with the client's own checks."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ Line = Json
 
 
 class KickDriver(Driver):
-    """What people do on the fake Kick; people are given by handle."""
+    """People's actions on the fake Kick; people are given by handle."""
 
     service = "kick"
 

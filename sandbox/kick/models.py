@@ -131,7 +131,7 @@ class Channel:
 
     @property
     def user_id(self) -> int:
-        """What Kick's API calls ``broadcaster_user_id``."""
+        """The ``broadcaster_user_id`` of Kick's API."""
         return self.owner.user_id
 
     def may_moderate(self, user_id: int) -> bool:

@@ -220,7 +220,7 @@ class _OAuth:
 
 
 def _problem(query: Form) -> str | None:
-    """What is wrong with the parameters that may be reported to the redirect address."""
+    """The error in the parameters that may be reported to the redirect address."""
     if query.get("response_type") != "code":
         return "response_type must be code."
     if not query.get("state"):

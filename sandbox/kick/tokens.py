@@ -53,7 +53,7 @@ class Token:
 
 @dataclass(frozen=True)
 class Consent:
-    """What an authorization code grants."""
+    """The grant of an authorization code."""
 
     user_id: int
     scopes: tuple[str, ...]

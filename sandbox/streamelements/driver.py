@@ -31,7 +31,7 @@ class StreamElementsDriver(Driver):
         return int(self._post("drop_sockets")["count"])
 
     def wait_for_socket(self, timeout: float = TIMEOUT_SECONDS) -> None:
-        """Until a socket has a subscription."""
+        """Wait until a socket has a subscription."""
         self.wait_until(
             lambda: self.state()["sockets"] or None, timeout, lambda: "nobody subscribed"
         )

@@ -12,11 +12,11 @@ from sandbox.streamelements.channels import Channel
 from sandbox.streamelements.faults import FAULTS
 
 TWITCH_IDS_FROM = 1_000_000
-"""What is added to a person's id on Kick for that on the fake Twitch."""
+"""Offset from a person's id on Kick to their id on the fake Twitch."""
 
 
 class FakeStreamElements:
-    """What the API and the socket share; on the sandbox's event loop only."""
+    """State shared by the API and the socket; on the sandbox's event loop only."""
 
     def __init__(
         self, people: Iterable[Person], changes: ChangeFeed, faults: Faults, base_url: str

@@ -1,4 +1,4 @@
-"""What the endpoints of the API share: errors, bodies and pages."""
+"""Shared by the API's endpoints: errors, bodies and pages."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ Json = dict[str, Any]
 
 
 class ApiError(Exception):
-    """An answer with this status; its text is Twitch's message."""
+    """An error response with this status and Twitch's message."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -16,7 +16,7 @@ class ApiError(Exception):
 
 
 async def body_of(request: web.Request) -> Json:
-    """The JSON object that was sent, else 400."""
+    """The JSON body of the request, else 400."""
     try:
         body = await request.json()
     except ValueError:
@@ -27,7 +27,7 @@ async def body_of(request: web.Request) -> Json:
 
 
 async def parameters_of(request: web.Request) -> Json:
-    """What was sent as a JSON object, in the address, or partly in both."""
+    """Parameters from the JSON body, the query string, or both."""
     return {**request.query, **(await body_of(request) if request.can_read_body else {})}
 
 

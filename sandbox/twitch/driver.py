@@ -7,7 +7,7 @@ from sandbox.driver import TIMEOUT_SECONDS, Driver, DriverError, Json
 
 
 class TwitchDriver(Driver):
-    """What people do on the fake Twitch; people are given by handle."""
+    """People's actions on the fake Twitch; people are given by handle."""
 
     service = "twitch"
 
@@ -55,7 +55,7 @@ class TwitchDriver(Driver):
         return list(self._get("deliveries"))
 
     def subscriptions(self) -> list[Json]:
-        """As the API shows them."""
+        """The subscriptions as the API shows them."""
         return list(self.state()["eventsub"]["subscriptions"])
 
     def settle(self, timeout: float = TIMEOUT_SECONDS) -> None:

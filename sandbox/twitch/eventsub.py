@@ -127,7 +127,7 @@ class EventSub:
     def _send(
         self, subscription: Subscription, message_id: str, kind: str, payload: Json, at: str = ""
     ) -> None:
-        """In order for each subscription's receiver."""
+        """Send in order for each subscription's receiver."""
         lane = subscription.callback or subscription.session_id
         if lane not in self._queues:
             self._queues[lane] = asyncio.Queue()

@@ -126,7 +126,7 @@ class Channel:
 
 @dataclass
 class Line:
-    """A line of chat; ``by_app`` if it was written through the API."""
+    """A chat message; ``by_app`` if it was written through the API."""
 
     message_id: str
     channel: str

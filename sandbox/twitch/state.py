@@ -99,7 +99,7 @@ class FakeTwitch:
         return self.accounts[user_id]
 
     def badges_of(self, channel: Channel, account: Account) -> list[Json]:
-        """As a line of chat shows them."""
+        """The badges as a chat message shows them."""
         found: list[Json] = []
         if account is channel.owner:
             found.append({"set_id": "broadcaster", "id": "1", "info": ""})
@@ -131,7 +131,7 @@ class FakeTwitch:
         at: str = "",
         badges: list[Json] | None = None,
     ) -> Line:
-        """A line of chat, dated ``at`` instead of now; ``source`` is another channel that shares
+        """A chat message, dated ``at`` instead of now; ``source`` is another channel that shares
         the chat. ``badges`` are shown instead of theirs: people can hide or choose some."""
         line = Line(
             str(uuid.uuid4()),
@@ -281,7 +281,7 @@ class FakeTwitch:
         self._publish(f"channel.channel_points_custom_reward.{what}", channel, shown)
 
     def delete_reward(self, channel: Channel, reward: Reward) -> None:
-        """What was not decided counts as fulfilled: nobody gets their points back."""
+        """Undecided redemptions count as fulfilled: nobody gets their points back."""
         channel.rewards.pop(reward.id)
         for redemption in channel.redemptions.values():
             if redemption.reward is reward and redemption.status == "UNFULFILLED":
@@ -379,7 +379,7 @@ FREE = ("stream.online", "stream.offline", "channel.update", "channel.raid")
 
 
 def _chat_body(line: Line, sender: Account, source: Account | None, badges: list[Json]) -> Json:
-    """What EventSub says of a line; ``source`` is another channel that shares the chat."""
+    """EventSub's body for a chat message; ``source`` is another channel that shares the chat."""
     names = ("id", "login", "name")
     elsewhere: Json = {f"source_broadcaster_user_{name}": None for name in names}
     if source is not None:

@@ -1,4 +1,4 @@
-"""`/apitoken` in the pretend Discord, as slash command, typed, and by its button."""
+"""`/apitoken` in the fake Discord, as slash command, typed, and by its button."""
 
 import re
 from collections.abc import Iterator

@@ -45,7 +45,7 @@ class HuntGuild:
     def do(self, action: Callable[Concatenate[Work, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run an action as a moderator."""
         self.at += timedelta(seconds=1)
-        cache_of(self.tx).clear()  # as in a transaction of its own
+        cache_of(self.tx).clear()  # as in its own transaction
         return run_in_guild(self.tx, self.id, MODERATOR, self.at, action, *args, **kwargs)
 
     def start(self, cost: str = "100", currency: str = "EUR", *, name: str = "Friday") -> Hunt:

@@ -1,4 +1,4 @@
-"""`/mydata` and `/forgetme`: guesses and names go, the figures stay."""
+"""`/mydata` and `/forgetme`: guesses and names are deleted, the statistics stay."""
 
 from decimal import Decimal
 

@@ -1,4 +1,4 @@
-"""Guessing the balance: in chat, in Discord, and who wins what."""
+"""Guessing the balance in chat and in Discord, and who wins which prize."""
 
 from datetime import timedelta
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""Embeds and lines of chat, whatever people type."""
+"""Embeds and chat messages, whatever people type."""
 
 from datetime import UTC, datetime
 from decimal import Decimal

@@ -1,6 +1,7 @@
-"""The documents made from the code: `python -m tests.conventions.documents` rewrites them.
+"""Documents generated from the code: `python -m tests.conventions.documents` rewrites them.
 
-`test_documentation.py` holds them to the code, so a setting or a command cannot be forgotten.
+`test_documentation.py` checks that they are up to date, so a setting or command cannot be
+forgotten.
 """
 
 import inspect
@@ -263,7 +264,7 @@ DOCUMENTS: Mapping[str, Callable[[], str]] = {
     "docs/commands.md": commands_page,
     "PRIVACY_POLICY.md": privacy_policy,
 }
-"""Path from the root -> what stands in it."""
+"""Path from the root -> content."""
 
 
 if __name__ == "__main__":

@@ -209,7 +209,7 @@ def _kit_layers(tree: Tree) -> list[Contract]:
 
 
 def _inside(tree: Tree) -> Contract:
-    """`kit` has layers of its own, and `events` is a collection of modules without an order."""
+    """`kit` has its own layers, and `events` is a collection of modules without an order."""
     whole = {f"{tree.core}.kit", f"{tree.core}.events"}
     layers = [" | ".join(f"({part})" for part in layer.split(" | ")) for layer in INSIDE]
     return {

@@ -1,7 +1,7 @@
 """Which kinds of messages are posted where, read from the code.
 
-A kind is a literal at the call of a function of the outbox, or it is handed on: then the callers of
-that function are looked at, and so on.
+A kind is a literal in the call of an outbox function, or a parameter that is passed on: then the
+callers of that function are checked, and so on.
 """
 
 import ast
@@ -15,13 +15,13 @@ from tests.conventions.tree import Function, calls_in_functions, modules, tree_o
 
 @dataclass(frozen=True)
 class Poster:
-    """A function that posts what it is told.
+    """A function that posts a message of the given kind.
 
     Attributes:
         name: what it is called.
         home: the module in which alone it is known; "" when it is known everywhere.
         how: the action of the outbox that it leads to.
-        parameter: which of its parameters tells the kind.
+        parameter: the parameter with the kind.
         place: the parameter's place among the arguments.
         wording: the kind, `{}` standing for what the parameter says.
     """
@@ -62,7 +62,7 @@ def posted_kinds() -> Iterator[tuple[str, str, str]]:
 
 
 def _uses(module: str, poster: Poster) -> Iterator[tuple[Function, ast.expr]]:
-    """Every call of the poster: the function it stands in, and what tells the kind."""
+    """Every call of the poster: the enclosing function, and the argument with the kind."""
     for function, call in calls_in_functions(module).get(poster.name, []):
         named = [k.value for k in call.keywords if k.arg == poster.parameter]
         yield function, named[0] if named else call.args[poster.place]

@@ -1,4 +1,4 @@
-"""Every action that is written into the audit log reads as a sentence."""
+"""Every action in the audit log reads as a sentence."""
 
 import ast
 import re

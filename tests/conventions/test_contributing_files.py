@@ -1,4 +1,4 @@
-"""What contributors expect to find: workflows, templates, updates of packages, hooks."""
+"""Files that contributors expect: workflows, templates, dependency updates, hooks."""
 
 import subprocess
 import sys

@@ -1,4 +1,6 @@
-"""The schema: migrations lead to what the features declare, and every statement fits it."""
+"""The schema: migrations produce the tables that features declare, and every statement is valid for
+them.
+"""
 
 import ast
 from collections.abc import Iterator

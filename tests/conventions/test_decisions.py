@@ -1,4 +1,4 @@
-"""`docs/decisions/`: each decision has one number and one place, and the index leads to it."""
+"""`docs/decisions/`: each decision has one number and one place, and the index links to it."""
 
 import re
 from collections import Counter

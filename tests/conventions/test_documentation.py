@@ -1,4 +1,4 @@
-"""The documents say what the code does, and lead where they say they lead."""
+"""The documents match the code, and their links work."""
 
 import json
 import os

@@ -1,5 +1,6 @@
-"""The features fit together: no name twice, nothing posted that nobody can say, nothing starts by
-itself."""
+"""The features fit together: no duplicate names, every posted kind can be rendered, and nothing
+starts on import.
+"""
 
 import ast
 import inspect
@@ -92,7 +93,7 @@ def test_every_paginator_has_a_command_and_matching_buttons() -> None:
 
 @pytest.mark.parametrize("feature", FEATURES, ids=feature_id)
 def test_names_start_with_the_feature_name(feature: Feature) -> None:
-    """They are kept in the database, where nothing else tells whose they are."""
+    """They are stored in the database, where only the name identifies the feature."""
     named = [
         *(setting.key for setting in feature.settings),
         *(task.name for task in feature.tasks),

@@ -1,7 +1,7 @@
 """The layers hold: who may import whom (docs/architecture.md).
 
-A small tree of the same shape is broken on purpose, one import at a time, to show that the real
-one would not get away with it.
+A small tree of the same shape is broken on purpose, one import at a time, to show that violations
+are detected.
 """
 
 import ast

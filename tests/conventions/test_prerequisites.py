@@ -1,4 +1,6 @@
-"""What the tests need is found, installed where we may, and asked for clearly elsewhere."""
+"""The tests' prerequisites are found, installed if allowed, and otherwise requested with a clear
+message.
+"""
 
 import os
 import subprocess

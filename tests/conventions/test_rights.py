@@ -1,5 +1,5 @@
 """Every surface of an action needs the same right: slash and typed commands, buttons, pages, forms
-and the API. What is compared comes from the declarations: a new surface is compared as well."""
+and the API. The surfaces are read from the declarations, so new ones are included."""
 
 import ast
 import asyncio
@@ -170,7 +170,7 @@ async def find() -> Surfaces:
 
 
 def test_surfaces_of_an_action_need_the_same_right(found: Surfaces) -> None:
-    own = f"{change_setting.__module__}.{change_setting.__qualname__}"  # has a right of its own
+    own = f"{change_setting.__module__}.{change_setting.__qualname__}"  # has its own right
     different = {
         action: {right: sorted(names) for right, names in rights.items() if right != EVERYONE}
         for action, rights in found.items()

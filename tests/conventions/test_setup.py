@@ -1,6 +1,5 @@
-"""`.ci/setup` makes `.venv` once, notices what changed, and says what is wrong in a sentence.
-
-The script is real; the Python it finds is a few lines of shell that write down what they are asked.
+"""`.ci/setup` creates `.venv` once, detects changes, and reports problems in a sentence. The script
+is real; the Python it finds is a short shell script that records its arguments.
 """
 
 import shutil
@@ -43,7 +42,7 @@ esac
 
 
 class Machine:
-    """A pretend machine: a project folder, and a PATH with a pretend Python and little else."""
+    """A fake machine: a project folder, and a PATH with a fake Python and little else."""
 
     def __init__(self, home: Path) -> None:
         self.bin, self.project, self.state = (home / name for name in ("bin", "project", "state"))

@@ -1,4 +1,4 @@
-"""Timed work for many servers: where it fails for one, the others have their turn all the same."""
+"""Scheduled tasks for many servers: a failure for one does not stop the others."""
 
 import ast
 from collections.abc import Iterator

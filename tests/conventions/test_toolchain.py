@@ -1,4 +1,4 @@
-"""The verbs of the Makefile, what CI runs, and the locks they install from."""
+"""The Makefile's targets, CI's commands, and the lock files they install from."""
 
 import ast
 import os
@@ -65,7 +65,7 @@ def test_every_target_runs_setup_first(verb: str) -> None:
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
-    """A folder with CI's script, and a `make` first on the PATH that tells what it was given."""
+    """A folder with CI's script, and a `make` first on the PATH that prints its arguments."""
     (tmp_path / ".ci").mkdir()
     (tmp_path / ".ci" / "run").write_bytes((ROOT / ".ci" / "run").read_bytes())
     make = tmp_path / "make"

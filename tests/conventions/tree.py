@@ -1,4 +1,4 @@
-"""Reading the tree: which modules there are, and what stands in them."""
+"""Reads the source tree: its modules and their contents."""
 
 import ast
 from collections import defaultdict

@@ -174,7 +174,7 @@ class Site:
                 yield f"{rule.endpoint}.{name}".strip("."), address
 
     def changed(self, guild_id: int = GUILD) -> None:
-        """What the bot publishes when Discord tells it about a change."""
+        """The notification that the bot publishes when Discord reports a change."""
         self.services.bus.publish(DISCORD_CHANGED, guild_id=str(guild_id))
 
 

@@ -1,4 +1,4 @@
-"""Members who are banned on Discord do not win, also where the bot has not heard of it."""
+"""Members who are banned on Discord do not win, even if the bot has missed the ban."""
 
 from collections.abc import Iterator
 from dataclasses import replace

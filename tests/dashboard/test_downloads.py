@@ -1,4 +1,4 @@
-"""Files and answers for programs: whoever is named in them can be told apart by the platform."""
+"""Downloads and API responses: people named in them can be distinguished by platform."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""No page asks the database too often, however much it shows."""
+"""No page runs too many database queries, however much it shows."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

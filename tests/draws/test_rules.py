@@ -143,7 +143,7 @@ def test_hash_covers_the_terms(change: dict[str, Any]) -> None:
 
 def test_known_seed_does_not_reveal_the_winner() -> None:
     """With the seed and the list fixed, each entrant wins for some number of the beacon, as often
-    as their tickets say: knowing the seed tells nothing before the number is there."""
+    as their tickets say: the seed reveals nothing before the number is known."""
     entrants, digest = FIVE.entrants, hash_of(FIVE.snapshot)
     won = Counter(
         next(draw_order(SEED, digest, number.to_bytes(32).hex(), entrants))

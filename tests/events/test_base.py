@@ -1,4 +1,4 @@
-"""Events are written down and read back as the same events."""
+"""Events are serialized and read back unchanged."""
 
 import dataclasses
 import inspect

@@ -1,4 +1,4 @@
-"""Which command a line of chat is, however it was typed."""
+"""Parsing commands from chat messages, however they are typed."""
 
 from datetime import UTC, datetime
 

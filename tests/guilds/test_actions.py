@@ -1,4 +1,4 @@
-"""A server's settings: who says what, within which bounds, and the record of it."""
+"""A server's settings: who may change them, their bounds, and the audit log."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any

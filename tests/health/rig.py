@@ -1,4 +1,4 @@
-"""The product's own bot, with some of its features, on the pretend Discord."""
+"""The real bot with some of its features, on the fake Discord."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""Our clock beside those of others."""
+"""Our clock compared with those of other services."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""`/health` in the pretend Discord, and its buttons."""
+"""`/health` in the fake Discord, and its buttons."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,6 @@
-"""Heartbeats: written while a process lives, missed when it died, not when it ended."""
+"""Heartbeats: written while a process runs, reported missing after a crash, but not after a clean
+stop.
+"""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Somebody else holds a lock: `/health` answers in time and says who waits for what."""
+"""While another session holds a lock, `/health` answers in time and says who waits for what."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,7 +30,7 @@ CHECKS = (inbox.check_health, *watchtime.FEATURE.checks)
 
 
 def read(database: Database, later: float = 0) -> Report:
-    """`/health`, so many seconds from now."""
+    """The `/health` report as of `later` seconds from now."""
     services = Services(
         Settings(_env_file=None),
         database,
@@ -47,7 +47,7 @@ def part(found: Report, name: str) -> HealthItem:
 
 @contextmanager
 def locked(database: Database, table: str) -> Iterator[None]:
-    """Another program holds the table."""
+    """Another session locks the table."""
     with database.engine.connect() as other:
         other.execute(text("SET application_name = 'psql'"))
         other.execute(text(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE"))

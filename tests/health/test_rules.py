@@ -1,4 +1,4 @@
-"""What heartbeats add up to."""
+"""The overall health from heartbeats."""
 
 from datetime import UTC, datetime, timedelta
 

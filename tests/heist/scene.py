@@ -62,7 +62,7 @@ class HeistGuild:
 
     def do(self, action: Callable[Concatenate[Work, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run an action as a moderator."""
-        cache_of(self.tx).clear()  # as in a transaction of its own
+        cache_of(self.tx).clear()  # as in its own transaction
         return run_in_guild(self.tx, self.id, MODERATOR, self.at, action, *args, **kwargs)
 
     def open(self, **settings: Any) -> None:

@@ -1,4 +1,4 @@
-"""The StreamElements widget in a real browser, on the pretend widget host."""
+"""The StreamElements widget in a real browser, on the fake widget host."""
 
 import json
 import re

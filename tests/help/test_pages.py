@@ -1,4 +1,4 @@
-"""Chat commands on the dashboard, and what they change in chat."""
+"""Chat commands on the dashboard, and the effect in chat."""
 
 import re
 from dataclasses import replace

@@ -39,7 +39,7 @@ def effects_table(database: Database) -> Iterator[None]:
 
 @dataclass
 class Story:
-    """What a test tells the inbox, and what came of it."""
+    """The deliveries of a test, and their effects."""
 
     database: Database
     now: datetime = START

@@ -1,4 +1,4 @@
-"""Receiving: once per source and delivery id, with a bell for the worker."""
+"""Receiving is deduplicated per source and delivery id, and notifies the worker."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""What the feed showed is stored, whatever one frame of it is like."""
+"""The feed's frames are stored even if one of them is invalid."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -35,7 +35,7 @@ async def test_unstorable_frame_does_not_affect_others(database: Database) -> No
 
 
 class Away(Database):
-    """It cannot be reached twice, while frames go on coming."""
+    """A database that fails twice while frames keep arriving."""
 
     outages = 2
     buffer: InboxBuffer

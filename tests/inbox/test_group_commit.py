@@ -49,7 +49,7 @@ def slow(database: Database) -> SlowDatabase:
 
 @pytest.fixture
 def source(database: Database) -> Iterator[str]:
-    """A source of this test alone; what it told is forgotten afterwards."""
+    """A source used only by this test; its deliveries are deleted afterwards."""
     name = f"test-{uuid4()}"
     yield name
     with database.begin() as tx:

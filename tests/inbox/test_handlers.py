@@ -1,4 +1,4 @@
-"""Who hears what, and what a typed command is."""
+"""Which handlers get which events, and parsing of typed commands."""
 
 from collections.abc import Sequence
 from typing import Any

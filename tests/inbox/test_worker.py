@@ -103,7 +103,7 @@ def test_long_lane_is_handled_in_ordered_batches(story: Story) -> None:
 
 
 class Slow:
-    """A handler that takes its time, by a clock of its own, and notes each batch."""
+    """A handler that takes its time, by its own clock, and notes each batch."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
@@ -412,7 +412,7 @@ def test_retry_in_an_older_format_does_not_block_others(
     assert "older format" in (story.counts().dead_error or "")
 
 
-# -- the database goes away -----------------------------------------------------------------------
+# -- the database goes down -----------------------------------------------------------------------
 
 
 def test_database_outage_rolls_back_the_batch_and_loses_nothing(
@@ -495,7 +495,7 @@ outcomes = st.sampled_from(["ok", "ok", "ok", "bug", "refusal", "outage"])
 
 @st.composite
 def lanes_of_messages(draw: st.DrawFn) -> list[tuple[str, str, tuple[int, ...]]]:
-    """(lane, key, servers); a few keys, so that facts are told again."""
+    """(lane, key, servers); few keys, so that facts are delivered repeatedly."""
     guilds = st.sampled_from([(GUILD,), (OTHER_GUILD,), (GUILD, OTHER_GUILD)])
     delivery = st.tuples(st.sampled_from(["x", "y"]), st.sampled_from("123456"), guilds)
     return draw(st.lists(delivery, max_size=10))
@@ -605,7 +605,7 @@ def test_nothing_is_typed_after_it_was_handled(story: Story) -> None:
 
 
 class Unwell(Database):
-    """A gate whose database is away, or that has a bug, for as long as told."""
+    """A database wrapper that is down, or has a bug, until it is switched off."""
 
     error: Exception | None = None
 

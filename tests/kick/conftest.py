@@ -50,7 +50,7 @@ def pretend() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def kick(pretend: Sandbox) -> Iterator[KickDriver]:
-    """The hands on the pretend Kick."""
+    """The driver of the fake Kick."""
     driver = KickDriver(pretend.base_url)
     yield driver
     driver.close()

@@ -1,5 +1,6 @@
-"""What the tests of Kick share: a throw-away key, bodies as Kick sends them, a clock that
-stands still, and services around a real database."""
+"""Shared by the tests of Kick: a throwaway key, bodies as Kick sends them, a clock that stands
+still, and services with a real database.
+"""
 
 import base64
 import json
@@ -96,7 +97,7 @@ def status(is_live: bool, *, channel: int = NORA, **differs: Any) -> Body:
 
 @dataclass
 class StandingClock:
-    """Time that passes only when told to."""
+    """A clock that only advances explicitly."""
 
     now: datetime = NOON
 
@@ -159,7 +160,7 @@ class Hook:
         headers: dict[str, str | None] | None = None,
         content_type: str = "application/json",
     ) -> TestResponse:
-        """A delivery, signed well unless told otherwise; a header that is None is left out."""
+        """A delivery with a valid signature by default; a header that is None is left out."""
         raw = json.dumps(chat() if body is None else body).encode() if raw is None else raw
         message_id = message_id or f"delivery-{next(_numbers)}"
         timestamp = timestamp or self.clock.now.strftime("%Y-%m-%dT%H:%M:%SZ")

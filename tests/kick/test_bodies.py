@@ -1,4 +1,4 @@
-"""Bodies fit the type they are sent under, as tidy as documented or as odd as in the wild."""
+"""Bodies match the type they are sent under, both as documented and as odd as in production."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -136,7 +136,7 @@ def test_malformed_status_is_rejected(broken: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(("kind", "body"), [(CHAT, status(True)), (STATUS, chat())])
 def test_body_of_another_type_is_rejected(kind: str, body: dict[str, Any]) -> None:
-    """The type stands in a header that Kick does not sign."""
+    """The type is in a header that Kick does not sign."""
     with pytest.raises(ValueError):  # noqa: PT011 - pydantic's words
         parse(kind, body)
 

@@ -1,4 +1,4 @@
-"""Kick's HTTP interface against the pretend Kick, and against answers that no Kick should give."""
+"""Kick's HTTP interface against the fake Kick, and against invalid responses."""
 
 import re
 import socket

@@ -1,4 +1,4 @@
-"""The key ring: from memory, from the database, from Kick, and anew after a rotation."""
+"""The key ring: from memory, from the database, from Kick, and again after a rotation."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor

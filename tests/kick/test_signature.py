@@ -1,4 +1,4 @@
-"""What counts as genuine: exactly what Kick signed, and nothing near it."""
+"""Only exactly what Kick signed counts as genuine."""
 
 import base64
 

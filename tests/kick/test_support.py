@@ -1,5 +1,6 @@
-"""Subscriptions, gifts, Kicks and the rest: read as in the wild, and each fact with the same key
-however often and in whatever pieces it is told."""
+"""Subscriptions, gifts, Kicks and the rest: parsed from real-world payloads, with a stable key
+however often or in however many parts they are delivered.
+"""
 
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -123,7 +124,7 @@ def test_person_requires_only_an_id(tx: Connection, kind: str) -> None:
 @pytest.mark.parametrize("kind", sorted(SUPPORT))
 @pytest.mark.parametrize("other", sorted(SHAPES))
 def test_body_of_another_type_is_rejected(kind: str, other: str) -> None:
-    """The type stands in a header that Kick does not sign."""
+    """The type is in a header that Kick does not sign."""
     if other == kind:
         return
     with pytest.raises(ValueError):  # noqa: PT011 - pydantic's words
@@ -292,7 +293,7 @@ DOCUMENTED = {"created_at": "2025-01-14T16:08:06Z", "expires_at": "2025-02-14T16
         ({"duration": 1, "expires_at": None}, {NEW}),
         ({"duration": 3, "expires_at": None}, {RENEWAL}),
         ({"duration": 1, "created_at": "2026-02-01T12:00:00Z"}, {RENEWAL}),
-        ({"duration": None, "expires_at": None}, {NEW, RENEWAL}),  # it does not say
+        ({"duration": None, "expires_at": None}, {NEW, RENEWAL}),  # the payload does not say
     ],
 )
 def test_renewal_body_is_rejected_as_new_subscription(

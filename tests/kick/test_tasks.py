@@ -1,4 +1,4 @@
-"""Keeping the channel and its subscriptions in order, and looking who is live."""
+"""Reconciling the channel and its subscriptions, and polling who is live."""
 
 import json
 from datetime import datetime, timedelta

@@ -1,4 +1,4 @@
-"""From a delivery to events: one for each server that follows the channel, and for nobody else."""
+"""Translating a delivery into events: one for each server that follows the channel."""
 
 from datetime import UTC, datetime
 from typing import Any

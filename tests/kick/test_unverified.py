@@ -1,4 +1,6 @@
-"""What cannot be verified when it comes is held, bounded, and verified later: nothing is lost."""
+"""Deliveries that cannot be verified on arrival are held, within limits, and verified later without
+loss.
+"""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""`POST /webhooks/kick`: every answer it has, and that nothing else happens."""
+"""`POST /webhooks/kick`: every response, without other effects."""
 
 import gzip
 import json

@@ -1,4 +1,4 @@
-"""What the tests of the kit share."""
+"""Fixtures shared by the tests of the kit."""
 
 from collections.abc import Iterator
 

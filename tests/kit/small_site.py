@@ -1,4 +1,4 @@
-"""A web application for a gunicorn of a test: it repeats what it read, or answers at length."""
+"""A web application for a gunicorn of a test: it echoes the request, or sends a long response."""
 
 import threading
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""Charts: real pictures, whatever is on them."""
+"""Charts are valid pictures, whatever they show."""
 
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal

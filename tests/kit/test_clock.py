@@ -1,4 +1,4 @@
-"""Instants: aware, in UTC, or refused."""
+"""Instants are timezone-aware and in UTC, or refused."""
 
 from datetime import UTC, datetime, timedelta, timezone
 

@@ -1,4 +1,4 @@
-"""The gate to PostgreSQL, against a real one."""
+"""The database layer, against a real PostgreSQL."""
 
 import asyncio
 import threading

@@ -1,4 +1,4 @@
-"""What Discord refuses is a missing permission with its name, and what fails there an outage."""
+"""Discord's refusals are reported as named missing permissions, and its failures as outages."""
 
 from collections.abc import Iterator
 from types import SimpleNamespace
@@ -24,7 +24,7 @@ Json = dict[str, Any]
 
 
 async def delete_first(channel: Any) -> None:
-    """Take away a message of somebody else, which needs Manage Messages."""
+    """Delete another user's message, which needs Manage Messages."""
     async for message in channel.history(limit=1, oldest_first=True):
         await message.delete()
 

@@ -1,4 +1,4 @@
-"""The built-in PostgreSQL: starts, is found again, ends with its owner."""
+"""The built-in PostgreSQL: it starts, can be re-attached to, and stops with its owner."""
 
 import subprocess
 import sys

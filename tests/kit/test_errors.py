@@ -1,4 +1,4 @@
-"""The two ways to decline, and the code that finds a log line."""
+"""The two kinds of expected errors, and the code that finds a log line."""
 
 import re
 

@@ -22,7 +22,7 @@ ENDED = text("UPDATE kit_leases SET until = until - interval '1 hour' WHERE name
 
 @pytest.fixture
 def leaders(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Leaders]:
-    """As two processes have them; the first one leads."""
+    """Leader objects for two processes; the first one leads."""
     monkeypatch.setattr(leases, "RENEW_SECONDS", 0.0)
     first, second = Leader(database.leases, "tests"), Leader(database.leases, "tests")
     assert (first.ask(), second.ask(), first.ask()) == (True, False, True)
@@ -33,7 +33,7 @@ def leaders(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lea
 
 def test_released_lease_goes_to_another_process(leaders: Leaders) -> None:
     first, second = leaders
-    second.release()  # it is not its own
+    second.release()  # it does not hold the lease
     first.release()
     assert (second.ask(), first.ask()) == (True, False)
 

@@ -1,4 +1,4 @@
-"""The streams that tell pages what has changed."""
+"""The streams that notify pages of changes."""
 
 import socket
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""What is logged, in which form, and what never is."""
+"""The form of log lines, and that secrets are never logged."""
 
 import json
 import logging

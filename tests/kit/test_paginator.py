@@ -1,4 +1,4 @@
-"""How rows fall on pages."""
+"""How rows are split into pages."""
 
 from hypothesis import given
 from hypothesis import strategies as st

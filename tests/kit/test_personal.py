@@ -1,4 +1,4 @@
-"""Finding and replacing a person in what was written down."""
+"""Finding and replacing a person in stored data."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""How often somebody may ask, with and without Redis."""
+"""Rate limits, with and without Redis."""
 
 import pytest
 from limits import RateLimitItemPerMinute

@@ -15,7 +15,7 @@ SECRET = "hunter2-hunter2"
 
 @pytest.fixture(autouse=True)
 def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An empty folder and none of our variables."""
+    """An empty folder, without our environment variables."""
     monkeypatch.chdir(tmp_path)
     for name in Settings.model_fields:
         monkeypatch.delenv(name.upper(), raising=False)
@@ -108,7 +108,7 @@ def test_valid_but_conflicting_settings_are_reported_as_problems(
     assert (problem or "") in " ".join(found)
 
 
-# Whichever setting a secret was pasted into by mistake.
+# Even if a secret is pasted into the wrong setting.
 @pytest.mark.parametrize("name", ["PORT", "DISCORD_GUILD_ID", "OAUTH_BASE_URL", "LOG_LEVEL"])
 def test_invalid_values_are_never_repeated(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(name, SECRET)

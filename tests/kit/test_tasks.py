@@ -1,4 +1,4 @@
-"""Timed work: its rhythm outlives every failure, and two processes never do it at once."""
+"""Scheduled tasks: they keep running after every failure, and never in two processes at once."""
 
 import threading
 import time

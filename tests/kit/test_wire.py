@@ -1,4 +1,4 @@
-"""Answers that trickle in for ever."""
+"""Responses that arrive byte by byte without end."""
 
 import socket
 import threading

@@ -33,7 +33,7 @@ _DUE = text("""
 
 @dataclass
 class Transport:
-    """Writes down what it is asked; raises what it is told to, by key.
+    """Records its calls; raises the configured errors, by key.
 
     Attributes:
         waits_for: nothing arrives before so many were on their way at once.

@@ -1,4 +1,4 @@
-"""One sender as a process of its own: `python -m tests.outbox.one_sender <database> <folder>`.
+"""One sender as its own process: `python -m tests.outbox.one_sender <database> <folder>`.
 
 It writes `began` and `sent` lines into `<folder>/log`. No delivery ends before `<folder>/finish` is
 there.

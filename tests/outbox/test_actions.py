@@ -1,4 +1,4 @@
-"""Posting: once per key and server, with a bell for the sender, in the transaction of the cause."""
+"""Posting is deduplicated per key and server, is transactional, and notifies the sender."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,8 +14,8 @@ from tests.acting import act
 from tests.clean import cleaned
 from tests.outbox.conftest import Post
 
-# Beyond the end of the longest run: this is read when that begins, and messages are due from the
-# database's own `now()` on.
+# Evaluated at import, so it must be later than the end of the longest run. Messages are due from
+# the database's `now()` on.
 NOW = datetime.now(UTC) + timedelta(days=1)
 WEEK = 7 * 86_400
 

@@ -31,7 +31,7 @@ RENDERERS: dict[str, Renderer] = {
 
 
 class Chat(ChatTransport):
-    """A platform that takes what it is told, or fails once."""
+    """A platform that accepts messages, or fails once."""
 
     def __init__(self, post: Post) -> None:
         services = Services(settings(), post.database, LocalBus())

@@ -1,4 +1,4 @@
-"""The Discord transport against the pretend Discord, over a real socket."""
+"""The Discord transport against the fake Discord, over a real socket."""
 
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime, timedelta

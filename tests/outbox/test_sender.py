@@ -1,4 +1,4 @@
-"""What we owe is done once, in order, however the other side behaves."""
+"""Messages are sent once, in order, however the service behaves."""
 
 import asyncio
 from datetime import datetime, timedelta
@@ -301,7 +301,7 @@ async def test_bug_is_retried_and_becomes_a_dead_letter_without_details(
 
 
 class Absent(Database):
-    """A gate that is away, or has a bug, for as long as told."""
+    """A database wrapper that is down, or has a bug, until it is switched off."""
 
     error: Exception | None = None
 

@@ -1,4 +1,4 @@
-"""Forms of the dashboard ask whom a name means, and keep everything else that was typed."""
+"""Dashboard forms ask about ambiguous names, and keep all other input."""
 
 import html
 import re

@@ -1,5 +1,5 @@
-"""Asking whom a name means: buttons in Discord, a choice on the dashboard, 409 from the API. And
-link panels, which change when a server connects another platform."""
+"""Ambiguous names: buttons in Discord, a choice on the dashboard, 409 from the API. And link
+panels, which change when a server connects another platform."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Viewers: known by their user id, labelled with today's name, one set of them in each server."""
+"""Viewers: identified by user id, shown with their current name, separate in each server."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -127,7 +127,7 @@ def test_newer_name_wins_between_simultaneous_processes(database: Database, guil
 
 
 def test_message_under_a_known_name_writes_nothing(tx: Connection, guild_id: int) -> None:
-    """Most lines of chat are such lines; a write for each would be most of the work."""
+    """Most chat messages are such lines; a write for each would be most of the work."""
     viewer_id = seen(tx, guild_id, "MadCats")
     version = select(Viewer.named_at).where(Viewer.viewer_id == viewer_id)
     before = tx.execute(version).scalar_one()

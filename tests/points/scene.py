@@ -51,7 +51,7 @@ class PointsGuild:
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> T:
-        cache_of(self.tx).clear()  # as in a transaction of its own
+        cache_of(self.tx).clear()  # as in its own transaction
         return run_in_guild(self.tx, self.id, member, self.at, action, *args, **kwargs)
 
     def set(self, **values: Any) -> None:

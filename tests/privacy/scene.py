@@ -52,7 +52,7 @@ KEPT: Sequence[Personal] = tuple(
 
 
 def line(guild_id: int, text: str, *, user_id: int = MADCATS, name: str = NAME) -> ChatMessageSent:
-    """A line of chat, which every feature may handle."""
+    """A chat message, which every feature may handle."""
     key = f"line-{next(_numbers)}"
     return ChatMessageSent(
         key=key,
@@ -78,7 +78,7 @@ def live(tx: Connection, guild_id: int, *, user_id: int = MADCATS, name: str = N
     said = line(guild_id, "!call Book of Dead", user_id=user_id, name=name)
     viewer_id = people.get_or_create_sender(tx, said)
     SLOT_CALLS.chat_commands[0].run(tx, [said])
-    cache_of(tx).clear()  # what follows happens in transactions of its own
+    cache_of(tx).clear()  # what follows happens in separate transactions
     with Work(tx, guild_id, actor=ADMIN, now=NOON) as work:
         exclude_viewer(work, viewer_id, "slot_calls")
     _watch(tx, guild_id, viewer_id)

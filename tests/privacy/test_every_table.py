@@ -1,5 +1,6 @@
-"""A row about a person in any table: `/mydata` tells of it, and no column that declares to lead to
-them does so after `/forgetme` and the sweep, unless it declares why it stays."""
+"""A row about a person in any table: `/mydata` exports it, and no column declared as identifying
+them does so after `/forgetme` and the sweep, unless it declares why it stays.
+"""
 
 import re
 from datetime import UTC, datetime, timedelta

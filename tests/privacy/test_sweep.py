@@ -1,5 +1,6 @@
-"""What is left of a wish to be forgotten goes three days later, in the order in which it really
-comes: what follows from the wish is written down after it."""
+"""Data left after `/forgetme` is deleted three days later, including data that the request itself
+caused.
+"""
 
 from collections.abc import Iterator
 from datetime import timedelta

@@ -47,7 +47,7 @@ def do(
     **kwargs: P.kwargs,
 ) -> T:
     """Run an action as an admin at this time."""
-    cache_of(tx).clear()  # as in a transaction of its own
+    cache_of(tx).clear()  # as in its own transaction
     try:
         return run_in_guild(tx, guild_id, ADMIN, at, action, *args, **kwargs)
     finally:

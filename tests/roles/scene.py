@@ -1,5 +1,6 @@
-"""What the tests of roles share: people with accounts and minutes, what the bot saw, and what it
-asked for."""
+"""Shared by the tests of roles: people with accounts and watchtime, the members the bot saw, and
+the changes it requested.
+"""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -37,7 +38,7 @@ def seen(
     roles: dict[int, Role] | None = None,
     only: dict[int, Any] | None = None,
 ) -> Seen:
-    """What the bot saw: everybody, or `only` some. Roles are in order unless told otherwise."""
+    """The members the bot saw: all, or `only` some. Roles are in order by default."""
     known = {role_id: Role(name) for role_id, name in NAMES.items()} | (roles or {})
     found: dict[int, Iterable[int] | None] = only if only is not None else held or {}
     return Seen(
@@ -82,7 +83,7 @@ class Guild:
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> T:
-        cache_of(self.tx).clear()  # as in a transaction of its own
+        cache_of(self.tx).clear()  # as in its own transaction
         return run_in_guild(self.tx, self.id, ADMIN, now, action, *args, **kwargs)
 
     def link(self, discord_id: int, minutes: float = 0) -> int:

@@ -1,4 +1,4 @@
-"""What one can do with rewards beyond what the commands' tests show."""
+"""Actions on rewards not covered by the command tests."""
 
 from datetime import timedelta
 

@@ -1,5 +1,6 @@
-"""Whatever happens in whatever order: in the end everybody has what they have earned, and what a
-moderator gave is left alone."""
+"""Events in any order: members end up with the roles they have earned, and roles given by
+moderators are left alone.
+"""
 
 import random
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""`!roles` and `/roles` in the pretend Discord, by a real discord.py client."""
+"""`!roles` and `/roles` in the fake Discord, by a real discord.py client."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -35,7 +35,7 @@ Running = tuple[DiscordDriver, DiscordThread]
 
 @pytest.fixture(scope="module")
 def running(database: Database) -> Iterator[Running]:
-    """The bot with this feature alone, connected to the pretend Discord; one for all tests here."""
+    """The bot with this feature alone, connected to the fake Discord; one for all tests here."""
     with bot_in_discord(database, FEATURE, until="roles status") as both:
         yield both
 
@@ -47,7 +47,7 @@ def discord_world(running: Running) -> DiscordDriver:
 
 @pytest.fixture
 def nobody_looks(running: Running) -> Iterator[None]:
-    """What is to be seen in a preview is not done meanwhile."""
+    """Prevents changes while a preview is being checked."""
     bot = running[1]._bot
     assert bot is not None
     cog = bot.get_cog("Roles")

@@ -1,4 +1,4 @@
-"""Checking members, posting changes, and what becomes of them; on a real database."""
+"""Checking members, posting changes, and their results; on a real database."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -36,7 +36,7 @@ def guild(tx: Connection, guild_id: int) -> Guild:
 
 
 def everybody(**held: tuple[int, ...]) -> dict[int, Any]:
-    """Members 1 to 4, who hold nothing unless told otherwise: `m2=(BRONZE,)`."""
+    """Members 1 to 4, who hold nothing by default: `m2=(BRONZE,)`."""
     return {number: held.get(f"m{number}", ()) for number in (1, 2, 3, 4)}
 
 

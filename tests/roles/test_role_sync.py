@@ -1,4 +1,4 @@
-"""When members are checked, and that no failure ends it."""
+"""When members are checked, and that checks continue after failures."""
 
 import asyncio
 import threading

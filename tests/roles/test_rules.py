@@ -1,4 +1,4 @@
-"""Who is to have which role, and what changes for that: examples, and a slow, obvious model."""
+"""Which roles members should have: examples, and a comparison with a naive model."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -29,7 +29,7 @@ def member(
     linked: bool = True,
     **grants: State,
 ) -> Member:
-    """Somebody; grants are given as `r10="given"`."""
+    """A member; grants are given as `r10="given"`."""
     return Member(
         7,
         None if held is None else frozenset(held),
@@ -40,7 +40,7 @@ def member(
 
 
 def asked(policy: Policy, who: Member) -> list[str]:
-    """`+10 -20`, in order."""
+    """The requested changes, such as `+10 -20`, in order."""
     signs = {"giving": "+", "taking": "-"}
     return [f"{signs[s.to]}{s.role_id}" for s in rules.steps(policy, who, NOW) if s.asks]
 
@@ -96,13 +96,13 @@ def test_stuck_higher_role_does_not_remove_a_lower_one() -> None:
         (STACK, member(700), ["+1", "+10", "+20"]),
         (HIGHEST, member(700, (LINKED, BRONZE), r1="given", r10="given"), ["+20", "-10"]),
         (STACK, member(700, (LINKED, BRONZE, SILVER), r1="given", r10="given", r20="given"), []),
-        # Below the threshold: what we gave is taken, what was given by hand is not.
+        # Below the threshold: roles given by the bot are removed, roles given by hand are not.
         (STACK, member(10, (LINKED, BRONZE), r1="given", r10="given"), ["-10"]),
         (STACK, member(10, (LINKED, BRONZE), r1="given"), []),
         (STACK, member(10, (LINKED, BRONZE), r1="given", r10="found"), []),
         (STACK, member(10, (LINKED, BRONZE), r1="given", r10="taken"), []),
         (replace(STACK, take_manual=True), member(10, (LINKED, BRONZE), r1="given"), ["-10"]),
-        # Unlinked: the minutes went with the account.
+        # Unlinked: the account's minutes no longer count.
         (
             STACK,
             member(None, (LINKED, BRONZE), linked=False, r1="given", r10="given"),
@@ -110,15 +110,15 @@ def test_stuck_higher_role_does_not_remove_a_lower_one() -> None:
         ),
         # Excluded, but linked.
         (STACK, member(None, (LINKED, BRONZE), r1="given", r10="given"), ["-10"]),
-        # Taken away by hand: earned is earned.
+        # Removed by hand: earned roles are added again.
         (STACK, member(70, (LINKED,), r1="given", r10="given"), ["+10"]),
         # Not in the server, or just back.
         (STACK, member(700, None, r10="given"), []),
         (STACK, member(70, (), r1="away", r10="away"), ["+1", "+10"]),
-        # What waits counts as done.
+        # Pending changes count as done.
         (STACK, member(70, (), r1="giving", r10="giving"), []),
         (STACK, member(10, (LINKED, BRONZE), r1="given", r10="taking"), []),
-        # And is turned round when it is out of date.
+        # Outdated pending changes are reversed.
         (STACK, member(10, (), linked=False, r1="giving", r10="giving"), ["-1", "-10"]),
         (STACK, member(70, (LINKED, BRONZE), r1="given", r10="taking"), ["+10"]),
     ],
@@ -145,7 +145,7 @@ def test_former_member_holds_nothing() -> None:
 def test_recent_change_is_not_repeated_while_discord_lags(
     state: State, held: tuple[int, ...]
 ) -> None:
-    """What was done a moment ago is not done again because the news of it is late."""
+    """A recent change is not repeated while its gateway event is late."""
     policy = Policy((Reward(BRONZE, 60),))
     who = member(70 if state == "given" else 10, held)
     fresh = replace(who, grants={BRONZE: Grant(state, NOW - ECHO / 2, 5)})
@@ -206,13 +206,13 @@ def members(draw: st.DrawFn) -> Member:
 
 
 def applied(who: Member, steps: list[Step]) -> Member:
-    """As it is written down, before Discord has answered."""
+    """The member after the steps are stored but before Discord confirms them."""
     new = {s.role_id: Grant(s.to, NOW, 2) for s in steps}
     return replace(who, grants={**who.grants, **new})
 
 
 def answered(who: Member) -> Member:
-    """As it is once Discord has done everything that waited, and its word has come."""
+    """The member after Discord has applied and confirmed every pending change."""
     held, grants = set(who.held or ()), dict(who.grants)
     for role_id, grant in who.grants.items():
         if grant.state == "giving":
@@ -243,8 +243,9 @@ def test_no_steps_remain_after_discord_replies(policy: Policy, who: Member) -> N
 
 @given(policies(), members())
 def test_steps_match_the_slow_model(policy: Policy, who: Member) -> None:
-    """Without anything under way: exactly the earned roles are added, and of the rest exactly those
-    are removed that are ours."""
+    """With nothing pending, exactly the earned roles are added, and of the others only those given
+    by the bot are removed.
+    """
     if who.held is None:
         return
     calm = answered(who)
@@ -279,7 +280,7 @@ def test_disabled_and_stuck_roles_are_untouched(policy: Policy, who: Member) -> 
 def test_final_roles_do_not_depend_on_the_number_of_checks(
     minutes: list[int], highest: bool
 ) -> None:
-    """However often somebody is looked at on the way, they end with the same roles."""
+    """The final roles are the same however often a member is checked in between."""
     policy = HIGHEST if highest else STACK
     often = member(0)
     for watched in minutes:

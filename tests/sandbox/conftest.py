@@ -1,4 +1,4 @@
-"""Fixtures that the tests of the pretend world share."""
+"""Fixtures shared by the sandbox tests."""
 
 from tests.sandbox.kick_harness import kick, receiver
 

@@ -1,4 +1,4 @@
-"""A real discord.py bot against the pretend Discord, over real sockets, in one event loop."""
+"""A real discord.py bot against the fake Discord, over real sockets, in one event loop."""
 
 import asyncio
 import contextlib
@@ -279,7 +279,7 @@ class Rig:
 
 @asynccontextmanager
 async def open_rig(intents: discord.Intents | None = None) -> AsyncIterator[Rig]:
-    """A pretend Discord with a bot that is ready."""
+    """A fake Discord with a bot that is ready."""
     async with open_world() as world:
         bot = RigBot(intents or discord.Intents.all())
         driver = DiscordDriver(world.base_url)
@@ -313,7 +313,7 @@ async def ready(bot: discord.Client, run: asyncio.Task[None]) -> None:
 
 @asynccontextmanager
 async def open_world() -> AsyncIterator[DiscordService]:
-    """The pretend Discord alone on a free port; discord.py is pointed at it meanwhile."""
+    """The fake Discord alone on a free port; discord.py uses it in the meantime."""
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
     changes, faults = ChangeFeed(), Faults()

@@ -1,4 +1,4 @@
-"""Fixtures for the pretend Kick: a sandbox, a client, a receiver that checks signatures itself."""
+"""Fixtures for the fake Kick: a sandbox, a client, a receiver that checks signatures itself."""
 
 import base64
 import hashlib
@@ -89,7 +89,7 @@ class Receiver:
 
 @dataclass
 class Kick:
-    """A running pretend Kick as a client sees it."""
+    """A running fake Kick as a client sees it."""
 
     sandbox: Sandbox
     driver: KickDriver

@@ -1,4 +1,4 @@
-"""Listens to the pretend Kick's feed: by hand, with ``centrifuge-python``, with ``pysher``."""
+"""Listens to the fake Kick's feed: by hand, with ``centrifuge-python``, with ``pysher``."""
 
 import json
 import uuid
@@ -173,7 +173,7 @@ async def centrifuge(
     token: str | None = None,
     get_token: Callable[[], Awaitable[str]] | None = None,
 ) -> AsyncIterator[tuple[Client, CentrifugoClient]]:
-    """The real client, told to connect and to subscribe; not waited for."""
+    """The real client, connecting and subscribing in the background."""
     ear = CentrifugoClient()
     given = "" if get_token else token or guest_token(kick)
     client = Client(
@@ -250,7 +250,7 @@ def hang_up(pusher: Any) -> None:
 def pupil(
     kick: Kick, feed: str, *events: str, key: str = "", auto_sub: bool = True
 ) -> Iterator[PusherClient]:
-    """The real client, told to connect."""
+    """The real client, connecting."""
     listening = PusherClient(kick, feed, *events, key=key, auto_sub=auto_sub)
     listening.pusher.connect()
     try:

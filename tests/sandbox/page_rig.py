@@ -1,4 +1,4 @@
-"""The page in a real browser, on a real sandbox, with a real discord.py bot beside it."""
+"""The page in a real browser, on a real sandbox, with a real discord.py bot."""
 
 from __future__ import annotations
 

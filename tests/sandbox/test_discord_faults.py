@@ -1,4 +1,4 @@
-"""Rate limits and the faults of REST, as discord.py and a careful product meet them."""
+"""Rate limits and the faults of REST, as experienced by discord.py and a careful client."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""What was said in the pretend Discord is there again after a restart."""
+"""Messages in the fake Discord are kept across a restart."""
 
 import asyncio
 import json

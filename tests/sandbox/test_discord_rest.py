@@ -1,4 +1,4 @@
-"""The corners of REST that the other tests do not pass by."""
+"""REST endpoints not covered by the other tests."""
 
 from collections.abc import AsyncIterator
 from datetime import timedelta

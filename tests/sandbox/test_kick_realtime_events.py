@@ -1,4 +1,4 @@
-"""What the feed says of everything that happens: which feed, which name, which data."""
+"""The feed's message for every event: its channel, name and data."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""The feed's own faults, and those that part it from the webhooks."""
+"""The feed's faults, including those that make it differ from the webhooks."""
 
 import asyncio
 import json
@@ -80,7 +80,7 @@ async def test_delays_keep_the_order(kick: Kick) -> None:
 
 
 async def test_both_transports_can_run_at_once(kick: Kick) -> None:
-    """The time in which Kick ran both: whoever listens hears, over whichever."""
+    """The period in which Kick ran both: clients receive events over either."""
     kick.driver.fault(feed__provider="both")
     with pupil(kick, NORA_CHAT, f"{APP}SubscriptionEvent") as old:
         await asyncio.to_thread(kick.driver.wait_for_listener, NORA_CHAT)

@@ -1,4 +1,4 @@
-"""The bot with this feature and two pretend ones, connected to the pretend Discord."""
+"""The bot with this feature and two fake ones, connected to the fake Discord."""
 
 from collections.abc import Iterator
 

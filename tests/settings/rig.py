@@ -1,5 +1,4 @@
-"""What the tests of settings share: settings of every kind and shape, as a feature would declare
-them."""
+"""Shared by the tests of settings: settings of every kind, as a feature would declare them."""
 
 from typing import Any
 

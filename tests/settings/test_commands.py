@@ -1,4 +1,4 @@
-"""`!settings` and `/settings` in the pretend Discord, by a real discord.py client."""
+"""`!settings` and `/settings` in the fake Discord, by a real discord.py client."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""How entries of the audit log read, and that the longest fit."""
+"""Audit log entries in embeds, and that the longest ones fit."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -34,7 +34,7 @@ def entry(actor: int, action: str, target: str, before: Any, after: Any) -> Audi
 def told(
     action: str, target: str = "", before: Any = None, after: Any = None, actor: int = 42
 ) -> str:
-    """The line about an entry."""
+    """The text of an entry."""
     page = LogPage([entry(actor, action, target, before, after)], 0, 1, {7: "Mad*Cats*"})
     embed = messages.audit_log(page, 10, BY_KEY, LINES, named)
     return str(embed.description)

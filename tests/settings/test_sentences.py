@@ -1,4 +1,4 @@
-"""What the audit log says of an entry: sentences with amounts, times and dates for people."""
+"""The text of audit log entries: sentences with amounts, times and dates for people."""
 
 from datetime import UTC, datetime
 from typing import Any

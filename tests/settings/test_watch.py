@@ -1,4 +1,4 @@
-"""The bot notices in the pretend Discord when a channel closes, and when it works again."""
+"""The bot notices in the fake Discord when a channel closes, and when it works again."""
 
 from collections.abc import Iterator
 

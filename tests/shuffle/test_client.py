@@ -1,4 +1,4 @@
-"""Asking the pretend Shuffle, with whatever can be wrong with it."""
+"""Requests to the fake Shuffle, with all its faults."""
 
 from collections.abc import Iterator
 from decimal import Decimal
@@ -80,7 +80,7 @@ def test_unusual_responses_are_accepted(client: AffiliatePlatform, shuffle: Shuf
 
 
 def test_url_is_kept_secret(pretend: Sandbox) -> None:
-    """Not even an error tells it, for it is a key by itself."""
+    """Even errors do not contain it, because the URL itself is a secret."""
     secret = "http://127.0.0.1:9/stats/very-secret"
     chosen = settings(shuffle_affiliate_url=secret)
     assert secret in chosen.secrets()

@@ -1,4 +1,4 @@
-"""Reading answers, whatever they are."""
+"""Parsing responses of any kind."""
 
 import json
 from contextlib import suppress

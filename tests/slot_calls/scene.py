@@ -86,7 +86,7 @@ class Guild:
 
     def do(self, action: Callable[Concatenate[Work, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run an action as a moderator, at noon."""
-        cache_of(self.tx).clear()  # as in a transaction of its own
+        cache_of(self.tx).clear()  # as in its own transaction
         return run_in_guild(self.tx, self.id, MODERATOR, NOON, action, *args, **kwargs)
 
     def call(self, slot: str, **who_and_when: Any) -> ChatMessageSent:

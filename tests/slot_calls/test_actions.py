@@ -1,4 +1,4 @@
-"""What moderators can do, on a real database."""
+"""Moderators' actions, on a real database."""
 
 from dataclasses import replace
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""What viewers can do, on a real database."""
+"""Viewers' actions, on a real database."""
 
 import pytest
 from hypothesis import given, settings

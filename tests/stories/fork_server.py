@@ -80,7 +80,7 @@ class ForkServer:
         threading.Thread(target=self._listen, daemon=True).start()
 
     def start(self, command: tuple[str, ...], cwd: Path, log: Path, env: Mapping[str, str]) -> Fork:
-        """Run `python *command` in a session of its own; its output is added to the log."""
+        """Run `python *command` in its own session; its output is added to the log."""
         start = {"command": command, "cwd": str(cwd), "log": str(log), "env": dict(env)}
         assert self._process.stdin is not None
         # One at a time, or two stories would take each other's program.

@@ -1,4 +1,4 @@
-"""Links and unlinks accounts at once. The pages on which people do it have stories of their own."""
+"""Links and unlinks accounts directly. The pages for it have their own stories."""
 
 from datetime import UTC, datetime
 

@@ -40,7 +40,7 @@ _INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "SYSTEMROOT")
 
 
 class Process:
-    """A program of ours in a session of its own, so that it can be killed with all its children.
+    """A program of ours in its own session, so that it can be killed with all its children.
 
     Args:
         folder: where it runs and logs.

@@ -17,7 +17,7 @@ from tests.prerequisites import find_redis_server
 
 
 class RedisServer:
-    """A real redis-server on a socket of its own, so that it comes back under the same address."""
+    """A real redis-server on its own socket, so that it comes back under the same address."""
 
     def __init__(self, folder: Path) -> None:
         program = find_redis_server()

@@ -1,4 +1,4 @@
-"""What a story runs on: the sandbox, a fresh database, and the product between them."""
+"""The environment of a story: the sandbox, a fresh database, and the bot between them."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager

@@ -144,9 +144,9 @@ class TwitchStream:
 
 
 class Flood:
-    """Delivers everything: each of Kick's senders on a thread of its own and in order, and Twitch
-    on another. Nobody answers, or not with 2xx: again. Everything is sent three times, twice
-    under one delivery id."""
+    """Delivers everything: each of Kick's senders on its own thread and in order, and Twitch on
+    another. Nobody answers, or not with 2xx: again. Everything is sent three times, twice under one
+    delivery id."""
 
     def __init__(
         self,
@@ -249,7 +249,7 @@ def effects(stage: Stage) -> Effects:
 
 
 def _replies(stage: Stage, platform: str) -> list[tuple[Any, ...]]:
-    """What became of each; which of them share a line of chat depends on who was quicker."""
+    """What became of each; which of them share a chat message depends on who was quicker."""
     return stage.rows(
         "SELECT kind, payload ->> 'viewer', payload ->> 'slot', state, receipt ->> 'skipped'"
         "  FROM outbox_messages WHERE service = :platform ORDER BY 1, 2, 3",
@@ -258,7 +258,7 @@ def _replies(stage: Stage, platform: str) -> list[tuple[Any, ...]]:
 
 
 def _count_sent(stage: Stage, platform: str) -> int:
-    """How many lines of chat that should be."""
+    """How many chat messages that should be."""
     sent = "SELECT count(*) FROM outbox_messages WHERE service = :platform AND carried_by IS NULL"
     return int(stage.scalar(sent, platform=platform))
 

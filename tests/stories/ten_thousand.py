@@ -75,7 +75,7 @@ class Delivery:
 
     @property
     def text(self) -> str:
-        """Of a line of chat."""
+        """Of a chat message."""
         if self.kind == "channel.chat.message":
             return str(self.body["message"]["text"])
         return str(self.body.get("content", ""))
@@ -93,7 +93,7 @@ class Call:
 
 
 def person(user_id: int, name: str) -> Json:
-    """Somebody, as webhooks have them in the wild."""
+    """Somebody, as webhooks have them in production."""
     return {
         "is_anonymous": False,
         "user_id": user_id,

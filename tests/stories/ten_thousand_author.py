@@ -58,7 +58,7 @@ class Author:
     Args:
         seed: of all chance.
         now: when the story begins, in whole seconds.
-        calls: lines of chat that are in the pretend Kick and Twitch already.
+        calls: chat messages that are in the fake Kick and Twitch already.
     """
 
     def __init__(self, seed: int, now: datetime, calls: Sequence[Call]) -> None:

@@ -50,7 +50,7 @@ def link_by_dm(stage: Stage, person: str, command: str = "!connect_kick") -> str
 
 
 def part(stage: Stage) -> str:
-    """What `/health` tells Nora about the account of her server."""
+    """The `/health` item about the account of Nora's server."""
     asked = stage.discord.slash("nora", "bot-log", "health")
     lines = asked["response"]["embeds"][0]["description"].replace("\\", "").splitlines()
     return next((line for line in lines if "Kick account" in line), "")

@@ -1,5 +1,7 @@
-"""The realtime feed beside the webhooks, with real processes: what Kick does not tell is seen,
-shown to an admin and counted once; Kick may change the transport; and it can be switched off."""
+"""The realtime feed beside the webhooks, with real processes: events missing from Kick's webhooks
+are detected, shown to an admin and counted once; Kick may change the transport; and it can be
+switched off.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path

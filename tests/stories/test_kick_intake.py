@@ -1,5 +1,6 @@
-"""Kick's webhooks, with real processes: everything is counted once, and what Kick drops without
-a word is mended."""
+"""Kick's webhooks, with real processes: everything is counted once, and subscriptions that Kick
+drops silently are restored.
+"""
 
 import re
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Proof that the bot can write and read: the self-test, and the report of what is missing."""
+"""The bot can send and receive chat messages: the self-test, and its report of what is missing."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ from tests.stories.product import Json
 from tests.stories.stage import Stage, open_stage
 
 SELFTEST_SECONDS = 5.0
-"""Instead of thirty; only what does not come waits for it."""
+"""Instead of 30; only the failing self-test waits this long."""
 
 
 @contextmanager
@@ -30,13 +30,13 @@ def open_show(folder: Path, postgres_url: str, signing_key: SigningKey) -> Itera
 def stage(
     tmp_path_factory: pytest.TempPathFactory, postgres_url: str, signing_key: SigningKey
 ) -> Iterator[Stage]:
-    """One product for all tests of this file but one."""
+    """One bot shared by all but one of the tests in this file."""
     with open_show(tmp_path_factory.mktemp("speech"), postgres_url, signing_key) as opened:
         yield opened
 
 
 def slash(stage: Stage, command: str) -> Json:
-    """What Nora sees."""
+    """The slash command's reply to Nora."""
     return answered(stage, stage.discord.slash("nora", "bot-log", command))
 
 
@@ -51,7 +51,7 @@ def test_selftest_message_is_sent_and_its_webhook_returns(stage: Stage) -> None:
 def test_selftest_reports_missing_webhook(
     tmp_path: Path, postgres_url: str, signing_key: SigningKey
 ) -> None:
-    """With a product of its own: a self-test may be asked for twice a minute."""
+    """Uses its own bot, because self-tests are limited to two a minute."""
     with open_show(tmp_path, postgres_url, signing_key) as stage:
         stage.kick.fault(webhook__drop=50)
         found = slash(stage, "kick_selftest")
@@ -71,7 +71,7 @@ def test_config_report_lists_problems_and_fixes(stage: Stage) -> None:
 
 
 def listening(stage: Stage) -> str:
-    """The report, once somebody listens."""
+    """The report once the feed is connected."""
     return str(
         until(
             lambda: (

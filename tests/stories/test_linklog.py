@@ -38,7 +38,7 @@ def ask(stage: Stage, command: str, **options: Any) -> Json:
 
 
 def panel(stage: Stage, channel: str) -> None:
-    """Something that the log tells."""
+    """An entry of the log."""
     done = stage.discord.slash("nora", channel, "setup_link_panel")
     assert "Link panel posted" in done["response"]["embeds"][0]["title"]
 

@@ -42,7 +42,7 @@ def stage(
 
 @pytest.fixture(scope="module")
 def twitch(stage: Stage) -> TwitchDriver:
-    """The pretend Twitch, with which the streamer has connected."""
+    """The fake Twitch, connected by the streamer."""
     connect_twitch(stage)
     return stage.twitch
 

@@ -102,7 +102,7 @@ def refused(stage: Stage, channel: str, emoji: str | None = None) -> str:
 
 
 def health(stage: Stage) -> str:
-    """What `/health` tells Nora."""
+    """The `/health` report for Nora."""
     asked = stage.discord.slash("nora", "mods", "health")
     return str(asked["response"]["embeds"][0]["description"]).replace("\\", "")
 
@@ -313,7 +313,9 @@ def test_deleted_panel_channel_appears_in_health(stage: Stage) -> None:
 
 
 def test_panels_catch_up_after_downtime(stage: Stage) -> None:
-    """A panel posted before works after: by reaction, by button, and for who reacted meanwhile."""
+    """A panel posted before works after: by reaction, by button, and for members who reacted in the
+    meantime.
+    """
     kept, lost = set_up(stage, "general"), set_up(stage, "raffle")
     before = len(direct_messages(stage, "mia"))
     stage.product.kill()

@@ -1,4 +1,4 @@
-"""Somebody asks for their data and to be forgotten, in Discord."""
+"""A member requests their data and its deletion, in Discord."""
 
 import json
 from collections.abc import Iterator

@@ -107,7 +107,9 @@ def given_before_linking(
     ]
     assert "in this raffle will count" in own(stage, person)
     link(stage, person, platform=platform)
-    until(lambda: direct_messages(stage, person, f"{count} tickets were waiting for you"), "a message")
+    until(
+        lambda: direct_messages(stage, person, f"{count} tickets were waiting for you"), "a message"
+    )
     medal = "🥇🥈"[place - 1]
     assert own(stage, person).startswith(f"## {count} tickets\n{medal} rank **{place}** of {place}")
 

@@ -102,7 +102,7 @@ def tick(url: str, now: datetime, die_at: int | None = None) -> None:
 
 
 def in_process(url: str, now: datetime, die_at: int | None = None) -> Callable[[], int]:
-    """The same in a process of its own; call the result for its exit code."""
+    """The same in its own process; call the result for its exit code."""
 
     def run() -> None:
         try:

@@ -21,7 +21,7 @@ A_FEW_SECONDS = 4.5
 def test_product_works_without_redis_and_detects_its_return(
     stage: Stage, redis_server: RedisServer
 ) -> None:
-    """Web and bot are processes of their own here: only Redis, or looking, tells the bot."""
+    """Web and bot are separate processes here: only Redis, or polling, notifies the bot."""
     stage.settings["REDIS_URL"] = redis_server.url
     stage.set_up()
     web = stage.start_web()

@@ -1,4 +1,4 @@
-"""Roles for watching, from a line of chat to a role in Discord and back."""
+"""Roles for watching, from a chat message to a role in Discord and back."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta

@@ -1,5 +1,6 @@
-"""An admin sets things for her server, by typing and by slash command; nobody else can, and no
-other server notices."""
+"""An admin changes her server's settings, with typed and slash commands; nobody else can, and other
+servers are unaffected.
+"""
 
 from collections.abc import Iterator
 

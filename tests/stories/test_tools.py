@@ -1,4 +1,4 @@
-"""`setup_database.py` and `health_check.py`: what they say and how they end."""
+"""`setup_database.py` and `health_check.py`: their output and exit codes."""
 
 from collections.abc import Iterator
 from pathlib import Path

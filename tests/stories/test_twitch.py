@@ -141,7 +141,7 @@ def test_burst_survives_a_kill(stage: Stage, connected: TwitchDriver) -> None:
 
 
 def servers_of(stage: Stage, *message_ids: str) -> set[int]:
-    """The servers for which at least one of these lines of chat counts."""
+    """The servers for which at least one of these chat messages counts."""
     servers = "SELECT DISTINCT guild_id FROM inbox_events WHERE event = 'ChatMessageSent'"
     found = stage.rows(f"{servers} AND key = ANY(:ids)", ids=list(message_ids))
     return {guild_id for (guild_id,) in found}

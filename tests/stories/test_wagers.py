@@ -1,4 +1,4 @@
-"""From a name that a member writes to an amount that counts, over real sockets."""
+"""From a member's claimed name to a counted amount, over real sockets."""
 
 from collections.abc import Iterator
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""From what Shuffle tells to tickets in a raffle, whatever Shuffle does in between.
+"""From Shuffle's reports to tickets in a raffle, whatever Shuffle does in between.
 
 Twenty tickets for each $1,000 are one for each whole $50. What both had wagered before they were
 verified, 1,250.50 and 90, never counts.

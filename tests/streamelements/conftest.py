@@ -1,4 +1,4 @@
-"""A server at the pretend StreamElements."""
+"""A server connected to the fake StreamElements."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ MADCATS, BEAN, YUKI = "madcats", "lil_bean", "yuki_snow"
 
 @dataclass
 class Desk:
-    """Our side, with the pretend StreamElements' addresses."""
+    """The bot, configured to use the fake StreamElements."""
 
     services: Services
     streamelements: StreamElementsDriver
@@ -54,19 +54,19 @@ class Desk:
             return found
 
     def run(self, key: str, **deltas: int) -> str:
-        """Queue and perform; the state."""
+        """Queue and run a change; return its state."""
         self.queue(key, **deltas)
         bulk.perform_due(self.services)
         return self.operation(key).state
 
     def look_again(self) -> None:
-        """At each look after a lost answer, until the last one."""
+        """Run every recheck that follows a lost response."""
         for earlier, look in pairwise(LOOKS):
             self.later += look - earlier + timedelta(milliseconds=1)
             bulk.perform_due(self.services)
 
     def outcomes(self, key: str) -> dict[str, str | None]:
-        """Login -> what became of the change."""
+        """Login -> outcome of the change."""
         number = self.operation(key).number
         with self.services.work_in(GUILD) as work:
             return {line.login: line.outcome for line in actions.list_lines(work, number)}
@@ -75,7 +75,7 @@ class Desk:
         return dict(self.streamelements.channel()["points"])
 
     def settled(self) -> list[tuple[str, list[int], list[int]]]:
-        """Operation, applied and refused of what was published."""
+        """(operation, applied, refused) of each published event."""
         sql = "SELECT body FROM inbox_deliveries WHERE kind = 'StreamElementsSettled' ORDER BY id"
         rows = self.rows(sql)
         return [(body["operation"], body["applied"], body["refused"]) for (body,) in rows]

@@ -1,3 +1,3 @@
-"""A connected channel at the pretend Twitch."""
+"""A connected channel on the fake Twitch."""
 
 from tests.twitch.conftest import clean, installation, new_client, pretend, twitch  # noqa: F401

@@ -27,7 +27,7 @@ MIA, TOM, GIVER = (
 
 
 def told(guild_id: int, kind: type[Event], days: float = 0, **given: Any) -> Event:
-    """An event so many days before noon."""
+    """An event this many days before noon."""
     at = NOON - timedelta(days=days)
     if kind is not events.SubscriberReported:
         given |= {"channel_id": 5}

@@ -38,7 +38,7 @@ def pretend() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def twitch(pretend: Sandbox) -> Iterator[TwitchDriver]:
-    """The hands on the pretend Twitch."""
+    """The driver of the fake Twitch."""
     driver = TwitchDriver(pretend.base_url)
     yield driver
     driver.close()

@@ -1,4 +1,4 @@
-"""A server, its channel at the pretend Twitch, an admin and a browser."""
+"""A server, its channel on the fake Twitch, an admin and a browser."""
 
 import hashlib
 import hmac
@@ -51,7 +51,7 @@ _numbers = count(1)
 
 @dataclass
 class Shifted:
-    """The real time plus an offset: Twitch's tokens are dated by the real time."""
+    """The real time plus an offset, because Twitch tokens expire in real time."""
 
     by: timedelta = timedelta()
 
@@ -64,7 +64,7 @@ class Shifted:
 
 @dataclass
 class Installation:
-    """Our side, with the pretend Twitch's addresses."""
+    """The bot, configured to use the fake Twitch."""
 
     services: Services
     clock: Shifted
@@ -72,7 +72,7 @@ class Installation:
     app: Flask = field(repr=False)
 
     def link(self, role: Role = "streamer", guild_id: int = GUILD) -> str:
-        """What `/connect_twitch` hands out."""
+        """The link from `/connect_twitch`."""
         attempt = TwitchConnectAttempt(
             role=role, asked_by=MemberId(ADMIN), asked_by_name="Tomas", asked_at=self.clock()
         )
@@ -84,21 +84,21 @@ class Installation:
         return self.app.test_client()
 
     def open(self, browser: FlaskClient, url: str) -> TestResponse:
-        """Follow an address at our server."""
+        """Open a URL on our server."""
         parts = urlsplit(url)
         path = f"{parts.path}?{parts.query}" if parts.query else parts.path
         headers = {"Accept": "text/html"}
         return browser.get(path, base_url="http://localhost:8080", headers=headers)
 
     def redirect_to_provider(self, browser: FlaskClient, link: str) -> str:
-        """Press the button of the link's page; the address of Twitch's consent page."""
+        """Press the button on the link's page, and return the URL of Twitch's consent page."""
         page = self.open(browser, link)
         found = re.search(r'href="([^"]+)"[^>]*>Continue on Twitch', page.text)
         assert found, page.text
         return str(self.open(browser, html.unescape(found[1])).headers["Location"])
 
     def round_trip(self, link: str, person: str | None = "nora") -> TestResponse:
-        """All of it; the last page."""
+        """Run the whole OAuth flow and return the final page."""
         browser = self.browser()
         back = self.twitch.consent(self.redirect_to_provider(browser, link), person)
         return self.open(browser, back)
@@ -106,7 +106,7 @@ class Installation:
     def connect(
         self, person: str = "nora", role: Role = "streamer", guild_id: int = GUILD
     ) -> TwitchAccount:
-        """Somebody connects their account."""
+        """Connect a person's account."""
         page = self.round_trip(self.link(role, guild_id), person)
         assert page.status_code == 200, page.text
         account = self.account(role, guild_id)
@@ -118,7 +118,7 @@ class Installation:
             return find_account(tx, guild_id, role)
 
     def token(self, role: Role = "streamer") -> str:
-        """The access token, unsealed."""
+        """The decrypted access token."""
         account = self.account(role)
         assert account is not None
         return vault_of(self.services.settings).open(account.access_token)
@@ -128,13 +128,13 @@ class Installation:
             return [tuple(row) for row in tx.execute(text(sql), values)]
 
     def stored(self) -> list[tuple[str, str]]:
-        """Kind and delivery id of what lies in the inbox from Twitch, but for our own polls."""
+        """Kind and delivery id of Twitch's deliveries in the inbox, except our own polls."""
         sql = "SELECT kind, delivery_id FROM inbox_deliveries WHERE source <> 'twitch.poll'"
         found = self.rows(f"{sql} AND source LIKE 'twitch.%' ORDER BY id")
         return [(kind, delivery_id) for kind, delivery_id in found]
 
     def with_settings(self, **values: Any) -> "Installation":
-        """The same with other settings, as after a restart."""
+        """The same bot with other settings, as after a restart."""
         changed = self.services.settings.model_copy(update=values)
         services = replace(self.services, settings=changed)
         return Installation(services, self.clock, self.twitch, _app(services))
@@ -177,7 +177,7 @@ def _app(services: Services) -> Flask:
 
 
 def chat(line: str = "hello", **differs: Any) -> Body:
-    """The event of `channel.chat.message`, as in Twitch's documentation."""
+    """A `channel.chat.message` event, as in Twitch's documentation."""
     return {
         "broadcaster_user_id": str(NORA),
         "broadcaster_user_login": "noraplays",
@@ -197,7 +197,7 @@ def chat(line: str = "hello", **differs: Any) -> Body:
 
 
 def someone(**differs: Any) -> Body:
-    """The start of most events: the channel and who did it."""
+    """The fields most events start with: the channel and the user."""
     return {
         "broadcaster_user_id": str(NORA),
         "broadcaster_user_login": "noraplays",
@@ -220,7 +220,7 @@ def deliver(
     secret: str | None = None,
     **extra: Any,
 ) -> TestResponse:
-    """Sign and send, by Twitch's recipe written down independently of ours."""
+    """Sign and send, with an independent implementation of Twitch's signature scheme."""
     body: Body = {"subscription": {"id": "s1", "type": kind, "status": "enabled"}, **extra}
     if event is not None:
         body["event"] = event

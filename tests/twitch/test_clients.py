@@ -90,7 +90,7 @@ async def test_twitch_api(pretend: Sandbox, twitch: TwitchDriver) -> None:
 
 
 def test_twurple(pretend: Sandbox, twitch: TwitchDriver) -> None:
-    """`@twurple/api`, `auth` and `eventsub-ws`, in a process of their own."""
+    """`@twurple/api`, `auth` and `eventsub-ws`, in their own process."""
     given = {
         "api": pretend.env["TWITCH_API_URL"],
         "auth": pretend.env["TWITCH_AUTH_URL"],

@@ -106,7 +106,7 @@ def test_revoked_subscription_is_shown_and_made_again(installation: Installation
 
 @pytest.fixture
 def hooked(installation: Installation) -> Installation:
-    """Webhooks to a server that the pretend Twitch cannot reach: only what is subscribed counts."""
+    """Webhooks to a server that the fake Twitch cannot reach: only what is subscribed counts."""
     return installation.with_settings(twitch_eventsub="webhook")
 
 
@@ -153,7 +153,7 @@ def test_new_subscriptions_and_starts_are_told_as_gaps(hooked: Installation) -> 
 
 
 def test_other_callbacks_are_never_touched(hooked: Installation) -> None:
-    """The same app runs somewhere else, with a database of its own."""
+    """The same app runs somewhere else, with its own database."""
     elsewhere = hooked.with_settings(oauth_base_url="https://elsewhere.example")
     reconcile(elsewhere.services)
     for table in ("twitch_subscriptions", "twitch_callbacks"):

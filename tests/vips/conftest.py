@@ -1,4 +1,4 @@
-"""Fixtures of VIPs: a connected channel at the pretend Twitch, and the runner."""
+"""Fixtures of VIPs: a connected channel on the fake Twitch, and the runner."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A server with a connected channel at the pretend Twitch. Each `work()` is one look of the runner;
+"""A server with a connected channel at the fake Twitch. Each `work()` is one run of the runner;
 events reach us when `hear()` says so."""
 
 from collections.abc import Callable
@@ -41,7 +41,7 @@ PEOPLE = {"mia": MIA, "nora": NORA, "tomas": TOMAS, "vera": VERA}
 
 @dataclass
 class Scene:
-    """Our side and the pretend Twitch."""
+    """The bot and the fake Twitch."""
 
     installation: Installation
     runner: VipRunner
@@ -54,7 +54,7 @@ class Scene:
             return action(work, *args, **kwargs)
 
     def work(self, times: int = 1) -> None:
-        """The runner looks, whatever it was told to wait for."""
+        """Run the runner now, ignoring its delays."""
         for _time in range(times):
             self.runner._pauses.clear()
             if self.guild_id in self.runner.list_due():
@@ -144,7 +144,7 @@ class Scene:
 
     @property
     def channel(self) -> dict[str, Any]:
-        """The pretend channel."""
+        """The fake channel."""
         found: dict[str, Any] = self.installation.twitch.state()["channels"][0]
         return found
 

@@ -1,4 +1,6 @@
-"""One reward's, one viewer's or one call's failure never stops the others; it is shown and told."""
+"""One reward's, one viewer's or one call's failure never stops the others; it is shown and
+reported.
+"""
 
 import threading
 from datetime import timedelta

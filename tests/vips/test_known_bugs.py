@@ -1,5 +1,5 @@
 """The 15 bugs of a VIP manager that others have written: none of them is here. Each test runs the
-real client against the pretend Twitch, and the whole web application where it is about that."""
+real client against the fake Twitch, and the whole web application where it is about that."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -55,7 +55,7 @@ def test_01_the_apps_token_is_used_where_twitch_wants_the_streamers(scene: Scene
         lambda: client.send_chat(token, NORA, NORA, "hello", None),
         lambda: client.subscribe(REDEEMED, "1", {"broadcaster_user_id": str(NORA)}, socket, token),
     ]
-    for call in refused:  # the pretend Twitch declines it as the real one does
+    for call in refused:  # the fake Twitch declines it as the real one does
         with pytest.raises(TwitchRejected):
             call()
     scene.reward()

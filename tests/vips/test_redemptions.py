@@ -81,7 +81,7 @@ def test_two_redemptions_at_once_add_up(scene: Scene) -> None:
     scene.work()
     assert scene.session.minutes == 120
     assert [scene.status(one) for one in both] == ["FULFILLED", "FULFILLED"]
-    # Each is told: the first gives VIP, the second extends it.
+    # Each is announced: the first gives VIP, the second extends it.
     entries = list(reversed(scene.do(store.list_activity)))
     assert [(entry.act, entry.minutes, entry.redemption_id) for entry in entries] == [
         ("granted", 60, both[0]),
@@ -92,7 +92,7 @@ def test_two_redemptions_at_once_add_up(scene: Scene) -> None:
 
 
 def test_second_redemption_while_vip_is_given_back_adds_time(scene: Scene) -> None:
-    """Over, being taken away, and redeemed twice before Twitch has answered."""
+    """Expired, being removed, and redeemed twice before Twitch has responded."""
     scene.reward()
     scene.hear_redeemed(scene.redeem())
     scene.work()

@@ -1,4 +1,4 @@
-"""VIP by hand and by other sources, its end, and what somebody does on Twitch meanwhile."""
+"""VIP by hand and from other sources, its end, and concurrent changes on Twitch."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -204,7 +204,7 @@ def test_forty_ends_at_once_stay_under_twitchs_limit(scene: Scene) -> None:
 
 
 def _pass(scene: Scene, is_done: Callable[[], bool]) -> float:
-    """Let time pass here and at the pretend Twitch; how many seconds it took."""
+    """Advance the clock here and on the fake Twitch; returns the seconds it took."""
     began = scene.installation.clock()
     while not is_done():
         scene.later(seconds=2)
@@ -333,7 +333,7 @@ def test_purchases_are_returned_when_vip_is_taken_away_before_twitch_confirms(sc
 
 
 def test_only_what_twitch_has_not_confirmed_is_returned(scene: Scene) -> None:
-    """Bought, confirmed, over, and bought again while it was being taken away."""
+    """Bought, confirmed, expired, and bought again while it was being removed."""
     viewer_id = scene.do(actions.get_viewer_id, MIA_ACCOUNT)
     scene.handle(_bought(scene, viewer_id, "one"))
     scene.work()

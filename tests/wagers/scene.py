@@ -61,7 +61,7 @@ class Guild:
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> T:
-        cache_of(self.tx).clear()  # as in a transaction of its own
+        cache_of(self.tx).clear()  # as in its own transaction
         return run_in_guild(self.tx, self.id, actor, at(minutes), action, *args, **kwargs)
 
     def set(self, **values: Any) -> None:

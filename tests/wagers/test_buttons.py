@@ -27,7 +27,7 @@ def running(database: Database) -> Iterator[DiscordDriver]:
 
 @pytest.fixture
 def discord_world(database: Database, running: DiscordDriver) -> DiscordDriver:
-    """Nothing is counted yet, and admins are told in a channel."""
+    """Nothing is counted yet, and admins are notified in a channel."""
     with database.begin() as tx:
         tx.exec_driver_sql("SET LOCAL session_replication_role = replica")
         for table in reversed(METADATA.sorted_tables):
@@ -40,7 +40,7 @@ def discord_world(database: Database, running: DiscordDriver) -> DiscordDriver:
 
 @pytest.fixture
 def message(database: Database, discord_world: DiscordDriver) -> dict[str, Any]:
-    """What the admins are told of Mia's total, which fell and jumped back."""
+    """The message to the admins about Mia's total, which fell and jumped back."""
     known = {one["message_id"] for one in discord_world.transcript(ADMINS)}
     with database.begin() as tx:
         guild = Guild(tx, NORAS_CORNER_ID)
@@ -70,7 +70,7 @@ def press(driver: DiscordDriver, message: dict[str, Any], label: str, person: st
 
 
 def counted(database: Database) -> list[str]:
-    """The amounts that the raffle is told of."""
+    """The amounts published to the raffle."""
     with database.begin() as tx:
         return Guild(tx, NORAS_CORNER_ID).published()
 

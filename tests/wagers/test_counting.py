@@ -218,7 +218,7 @@ def test_database_keeps_counted_changes(guild: Guild, statement: str) -> None:
 
 
 def test_database_rejects_inexact_changes(guild: Guild) -> None:
-    """A row that says more than the total rose by is refused, whoever writes it."""
+    """A row with more than the increase of the total is refused, whoever writes it."""
     guild.verify_mia()
     guild.poll(5, MiaSpins="1001")
     wrong = text(

@@ -1,4 +1,4 @@
-"""Whoever asks is told, and can be forgotten without shedding a penalty or a ticket."""
+"""Members can export their data, and be forgotten without losing a penalty or a ticket."""
 
 import json
 

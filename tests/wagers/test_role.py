@@ -41,7 +41,7 @@ def happen(guild: Guild, kind: type[Event], minutes: float, **fields: Any) -> No
     """Handle this event, twice."""
     for _time in range(2):
         event = kind(key=str(minutes), guild_id=guild.id, at=at(minutes), **fields)
-        cache_of(guild.tx).clear()  # as in a transaction of its own
+        cache_of(guild.tx).clear()  # as in its own transaction
         FEATURE.handlers[kind](guild.tx, event)
 
 

@@ -70,7 +70,7 @@ def test_any_totals_match_the_model(totals: list[Decimal], allowed: Decimal) -> 
 def test_missed_responses_do_not_change_the_sum_of_rising_totals(
     totals: list[Decimal], random: object
 ) -> None:
-    """However many answers are missed, in the end the same has counted."""
+    """The final count is the same however many responses are missed."""
     rising = sorted(totals)
     some = [rising[0], *(t for t in rising[1:-1] if hash((t, str(random))) % 2), rising[-1]]
     assert counted_of(rising) == counted_of(some) == units(rising[-1]) - units(rising[0])

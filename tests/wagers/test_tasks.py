@@ -1,4 +1,4 @@
-"""Asking the pretend Shuffle in time: pauses are kept, and a stop in the middle loses nothing."""
+"""Scheduled requests to the fake Shuffle: pauses are kept, and an interruption loses nothing."""
 
 from collections.abc import Iterator
 from decimal import Decimal

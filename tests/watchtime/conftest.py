@@ -1,4 +1,4 @@
-"""A server of its own for tests that commit."""
+"""A separate server for tests that commit."""
 
 from collections.abc import Iterator
 

@@ -221,13 +221,13 @@ def do(
     *args: P.args,
     **kwargs: P.kwargs,
 ) -> R:
-    """An admin does this, in a transaction of its own."""
+    """An admin does this, in its own transaction."""
     cache_of(tx).clear()
     return run_in_guild(tx, guild_id, ADMIN, at(60), action, *args, **kwargs)
 
 
 def exclude(tx: Connection, guild_id: int, who: str, now: datetime | None = None) -> str:
-    """As `/watchexclude add`, in a transaction of its own."""
+    """As `/watchexclude add`, in its own transaction."""
     cache_of(tx).clear()
     return run_in_guild(tx, guild_id, ADMIN, now or at(20), exclusions.exclude, who, "watchtime")
 

@@ -1,4 +1,4 @@
-"""The commands of watchtime in the pretend Discord, by a real discord.py client."""
+"""The commands of watchtime in the fake Discord, by a real discord.py client."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -40,7 +40,7 @@ def next_goal(_tx: Connection, guild_id: int, watched: timedelta) -> Goal | None
 
 
 class World:
-    """The bot with the features that matter here, connected to the pretend Discord."""
+    """The bot with the features that matter here, connected to the fake Discord."""
 
     def __init__(self, database: Database, driver: DiscordDriver, bot: DiscordThread) -> None:
         self.database = database

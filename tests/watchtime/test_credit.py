@@ -1,4 +1,4 @@
-"""The credit beside running handlers, and as a timed task: real transactions, really committed."""
+"""Watchtime credit alongside running handlers and as a scheduled task, with real commits."""
 
 import threading
 from collections.abc import Iterator
@@ -34,10 +34,10 @@ def credit_meanwhile(database: Database, guild_id: int) -> threading.Thread:
 def test_credit_waits_for_an_uncommitted_message(
     database: Database, committed_guild: int, within_savepoints: bool
 ) -> None:
-    """The stream is confirmed over a message that another transaction still holds. Were the stream
-    marked as credited now, the message's minutes would be lost for good.
+    """The stream is confirmed over a message that another transaction still holds. If the stream
+    were marked as credited now, the message's minutes would be lost for good.
 
-    With savepoints: the first of them is rolled back, and gives its lock back."""
+    With savepoints: the first of them is rolled back, and releases its lock."""
     teller = Teller(committed_guild)
     with database.begin() as chat:
         if within_savepoints:
@@ -130,7 +130,7 @@ def test_task_interval_is_a_setting(services: Services) -> None:
 
 
 def test_unchanged_row_is_not_written(database: Database, committed_guild: int) -> None:
-    """The credit passes by whoever was not there in the newly confirmed part."""
+    """Viewers who were not present in the newly confirmed part are skipped."""
     teller = Teller(committed_guild)
     with database.begin() as tx:
         tell(tx, teller.says(5, at(0)), teller.says(6, at(30)), teller.seen_live(at(0), at(35)))

@@ -1,5 +1,5 @@
-"""Watchtime is exact: compared with the slow model over stories told in any order, any number of
-times, with credits in between wherever they fall."""
+"""Watchtime is exact: compared with the slow model over events in any order, any number of times,
+with credits in between wherever they fall."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -54,7 +54,9 @@ def stories(draw: st.DrawFn) -> list[Event]:
 def play(
     tx: Connection, story: Sequence[Event], credit_after: frozenset[int], *, in_batches: bool = True
 ) -> None:
-    """Credit after the events at these places; what lies between is told at once or one by one."""
+    """Credit after the events at these places; the events in between are handled together or one by
+    one.
+    """
     batch: list[Event] = []
     for index, event in enumerate(story):
         batch.append(event)

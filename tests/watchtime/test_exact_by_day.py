@@ -70,7 +70,7 @@ PLACES = (
 
 
 def moved(event: Event, by: timedelta) -> Event:
-    """The same, told of another evening."""
+    """The same events, moved to another evening."""
     instants: dict[str, Any] = {"at": event.at + by}
     if hasattr(event, "started_at"):
         instants["started_at"] = event.started_at + by
@@ -254,7 +254,7 @@ def correct(
         total = length(pieces.get(viewer, ())) + sum((a for _, a in done.get(viewer, ())), amount)
         if viewer in ids and minutes and total >= timedelta():
             name = f"viewer{viewer}"
-            for _ in range(2):  # told twice
+            for _ in range(2):  # delivered twice
                 run_in_guild(
                     tx, GUILD, 1, when, actions.adjust, name, minutes, "for fun", f"test:{number}"
                 )

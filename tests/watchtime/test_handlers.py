@@ -1,4 +1,4 @@
-"""What events do to watchtime, one promise a test."""
+"""The effects of events on watchtime, one guarantee per test."""
 
 from datetime import datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""How watchtime looks: pure data in, embeds out."""
+"""Embeds of watchtime: pure data in, embeds out."""
 
 from dataclasses import replace
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Who lives in a world and what they do: steps, drawn from a seed before anything happens."""
+"""The people of a world and their actions: steps drawn from a seed before anything happens."""
 
 import random
 from collections.abc import Callable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Faults of the past, planted again one at a time: each has to be found.
+"""Past bugs, reintroduced one at a time: each has to be found.
 
 Each comes from CHANGELOG.md or from what was seen outside, and is put back by replacing one
 function.

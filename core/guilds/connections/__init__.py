@@ -1,2 +1,3 @@
-"""What the services that are connected to a server have in common: their accounts, and the chats
-that admins write in and test."""
+"""Shared by all services connected to a server: their accounts, and the chats that admins write in
+and test.
+"""

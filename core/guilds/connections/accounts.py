@@ -48,7 +48,7 @@ class Disconnected:
     is_revoked: bool
 
     def describe(self) -> str:
-        """What happened to its tokens, and what is left to do."""
+        """What happened to its tokens, and the remaining steps."""
         if self.is_revoked:
             return _("Its tokens are revoked and deleted.")
         if self.kind.revoke is None:
@@ -68,20 +68,20 @@ class AccountKind(Generic[A]):
     Attributes:
         service: its name; in lower case it is the platform of its channel, and begins its audit
             entries.
-        record: of the connected accounts.
-        stops: what stops when an admin disconnects one, in sentences.
-        lost: what does not work while the service has ended the grant, in a sentence.
-        role: second part of the record's key, where a server has several at the service.
-        title: as the health page names it.
-        owner_of: the account's user id, which has to be that of the server's channel; None if any
+        record: the record class of the connected accounts.
+        stops: the effects of disconnecting one, in sentences.
+        lost: what does not work after the service has ended the grant, in a sentence.
+        role: second part of the record's key, if a server can have several at the service.
+        title: its name on the health page.
+        owner_of: the required user id of the account, that of the server's channel; None if any
             account will do.
-        missing: `missing(scopes)`: what was not granted, in words.
-        is_needed: the service does not work without one.
+        missing: `missing(scopes)`: the permissions that were not granted, in words.
+        is_needed: the service does not work without an account.
         revoke: `revoke(settings, *tokens)`: revoke them at the service; False if that failed. None
-            if the service cannot.
-        held: what would stay at the service and could not be ended afterwards, in a sentence; ""
+            if the service does not support it.
+        held: what would remain at the service and could not be ended afterwards, in a sentence; ""
             for nothing.
-        end_first: end that, then disconnect; returns what it was.
+        end_first: ends that, then disconnects; returns a description of it.
         before_delete: called in the transaction that deletes it. Raises Refusal to prevent that.
     """
 
@@ -105,12 +105,12 @@ class AccountKind(Generic[A]):
 
     @property
     def label(self) -> str:
-        """As checks name it, beside others of the service."""
+        """Its label among the service's checks."""
         return f"{self.role or 'streamer'}'s account"
 
     @property
     def command(self) -> str:
-        """What connects one."""
+        """The command that connects one."""
         option = f" {self.role}:True" if self.role not in ("", "streamer") else ""
         return f"`/connect_{self.platform}{option}`"
 
@@ -288,7 +288,8 @@ class AccountKind(Generic[A]):
 
     def disconnect(self, services: Services, guild_id: int, actor: int) -> Disconnected | None:
         """Delete the server's account and revoke its tokens; None if none is connected. No
-        transaction is open while the service is asked. Raises Refusal as `delete` does."""
+        transaction is open while the service is called. Raises Refusal as `delete` does.
+        """
         with services.work_in(guild_id, actor) as work:
             account = self.delete(work)
         return None if account is None else self.revoke_tokens(services, account)

@@ -1,6 +1,6 @@
 """The chat of a server's channel, as admins use it: sending a line as the bot, and the self-test.
 
-A self-test sends a line and waits until it comes back: the only end-to-end test that the platforms
+A self-test sends a message and waits until it comes back: the only end-to-end test the platforms
 allow.
 """
 
@@ -31,10 +31,10 @@ WAIT_SECONDS = 30.0
 POLL_SECONDS = 0.25
 
 RETURN_TIMEOUT = timedelta(minutes=2)
-"""A line that has not come back by then is lost."""
+"""A message that has not come back after this time is lost."""
 
 CLOCKS_DIFFER = timedelta(seconds=30)
-"""Between the clocks of our processes, at most."""
+"""Maximum difference between the clocks of our processes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +42,9 @@ class Arrivals:
     """How chat arrives.
 
     Attributes:
-        are: the deliveries in the inbox that are chat.
-        way: such as "webhook".
-        remedy: what to check if none comes.
+        are: condition for the inbox deliveries that are chat.
+        way: the transport, such as "webhook".
+        remedy: what to check if none arrives.
     """
 
     are: ColumnElement[bool]
@@ -57,8 +57,8 @@ class Chat:
     """The chat of a platform.
 
     Attributes:
-        platform: as in the records.
-        name: as people know it.
+        platform: its key in the records.
+        name: its display name.
         why_unable: `why_unable(work, services)`: why nothing can be sent, or None.
         say: `say(work, services, text, key)`: send a line soon; a key is sent once.
         arrivals: `arrivals(work, services)`.
@@ -153,7 +153,7 @@ class Chat:
         return SelfTest(platform=self.platform, key=key, sent_at=work.now, state="waiting")
 
     def find_result(self, work: Work, services: Services, test: SelfTest) -> "Result":
-        """How a self-test has gone so far."""
+        """The result of a self-test so far."""
         status, arrivals = find_message(work, test.key), self.arrivals(work, services)
         if status is None:  # deleted long after it was sent
             return Result(True, arrivals=arrivals)
@@ -191,7 +191,7 @@ class Chat:
         return "failed" if result.was_sent else "not_sent"
 
     def check_line(self, work: Work, services: Services) -> CheckLine | None:
-        """How the newest self-test has gone; None if there was none."""
+        """The result of the newest self-test; None if there was none."""
         test = self.find_test(work)
         if test is None:
             return None
@@ -220,13 +220,13 @@ class Chat:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How a self-test has gone.
+    """The result of a self-test.
 
     Attributes:
-        was_sent: the platform took the line.
+        was_sent: the platform accepted the message.
         returned_after: seconds until it came back; None if it did not.
-        trouble: why it was not sent.
-        arrivals: how it was to come back, if it was sent.
+        trouble: the reason why it was not sent.
+        arrivals: the transport it should come back on, if it was sent.
     """
 
     was_sent: bool

@@ -36,7 +36,7 @@ async def say(ctx: Context, chat: Chat, line: str) -> None:
 
 
 async def test_chat(ctx: Context, chat: Chat) -> None:
-    """Run a self-test, and say how it went."""
+    """Run a self-test, and report the result."""
     result = await chat.test(services_of(ctx), guild_id_of(ctx))
     heading, text = chat.describe(result)
     if result.returned_after is not None:
@@ -47,8 +47,8 @@ async def test_chat(ctx: Context, chat: Chat) -> None:
 
 
 class LinkButton(OwnButton, template=r"(?!)"):
-    """Gives whoever may manage the server a personal link that connects an account; subclass it in
-    the service's package with `link=`."""
+    """Gives members with Manage Server a personal link that connects an account; subclass it in the
+    service's package with `link=`."""
 
     link: ClassVar[Link[Any]]
 

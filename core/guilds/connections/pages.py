@@ -46,7 +46,7 @@ def add_disconnect(pages: GuildPages, *kinds: AccountKind[Any], shows: View) -> 
         ended = kind.revoke_tokens(page.services, account)
         done = _("{name} is disconnected.").format(name=ended.name) + " " + ended.describe()
         if page.person.is_streamer and kind.owner_of is not None:
-            # This page is no longer theirs.
+            # They may no longer see this page.
             flash(done, "success")
             return redirect(url_for("dashboard.picker"), 303)  # type: ignore[return-value]
         return page.done(done)
@@ -70,7 +70,9 @@ def add_chat_test(pages: GuildPages, chat: Chat, *, shows: View) -> None:
 def account_step(
     page: Page, kind: AccountKind[Any], url: str, order: int, hint: str = ""
 ) -> SetupStep:
-    """The step that connects an account; optional until there is one, if `hint` says what for."""
+    """The step that connects an account; optional until there is one, if a `hint` explains its
+    purpose.
+    """
 
     def load(work: Work) -> tuple[bool, str]:
         if hint and kind.find(work) is None:

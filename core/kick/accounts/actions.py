@@ -46,7 +46,7 @@ def choose_channel(
     """Set the server's channel, and forget what was known of the one before.
 
     Args:
-        named: its name in the environment, if that chose it.
+        named: its name in the environment, if it was chosen there.
     """
     before = guilds.find_channel(work.tx, work.guild_id, PLATFORM)
     changed = guilds.set_channel(work.tx, channel)
@@ -101,7 +101,7 @@ def is_settled(work: Work, named: str) -> bool:
 
 
 def get_known_channel(work: Work) -> KnownChannel:
-    """What is known of the configured channel; a new record if there is none yet.
+    """The stored data of the configured channel; a new record if there is none yet.
 
     Raises:
         Refusal: no channel is configured.
@@ -122,7 +122,7 @@ def type_numbers(
     """Store the website's ids as an admin entered them; 0 clears one, None keeps it.
 
     Args:
-        found: what Kick's website says, if it answered.
+        found: the response of Kick's website, if there was one.
 
     Raises:
         Refusal: no channel is configured, or these are not its ids.

@@ -30,7 +30,7 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Synced:
-    """What is known of a server's channel.
+    """The known data of a server's channel.
 
     Attributes:
         site_trouble: why the website did not name the chatroom, or "".

@@ -116,8 +116,7 @@ def revoke(client: KickClient, access: str, refresh: str) -> bool:
 
 
 def identify(services: Services, code: str, verifier: str) -> Person:
-    """Whose account consented. Nothing is stored. Raises as `redeem`
-    does."""
+    """The account that consented. Nothing is stored. Raises as `redeem` does."""
     client = client_of(services.settings)
     tokens = redeem(client, services.settings, code, verifier, services.clock())
     try:
@@ -131,7 +130,7 @@ def identify(services: Services, code: str, verifier: str) -> Person:
 
 @contextmanager
 def _translated() -> Iterator[None]:
-    """Kick's errors: `{"error": "invalid_grant"}` in the wild, `{"error": "Invalid request"}` by
+    """Kick's errors: `{"error": "invalid_grant"}` in production, `{"error": "Invalid request"}` by
     its documentation."""
     try:
         yield

@@ -28,7 +28,7 @@ class Primary:
     """The servers that follow a channel, from the point of view of one of them.
 
     Attributes:
-        guild_id: of that server.
+        guild_id: id of that server.
         slug: the channel's name.
     """
 

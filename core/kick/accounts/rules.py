@@ -39,7 +39,7 @@ def scope_words(scope: str) -> str:
 
 
 def without_scope(scope: str) -> str:
-    """What does not work while a scope is missing."""
+    """The functions that do not work while a scope is missing."""
     if scope == "chat:write":
         return _("the bot cannot write in Kick's chat as the streamer")
     if scope == "user:read":
@@ -77,8 +77,8 @@ class Follower:
         followed_since: None if that is not known.
         connected_at: when the streamer connected the Kick account there; None if it is not
             connected, or Kick has ended the grant.
-        primary_since: when an admin made it the primary server.
-        name: of the server.
+        primary_since: time when an admin made it the primary server.
+        name: the server's name.
     """
 
     guild_id: int

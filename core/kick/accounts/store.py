@@ -27,7 +27,7 @@ def find_known_channel(tx: Connection, guild_id: int) -> KnownChannel | None:
 
 
 def list_known_channels(tx: Connection) -> Sequence[KnownChannel]:
-    """What is known of every channel, by server."""
+    """The known data of every channel, by server."""
     every = select(KnownChannel).order_by(KnownChannel.guild_id)
     return read_records(tx, every.execution_options(**ACROSS_GUILDS))
 

@@ -113,7 +113,7 @@ class AppBot:
         self._is_known = False
 
     def learn(self, channel_id: int, message_id: str) -> None:
-        """The bot just sent this message; its previous one may have come back by now.
+        """The bot just sent this message; its previous one may already have come back.
 
         Raises:
             Outage: the database is down.

@@ -1,7 +1,7 @@
 """The feed over Centrifugo, with `centrifuge-python`.
 
 The library answers pings, renews the guest's token and resubscribes when the server drops a feed.
-It must not reconnect here: its first attempt to do so ends the session.
+It must not reconnect by itself: its first attempt to do so ends the session.
 """
 
 from collections.abc import Awaitable, Callable, Collection
@@ -22,10 +22,10 @@ _log = structlog.get_logger(__name__)
 
 
 class CentrifugoSession(Session, ClientEventHandler):  # type: ignore[misc]  # without types
-    """One connection over Centrifugo, which the library reports to.
+    """One connection over Centrifugo; receives the library's events.
 
     Args:
-        url: of the WebSocket, from the negotiation.
+        url: the WebSocket URL from the negotiation.
         get_token: returns a guest's token, always for the same client id.
     """
 
@@ -84,7 +84,7 @@ class CentrifugoSession(Session, ClientEventHandler):  # type: ignore[misc]  # w
 
 
 class _Subscription(SubscriptionEventHandler):  # type: ignore[misc]
-    """What the library reports of one feed."""
+    """Receives the library's events for one feed."""
 
     def __init__(self, feed: str, on_frame: FrameHandler, refused: dict[str, str]) -> None:
         self._feed = feed

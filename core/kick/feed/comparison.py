@@ -26,7 +26,7 @@ MAX_LINES = 500
 
 @dataclass(frozen=True, slots=True)
 class ChatLine:
-    """A line of chat. `at` is when it arrived here."""
+    """A chat message. `at` is when it arrived here."""
 
     message_id: str
     sender_id: int
@@ -35,13 +35,13 @@ class ChatLine:
 
 
 class Comparison:
-    """What the feed of one chatroom has shown over one connection, compared with the webhooks.
+    """The messages one connection has shown of a chatroom's feed, compared with the webhooks.
 
     Attributes:
         since: the start of the connection.
-        confirmed_at: when a message arrived on both sides; None if that never happened.
+        confirmed_at: time when a message arrived on both sides; None if that never happened.
         missing_on_feed: number of messages by webhook, 0 if the feed showed any of them.
-        webhooks_missing_since: when the feed showed the first message without a webhook.
+        webhooks_missing_since: time when the feed showed the first message without a webhook.
     """
 
     def __init__(self, now: datetime) -> None:

@@ -84,12 +84,13 @@ class Connection:
     """Opens one session after another until cancelled.
 
     Args:
-        settings: where the feed is.
+        settings: the address of the feed.
         on_frame: called for each event of each feed.
 
     Attributes:
         channel_ids: the channels whose feeds it listens to.
-        connected_at: by the monotonic clock; None while it is not connected, as `connected_over`.
+        connected_at: connection time by the monotonic clock; None while disconnected, like
+            `connected_over`.
         trouble: why it is not.
     """
 

@@ -47,7 +47,7 @@ class _Frame(BaseModel):
 
 
 class Subscription(_Frame):
-    """`SubscriptionEvent`: no user id, no id of its own, no time."""
+    """`SubscriptionEvent`: has no user id, id or time."""
 
     username: ShortText
     months: Count = 1
@@ -176,7 +176,7 @@ def to_delivery(
     """How a used frame is stored.
 
     Args:
-        broadcaster_user_id: whose feed it came on.
+        broadcaster_user_id: the channel whose feed it came from.
         data: JSON, as text or decoded.
 
     Raises:
@@ -216,7 +216,7 @@ def chat_line(broadcaster_user_id: int, data: object, received_at: datetime) -> 
 
 
 def _chat_body(broadcaster_user_id: int, data: object) -> dict[str, Any]:
-    """As a webhook would deliver it."""
+    """The message in the form of a webhook."""
     line = _storable(data)
     sender = line.get("sender") if isinstance(line, dict) else None
     if not isinstance(sender, dict):

@@ -32,7 +32,7 @@ from core.kit.health_item import STANDING_BY, HealthItem
 from core.kit.services import Services
 
 CONNECTING_SECONDS = 1.0
-"""Between two updates while no connection is there yet."""
+"""Time between two updates before a connection exists."""
 
 WRITE_SECONDS = 15.0
 LIVE_KIND = "feed.live"

@@ -165,7 +165,7 @@ class _MessageTimes:
     new timers; this notes the time instead and has none.
 
     Attributes:
-        last: when the last message came, by the monotonic clock.
+        last: time of the last message, by the monotonic clock.
     """
 
     def __init__(self) -> None:

@@ -14,7 +14,7 @@ MAX_FEEDS = 120
 
 
 def is_terminal(code: int) -> bool:
-    """Whether the server told us not to retry soon: a ban, a bad token, a limit."""
+    """Whether the server asks us not to retry soon: a ban, a bad token, a limit."""
     return 3500 <= code <= 3999 or 4500 <= code <= 4999
 
 
@@ -82,7 +82,7 @@ class RouteSelector:
         self._blocked_until: dict[Server, float] = {}
 
     def choose(self, now: float) -> Route | None:
-        """What to try now; None while every server is blocked."""
+        """The server to try next; None while every server is blocked."""
         routes = self._routes(now)
         return routes[self._failures % len(routes)] if routes else None
 
@@ -104,7 +104,7 @@ class RouteSelector:
 
         Args:
             server: None if none was reached.
-            terminal: that server told us not to retry.
+            terminal: the server asked us not to retry.
         """
         self._failures += 1
         if terminal and server is not None:

@@ -18,8 +18,8 @@ class Ended:
     """Why a session is over.
 
     Attributes:
-        reason: for the log and the health page.
-        terminal: the server told us not to retry soon.
+        reason: the reason, for the log and the health page.
+        terminal: the server asked us not to retry soon.
     """
 
     reason: str
@@ -35,10 +35,10 @@ class Timing:
         compare: between two comparisons of chat on the feed with chat by webhook.
         steady: a connection that lasted this long counts as stable.
         pause_factor: multiplies the pause before a retry; tests make it small.
-        connect: until a new connection has to work.
+        connect: seconds until a new connection has to work.
         after_ping: beyond the server's own ping interval (Centrifugo).
         quiet: without a message, before we ping (Pusher).
-        pong: for the answer to that.
+        pong: seconds to wait for the response to a ping.
     """
 
     update: float = 5.0
@@ -56,7 +56,7 @@ class Session(ABC):
     transport may have changed.
 
     Args:
-        feeds: what to listen to.
+        feeds: the feeds to listen to.
         on_frame: called for each event.
 
     Attributes:

@@ -43,7 +43,7 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(slots=True)
 class Arrival:
-    """What is known so far of a delivery that has just arrived.
+    """The data known so far about a delivery that has just arrived.
 
     Attributes:
         guild_ids: the servers it belongs to, once the body was verified and read.

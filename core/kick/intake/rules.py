@@ -31,7 +31,7 @@ MONEY = frozenset(
 
 
 class AlertSettings(GuildSettings, feature="kick"):
-    """What an admin can set about missing events."""
+    """Settings for missing events."""
 
     no_events_minutes: int = number(
         "Minutes without chat from a live channel after which admins are alerted, if something "
@@ -59,7 +59,7 @@ LATE = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What has to change for one channel.
+    """The changes needed for one channel.
 
     Attributes:
         kept: kind -> the one subscription that stays.
@@ -77,7 +77,7 @@ def plan(kinds: Collection[str], listed: Iterable["Subscription"], ours: Collect
 
     Args:
         kinds: the event types that are wanted of this channel.
-        listed: what Kick has for it.
+        listed: Kick's subscriptions for it.
         ours: ids that we know; of duplicates, the known one stays, else the oldest, which is
             the one with the smallest id (a ULID).
     """

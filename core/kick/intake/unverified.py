@@ -26,7 +26,9 @@ from core.kit.services import Services
 KEPT_FOR = timedelta(days=1)
 MAX_KEPT = 1000
 MAX_BYTES = 65_536
-"""Of one body. The largest that Kick documents, a gift to a hundred viewers, is half of this."""
+"""Maximum size of a body. The largest that Kick documents, a gift to a hundred viewers, is half of
+this.
+"""
 
 RECHECK_INTERVAL = timedelta(minutes=5)
 """How often a new key is fetched from Kick while every kept delivery was checked with the newest
@@ -37,7 +39,7 @@ KEY_PUBLISHED_WITHIN = timedelta(hours=1)
 
 BATCH_SIZE = 100
 CHECK_SECONDS = 15
-"""Between two checks."""
+"""Time between two checks."""
 
 _log = structlog.get_logger(__name__)
 

@@ -226,8 +226,8 @@ def _match(work: Work, kind: Kind, subjects: Collection[str], at: datetime) -> N
 def _around(
     work: Work, kind: Kind, subjects: Collection[str], at: datetime
 ) -> list[tuple[list[ReviewItem], list[RecentSupport]]]:
-    """For each subject what could be paired around this time, directly or through others.
-    Credited items are left out: they have counted."""
+    """For each subject, the items that could be paired around this time, directly or through
+    others. Credited items are left out: they have counted."""
     window = WINDOWS[kind]
     reach = window * 2
     while True:
@@ -342,7 +342,9 @@ def _add_duplicate(
 
 
 Entry = Sequence[ReviewItem]
-"""What is decided together: the gifts of a drop or their duplicates, a subscription, Kicks."""
+"""Entries that are decided together: the gifts of a drop or their duplicates, a subscription,
+Kicks.
+"""
 
 
 def queue_overdue(work: Work) -> list[int]:
@@ -382,7 +384,7 @@ def _name_gifts(work: Work, before: datetime) -> None:
 
 
 def list_queue(work: Work) -> list[Entry]:
-    """What is open, by number."""
+    """The open entries, by number."""
     queue_overdue(work)
     is_open = select(ReviewItem).where(ReviewItem.state == "open")
     items = work.scalars(is_open.order_by(ReviewItem.number, ReviewItem.key))
@@ -390,7 +392,7 @@ def list_queue(work: Work) -> list[Entry]:
 
 
 def get_entry(work: Work, number: int, decision: Decision) -> Entry:
-    """What is open under this number.
+    """The open entry with this number.
 
     Raises:
         Refusal: there is no such entry, it is decided, or the decision does not apply.

@@ -38,7 +38,7 @@ Named = tuple[ReviewItem, Event]
 
 @dataclass(frozen=True, slots=True)
 class Credited:
-    """What was counted.
+    """The credited events.
 
     Attributes:
         count: gifts, subscriptions or gifts of Kicks.

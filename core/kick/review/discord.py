@@ -40,7 +40,7 @@ class ReviewButton(AdminButton, address="kick.missed", acts=("credit", "undo", "
 
 
 def review_buttons(rows: Iterable[Mapping[str, Any]]) -> discord.ui.View:
-    """What can be done about the first few of a list. Needs a running event loop."""
+    """Buttons for the first few entries of a list. Needs a running event loop."""
     return button_rows(
         (
             ReviewButton("undo" if row["kind"] == "counted_duplicate" else "credit", row["number"]),

@@ -27,7 +27,7 @@ _ANY_ITEMS = "kick.review.has_gift_items"
 
 
 def giftee_of(event: SubGifted) -> Giftee:
-    """What a delivery says about who received it."""
+    """The recipient according to a delivery."""
     if event.giftee is not None:
         return Giftee(event.giftee.user_id, name_key(event.giftee.name))
     return Giftee(None, name_key(event.giftee_name))
@@ -152,7 +152,7 @@ def take_credited(work: Work, gifts: Sequence[SubGifted]) -> set[str]:
 
 
 def _items_near(work: Work, gifts: Sequence[SubGifted]) -> Sequence[ReviewItem]:
-    """What the feed reported around these gifts, by time."""
+    """The feed's reports around these gifts, by time."""
     is_gift = ReviewItem.kind == "gift"
     if not cached(work.tx, (_ANY_ITEMS, work.guild_id), lambda: work.exists(is_gift)):
         return []
@@ -177,7 +177,7 @@ def _is_given_by(item: ReviewItem, gift: SubGifted) -> bool:
 
 
 def _drops(items: Iterable[ReviewItem]) -> list[list[ReviewItem]]:
-    """What the feed reported together."""
+    """Items that the feed reported together."""
     by_drop = sorted(items, key=lambda item: (item.drop, item.key))
     return [list(same) for _drop, same in groupby(by_drop, key=lambda item: item.drop)]
 

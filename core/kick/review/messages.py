@@ -40,7 +40,7 @@ def _data(entry: Entry, first: ReviewItem) -> dict[str, Any]:
 
 
 def queue(payload: Mapping[str, Any]) -> discord.Embed:
-    """What is open, for `/missed list` and for the alert about new entries."""
+    """The open entries, for `/missed list` and for the alert about new ones."""
     if not payload["count"]:
         title, body = _("Nothing is missing"), _("Webhooks and realtime feed match.")
         return card("✅ " + title, body, tone="success")
@@ -74,7 +74,7 @@ def queue(payload: Mapping[str, Any]) -> discord.Embed:
 
 
 def sentence(entry: Entry) -> str:
-    """What happened, for a page: names are not escaped."""
+    """A description of the event for a page: names are not escaped."""
     return _what(_data(entry, entry[0]), shortened)
 
 

@@ -19,7 +19,7 @@ PER_PAGE = 25
 
 @PAGES.get()
 def queue(page: Page) -> str:
-    """What an admin has to decide, by number."""
+    """The entries an admin has to decide, by number."""
     entries = page.run(actions.list_queue)
     number, pages = nearest_page(page.number("page"), len(entries), PER_PAGE)
     shown = entries[(number - 1) * PER_PAGE : number * PER_PAGE]

@@ -17,7 +17,7 @@ Support = SubGifted | SubscriptionStarted | SubscriptionRenewed | KicksGifted
 
 
 class ReviewSettings(GuildSettings, feature="kick"):
-    """What an admin can set."""
+    """Settings of a server."""
 
     confirmation_minutes: int = number(
         "Minutes that an event from Kick's realtime feed waits for its webhook before admins are "

@@ -103,9 +103,9 @@ _KEY, _VAULT = "key", "vault"
 
 
 def normalise_url(url: str) -> str:
-    """The address with the driver named: hosts hand out `postgres://` and `postgresql://`, and
-    SQLAlchemy 2.1 takes the latter for psycopg 3. Raises StartError, without the address, which may
-    contain a password."""
+    """The address with the driver's name: hosting providers use `postgres://` and `postgresql://`,
+    and SQLAlchemy 2.1 uses psycopg 3 for the latter. Raises StartError, without the address, which
+    may contain a password."""
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
@@ -120,22 +120,22 @@ _CONNECT_ARGS = {
     "connection_factory": BoundedConnection,
     "connect_timeout": 2,
     "application_name": APPLICATION_NAME,
-    # Notice that the database's machine is gone, even without a running statement.
+    # Detect that the database's machine is gone, even without a running statement.
     "tcp_user_timeout": 10_000,
     "keepalives_idle": 20,
     "keepalives_interval": 5,
     "keepalives_count": 3,
 }
 
-# Our statements are short; compiling them costs more than running them. And the server notices
-# while it waits for a lock that the client has gone.
+# Our statements are short; compiling them costs more than running them. With this the server also
+# notices, while waiting for a lock, that the client has disconnected.
 _SET_UP = "SET jit = off; SET client_connection_check_interval = '2s'"
 
 MIN_VERSION = 150_000
 """PostgreSQL 15, in its own format."""
 
 IDLE_SECONDS = 30.0
-"""A connection that was idle for longer is tested before it is used."""
+"""A connection idle for longer is tested before use."""
 
 _USED_AT = "used_at"
 
@@ -244,14 +244,15 @@ class Database:
         return await asyncio.to_thread(in_thread)
 
     def only_one(self, name: str) -> AbstractContextManager[bool]:
-        """Whether no other block of this name runs, in any process. Network calls are allowed
-        inside: it is a lease, and no transaction is open. Raises DatabaseOutage."""
+        """Whether no other block with this name is running, in any process. Network calls are
+        allowed inside: it is a lease, and no transaction is open. Raises DatabaseOutage.
+        """
         return self.leases.held(name)
 
     def check_address(self) -> None:
         """Connect twice. Raises Outage, also if the address has unknown options, such as those of
         connection poolers, and StartError behind a pooler in transaction mode: there two of our
-        connections are served by one of the server's processes, or one by several."""
+        connections can share one server process, or one connection can use several."""
         _arguments, given = self.engine.dialect.create_connect_args(self.engine.url)
         try:
             with (
@@ -277,7 +278,7 @@ class Database:
 
 
 def _backend_of(connection: Any) -> int:
-    """The process of the server that serves this connection now."""
+    """The server process that currently serves this connection."""
     connection.autocommit = True
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_backend_pid()")
@@ -285,14 +286,13 @@ def _backend_of(connection: Any) -> int:
 
 
 def _check_connections(engine: Engine) -> None:
-    """Set up new connections, and replace those that have ended while nobody used them. That costs
-    no round trip, unless a connection was idle for long, because its server may have
-    disappeared."""
+    """Set up new connections, and replace those that were closed while idle. That costs no round
+    trip, unless a connection was idle for long, because its server may have disappeared."""
 
     @event.listens_for(engine, "connect")
     def set_up(connection: BoundedConnection, _record: ConnectionPoolEntry) -> None:
         before, connection.autocommit = connection.autocommit, True
-        with suppress(psycopg2.Error), connection.cursor() as cursor:  # nice to have
+        with suppress(psycopg2.Error), connection.cursor() as cursor:  # optional
             cursor.execute(_SET_UP)
         connection.autocommit = before
 
@@ -313,8 +313,9 @@ def _check_connections(engine: Engine) -> None:
 
 
 def limit_time(tx: Connection, *, statement: float, lock: float) -> None:
-    """Until this transaction ends a statement fails with DatabaseOutage after so many seconds, or
-    after so many of waiting for one lock."""
+    """For the rest of this transaction, a statement fails with DatabaseOutage after this many
+    seconds, or after waiting this long for one lock.
+    """
     limits = {"statement": f"{statement * 1000:.0f}ms", "lock": f"{lock * 1000:.0f}ms"}
     tx.execute(_LIMIT_TIME, limits)
 
@@ -341,8 +342,9 @@ def cached(tx: Connection, key: object, load: Callable[[], T]) -> T:
 
 
 def cached_until_locked(tx: Connection, key: object, load: Callable[[], T]) -> T:
-    """The same, but only until the transaction waits for a lock, because cached data may be out of
-    date then."""
+    """Like `cached`, but only until the transaction waits for a lock, after which cached data may
+    be out of date.
+    """
     remembered = cached(tx, UNTIL_LOCKED, dict[object, Any])
     if key not in remembered:
         remembered[key] = load()
@@ -356,8 +358,9 @@ _ROWS = TypeAdapter(list[Mapping[str, Any]])
 
 
 def as_json(rows: Iterable[Mapping[str, Any]]) -> str:
-    """Rows for `jsonb_to_recordset`, instants as they are: one parameter for all of them costs half
-    as much as one for each value."""
+    """Rows for `jsonb_to_recordset`, with instants unchanged: one parameter for all rows costs half
+    as much as one per value.
+    """
     return _ROWS.dump_json([*rows]).decode()
 
 
@@ -405,7 +408,7 @@ def savepoint(tx: Connection) -> Iterator[None]:
 
 
 class DatabaseOutage(Outage):
-    """The database is unavailable. The data itself is not the cause.
+    """The database is unavailable. Not caused by the data itself.
 
     Attributes:
         lost_connection: an open connection broke, other than by our deadline.
@@ -429,7 +432,7 @@ https://www.postgresql.org/docs/18/errcodes-appendix.html"""
 
 def _raise_outage(error: Exception) -> None:
     """Raise DatabaseOutage if the error means an outage; ignore errors about a statement or its
-    data. psycopg2 has the same class for a full disk and too long a key."""
+    data. psycopg2 uses the same class for a full disk and for a key that is too long."""
     if isinstance(error, DBAPIError) and not error.connection_invalidated:
         sqlstate = getattr(error.orig, "pgcode", None)
         if sqlstate is not None and not _OUTAGES.match(sqlstate):

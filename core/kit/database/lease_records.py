@@ -9,8 +9,7 @@ from core.kit.database.records import Record
 
 
 class Lease(Record, kw_only=True):
-    """The holder of work that only one process does at a time, and until when, see
-    `core.kit.runtime.leases`."""
+    """The process that holds a lease, and when the lease expires; see `core.kit.runtime.leases`."""
 
     __tablename__ = "kit_leases"
 

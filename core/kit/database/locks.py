@@ -1,4 +1,4 @@
-"""Which of our statements wait for a lock, and who holds it: for the health page."""
+"""Our statements that are waiting for a lock, and who holds it, for the health page."""
 
 from dataclasses import dataclass
 
@@ -9,8 +9,9 @@ from core.kit.database.connection import APPLICATION_NAME
 
 @dataclass(frozen=True, slots=True)
 class LockWait:
-    """A statement of ours that waits for a lock. `table` and `holder`, the other program, are "" if
-    PostgreSQL does not say."""
+    """One of our statements waiting for a lock. `table` and `holder` (the other program) are "" if
+    PostgreSQL does not report them.
+    """
 
     table: str
     waited: float  # seconds
@@ -43,6 +44,6 @@ _LIST_WAITS = text("""
 
 
 def list_lock_waits(tx: Connection) -> list[LockWait]:
-    """The longest first."""
+    """The longest wait first."""
     found = tx.execute(_LIST_WAITS, {"name": APPLICATION_NAME})
     return [LockWait(**row) for row in found.mappings()]

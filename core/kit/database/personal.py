@@ -1,8 +1,8 @@
-"""Personal data: what columns and JSON keys hold about people, and the person who asks about it.
+"""Personal data: which columns and JSON keys identify people, and the person making a request.
 
-A column declares with `info=holds(...)` that it leads to a person; `JSON_KEYS` does it for the keys
-of JSON. Tests fail for a column or a key that is not declared, and for a declared one that
-`/mydata` does not export or `/forgetme` does not remove.
+A column declares with `info=holds(...)` that it identifies a person; `JSON_KEYS` does so for JSON
+keys. Tests fail for a column or a key that is not declared, and for a declared one that `/mydata`
+does not export or `/forgetme` does not remove.
 """
 
 import json
@@ -24,18 +24,18 @@ ADMINS_ANSWER = "an admin answers for what they did"
 PENALTY = "forgetting ends no penalty"
 PSEUDONYMOUS = "the viewer has a pseudonym afterwards"
 ANYONE = "anyone"
-"""`of` of a column that no other column belongs to: only its content says whom it is about."""
+"""`of` of a column without a related column: only its content identifies the person."""
 
 
 @dataclass(frozen=True, slots=True)
 class PersonalData:
-    """What a column declares.
+    """Declaration of a column.
 
     Attributes:
-        stays: the reason why `/forgetme` leaves the value, or empty.
-        of: the column that says whom it is about; empty for the person that the row belongs to, or
+        stays: why `/forgetme` keeps the value, or empty.
+        of: the column that identifies the person it is about; empty for the row's own person, or
             `ANYONE`.
-        deletes_row: `/forgetme` deletes the rows in which this column names the person.
+        deletes_row: `/forgetme` deletes rows whose column names the person.
     """
 
     holds: Holds
@@ -52,11 +52,11 @@ def holds(
 
 
 SECRET = {"secret": True}
-"""`info` of a column that `/mydata` leaves out: random, encrypted or hashed."""
+"""`info` of a column that is left out of `/mydata`: random, encrypted or hashed."""
 
 
 def declared(table: "FromClause") -> dict[str, PersonalData]:
-    """Column -> what it declares, for those that lead to a person."""
+    """Column -> its declaration, for columns that identify a person."""
     return {c.name: c.info["personal"] for c in table.columns if "personal" in c.info}
 
 
@@ -99,8 +99,9 @@ _KEYS: Mapping[Holds, str] = {
         applied too_little reporter purpose references operation viewer_ids""",
 }
 JSON_KEYS: Mapping[str, Holds] = {key: what for what, keys in _KEYS.items() for key in keys.split()}
-"""What the keys of our JSON hold: events, payloads, audit entries. A key that is not here, as in
-what vendors send, may hold a name or an id."""
+"""How the keys of our JSON identify people: events, payloads, audit entries. A key that is missing
+here, as in vendors' payloads, may hold a name or an id.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,12 +122,12 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """The person who asks, as one server knows them.
+    """The person making the request, as known in one server.
 
     Attributes:
         discord_names: their current names on Discord.
-        accounts: the accounts that are linked to them now; no other is known to be theirs.
-        at: when they asked.
+        accounts: their currently linked accounts; no others are known to be theirs.
+        at: time of the request.
     """
 
     guild_id: int
@@ -137,8 +138,9 @@ class Subject:
 
     @property
     def swept_before(self) -> datetime:
-        """The sweep deletes what is older. That includes what the request itself caused, such as
-        the message about the unlinked account."""
+        """The sweep deletes older data, including data caused by the request itself, such as the
+        message about the unlinked account.
+        """
         return self.at + timedelta(hours=1)
 
     @property
@@ -167,7 +169,7 @@ class Subject:
 
     @property
     def traces(self) -> frozenset[str]:
-        """What to look for in texts and JSON."""
+        """The strings to search for in texts and JSON."""
         written = {json.dumps(name, ensure_ascii=False)[1:-1] for name in self.names}
         return self.names | written | {str(number) for number in self.numbers}
 
@@ -178,14 +180,14 @@ class Personal:
 
     Attributes:
         tables: the tables that these functions cover.
-        collect: `collect(tx, subject)`: what the feature stores about the person.
+        collect: `collect(tx, subject)`: returns the feature's data about the person.
         forget: `forget(tx, subject)`: delete it, or remove the person from it. Penalties (a block,
             an exclusion) stay with the viewer id. All features run in one transaction, the highest
             layer first.
-        sweep: `sweep(tx, subject)`: the same, `SWEPT_AFTER` later, for what prevents double
-            counting or is still being sent. It leaves what is newer than `subject.swept_before`,
-            because the person may have come back. True if something is still needed, such as a
-            prize that was not delivered yet; then it runs again every day.
+        sweep: `sweep(tx, subject)`: the same, `SWEPT_AFTER` later, for data that prevents double
+            counting or is still being sent. It keeps data newer than `subject.swept_before`,
+            because the person may have come back. Returns True if something is still needed, such
+            as an undelivered prize; then it runs again every day.
     """
 
     tables: tuple[str, ...]
@@ -199,7 +201,7 @@ SWEPT_AFTER = timedelta(days=3)
 
 
 def pseudonym_of(viewer_id: int) -> str:
-    """The name of a viewer who was forgotten. Names on Kick have no hyphen."""
+    """The name of a forgotten viewer. Kick names cannot contain a hyphen."""
     return f"forgotten-{viewer_id}"
 
 
@@ -230,7 +232,7 @@ def redacted(value: Any, subject: Subject, holds: Holds = "json") -> Any:
 
 
 def redacted_key(key: str, subject: Subject) -> str:
-    """The same for a natural key, whose parts are separated by `|` or `:`."""
+    """Like `redacted`, for a natural key whose parts are separated by `|` or `:`."""
     parts = re.split(r"([|:])", key)
     return "".join(
         subject.pseudonym if _is_theirs(part, subject, "name") else part for part in parts

@@ -1,8 +1,8 @@
-"""`/mydata` and `/forgetme`, derived from what the columns of records declare with `holds(...)`.
+"""`/mydata` and `/forgetme`, derived from the `holds(...)` declarations of record columns.
 
-A column of `"viewer"` or `"number"` says who a row is about, or who did something to it. Each such
-column is a way to find the rows of a person: to export them, and to remove the person from them.
-Rows with a column of `ANYONE` are also searched for the person's names and ids.
+A column of `"viewer"` or `"number"` identifies the person a row is about, or who did something to
+it. Each such column is a way to find the rows of a person: to export them, and to remove the person
+from them. Rows with a column of `ANYONE` are also searched for the person's names and ids.
 """
 
 from collections.abc import Callable, Iterator
@@ -45,10 +45,11 @@ def personal_data(
     before_forget: Callable[[Work, Subject], None] = lambda _work, _subject: None,
     sweep: Callable[[Connection, Subject], bool] | None = None,
 ) -> Personal:
-    """Export and deletion of what these records hold about a person.
+    """Export and deletion of a person's data in these records.
 
     Args:
-        before_forget: ends what must not go on without the person, such as an open call.
+        before_forget: ends anything that must not continue without the person, such as an open
+            call.
         sweep: see `Personal`.
     """
     links: list[_Link | _Mention] = [link for record in records for link in _links(record)]
@@ -69,7 +70,7 @@ def personal_data(
 
 @dataclass(frozen=True, slots=True)
 class _Link:
-    """The rows of a record in which this column names somebody."""
+    """The rows of a record in which this column names a person."""
 
     record: type[GuildRecord]
     column: str
@@ -82,7 +83,7 @@ class _Link:
         return table if self.is_owner else f"{table}_{self.column}_you"
 
     def export(self, work: Work, subject: Subject) -> list[dict[str, Any]]:
-        """The rows of the person, without the guild and without what is about somebody else."""
+        """The person's rows, without the guild and without data about other people."""
         data = declared(self.record.__table__)
         hidden = {"guild_id", self.column, *(data.keys() - self._theirs())}
         shown = [
@@ -95,7 +96,7 @@ class _Link:
         return [dict(row) for row in rows.mappings()]
 
     def forget(self, work: Work, subject: Subject) -> None:
-        """Delete the rows, or replace what leads to the person, as the columns declare."""
+        """Delete the rows, or replace the identifying values, as the columns declare."""
         data = declared(self.record.__table__)
         if data[self.column].deletes_row:
             work.execute(delete(self.record).where(self._is_about(subject)))
@@ -109,7 +110,7 @@ class _Link:
             work.execute(update(self.record).where(self._is_about(subject)).values(values))
 
     def _theirs(self) -> set[str]:
-        """The columns that are about the person whom this column names."""
+        """The columns about the person this column names."""
         data = declared(self.record.__table__)
         others = {
             name
@@ -142,7 +143,7 @@ class _Link:
         raise TypeError(f"{column} holds JSON or a key; forget it with a function of your own")
 
     def _unique_text(self) -> ColumnElement[str]:
-        """Text may have to stay unique within the guild, as the primary key is."""
+        """Text that stays unique within the guild if it has to, like the primary key."""
         parts = [c.name for c in self.record.__table__.primary_key if c.name != "guild_id"]
         text: ColumnElement[str] = literal("forgotten")
         for part in parts:
@@ -151,8 +152,9 @@ class _Link:
 
 
 def _links(record: type[GuildRecord]) -> Iterator[_Link]:
-    """One for each column that names somebody. A row belongs to its viewer, or else to the first
-    person that it names."""
+    """One link per column that names a person. A row belongs to its viewer, or else to the first
+    person it names.
+    """
     data = declared(record.__table__)
     named = sorted(
         (name for name, personal in data.items() if personal.holds in _IDENTIFIES),
@@ -168,7 +170,7 @@ def _contents(record: type[GuildRecord]) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Mention:
-    """The rows of a record whose content contains somebody's name or id."""
+    """The rows of a record whose content contains a person's name or id."""
 
     record: type[GuildRecord]
 
@@ -177,7 +179,7 @@ class _Mention:
         return f"{self.record.__tablename__}_about_you"
 
     def export(self, work: Work, subject: Subject) -> list[dict[str, Any]]:
-        """The rows, without the guild and without everything that may be about somebody else."""
+        """The rows, without the guild and without anything that may be about other people."""
         hidden = {"guild_id", *declared(self.record.__table__)}
         return [
             {name: value for name, value in row.items() if name not in hidden}
@@ -185,7 +187,7 @@ class _Mention:
         ]
 
     def forget(self, work: Work, subject: Subject) -> None:
-        """Put the pseudonym into the content."""
+        """Replace names and ids in the content with the pseudonym."""
         table = table_of(self.record)
         for row in self._find(work, subject):
             new = redacted_row(table, row, _on_platforms(subject))
@@ -196,7 +198,9 @@ class _Mention:
 
 
 def _on_platforms(subject: Subject) -> Subject:
-    """Members are stored by id. The same name on Discord may be somebody else, or just a word."""
+    """Members are stored by id. The same name on Discord may belong to another person, or be just a
+    word.
+    """
     return replace(subject, discord_names=())
 
 
@@ -206,8 +210,9 @@ def _on_platforms(subject: Subject) -> Subject:
 def rows_about(
     tx: Connection, table: Table, subject: Subject, *criteria: ColumnElement[bool]
 ) -> list[RowMapping]:
-    """The rows of the subject's server that name or number them, other than in columns that stay;
-    ordered by key."""
+    """Rows of the subject's server that contain their name or id, except in columns that stay;
+    ordered by key.
+    """
     columns = _forgettable(table).items()
     may_be = or_(*(contains_any(table.c[name], subject.traces) for name, _what in columns))
     found = tx.execute(
@@ -223,13 +228,13 @@ def rows_about(
 
 
 def is_row(table: Table, row: RowMapping) -> ColumnElement[bool]:
-    """A condition that only this row meets."""
+    """A condition that matches only this row."""
     key = {"guild_id", *(column.name for column in table.primary_key)}
     return and_(*(table.c[name] == row[name] for name in sorted(key)))
 
 
 def redacted_row(table: Table, row: RowMapping, subject: Subject) -> dict[str, Any]:
-    """New values for the columns of a row that lead to people, other than those that stay."""
+    """New values for the columns of a row that identify people, except those that stay."""
     found = _forgettable(table).items()
     return {name: redacted(row[name], subject, what) for name, what in found}
 

@@ -26,7 +26,7 @@ THE_BOT = MemberId(0)
 """The actor of automatic actions, and the replacement for a member who asked to be forgotten."""
 
 GUILD_OPTION = "guild_id"
-"""Execution option that tells an INSERT which guild it belongs to."""
+"""Execution option with the guild of an INSERT."""
 
 
 class Record(MappedAsDataclass, DeclarativeBase, kw_only=True):
@@ -69,7 +69,7 @@ def table_of(record: type[Record]) -> Table:
 
 
 def one_of(column: str, values: Any, *, name: str) -> CheckConstraint:
-    """CHECK that a text column holds one of the values of a `Literal`."""
+    """A CHECK that a text column holds one of the values of a `Literal`."""
     return CheckConstraint(f"{column} IN {get_args(values)!r}", name=name)
 
 

@@ -48,7 +48,7 @@ T = TypeVar("T")
 R = TypeVar("R", bound=GuildRecord)
 
 ACROSS_GUILDS = {"across_guilds": True}
-"""`execution_options` of a statement that is meant to reach every guild."""
+"""`execution_options` of a statement that should reach every guild."""
 
 
 CHANGED = "changed"
@@ -89,19 +89,18 @@ class UnscopedStatement(Exception):
 
 
 class Work(Session):
-    """Everything that an action needs.
+    """Everything an action needs.
 
     Attributes:
-        find_role: `find_role(role_id)`: a role as Discord shows it; None where no role can be
-            chosen.
+        find_role: `find_role(role_id)`: a role as Discord shows it; None if no role can be chosen.
 
     Args:
-        tx: an open transaction. It is committed or rolled back by whoever opened it.
-        actor: the member who asked for it.
-        streamer: Twitch user id of the streamer who asked for it, signed in with Twitch; the actor
-            is the bot then, because no member of the server is known.
-        now: the time at which it happens; for an event or a chat command, when it is handled.
-        in_batch: other events are handled in this transaction afterwards, and may need any lock.
+        tx: an open transaction. The code that opened it commits or rolls it back.
+        actor: the member who requested it.
+        streamer: Twitch user id of the streamer who requested it while signed in with Twitch. The
+            actor is then the bot, because no server member is known.
+        now: the current time; for an event or a chat command, when it is handled.
+        in_batch: more events will be handled in this transaction, and may need any lock.
     """
 
     def __init__(
@@ -114,7 +113,8 @@ class Work(Session):
         streamer: int | None = None,
         in_batch: bool = False,
     ) -> None:
-        # Inside a savepoint the session makes its own; otherwise that would cost two round trips.
+        # Inside a savepoint the session creates its own savepoint; otherwise that would cost two
+        # round trips.
         super().__init__(tx, expire_on_commit=False, join_transaction_mode="conditional_savepoint")
         self._tx = tx
         self.guild_id = GuildId(guild_id)
@@ -155,14 +155,14 @@ class Work(Session):
 
     @property
     def tx(self) -> Connection:
-        """The transaction, for code that is not based on records. Pending changes are written."""
+        """The transaction, for code that does not use records. Pending changes are written."""
         self.flush()
         return self._tx
 
     def lock(self, lock: Lock) -> None:
         """Hold a lock of this guild until the transaction ends.
 
-        What was read before may be out of date by then, so it is read again on next access.
+        Data read earlier may be out of date, so it is read again on next access.
         """
         self.flush()
         if self._in_batch:
@@ -176,11 +176,11 @@ class Work(Session):
         return self.get(record, (self.guild_id, *key))
 
     def exists(self, *criteria: ColumnElement[bool]) -> bool:
-        """Whether the guild has such a record."""
+        """Whether the guild has a matching record."""
         return self.scalar(select(literal(1)).where(*criteria).limit(1)) is not None
 
     def count(self, *criteria: ColumnElement[bool]) -> int:
-        """How many such records the guild has."""
+        """Number of matching records in the guild."""
         return self.scalar(select(func.count()).where(*criteria)) or 0
 
     def next_number(self, number: Any) -> int:
@@ -208,7 +208,7 @@ def lock_guild(tx: Connection, guild_id: int, lock: Lock, *, shared: bool = Fals
     """Hold a lock of a guild until the transaction ends. Locking again costs nothing.
 
     Args:
-        shared: others may hold it at the same time if they share it, too.
+        shared: others may also hold it if they share it.
 
     Raises:
         AssertionError: a later lock of this guild is held already, which could deadlock.
@@ -245,8 +245,9 @@ _HANDLED_AT = "handled_at"
 
 @contextmanager
 def handled_at(tx: Connection, now: datetime) -> Iterator[None]:
-    """Inside this block events are handled at this time, which is `now` of each `Work`: what
-    happened an hour ago takes effect only now."""
+    """Inside this block events are handled at this time, which is `now` of each `Work`: an event
+    from an hour ago takes effect only now.
+    """
     tx.info[_HANDLED_AT] = now
     try:
         yield
@@ -256,7 +257,7 @@ def handled_at(tx: Connection, now: datetime) -> Iterator[None]:
 
 
 def time_of_handling(tx: Connection, at: datetime) -> datetime:
-    """When an event of this time is handled; outside of `handled_at`, its own time."""
+    """The handling time of an event; outside of `handled_at`, the time of the event itself."""
     now: datetime = tx.info.get(_HANDLED_AT, at)
     return now
 
@@ -307,7 +308,7 @@ def chat_action(
 def chat_batch_action(
     action: Callable[[Work, Sequence[Any]], None],
 ) -> Callable[[Connection, Sequence[Any]], None]:
-    """Adapt `action(work, messages)`, which takes all lines of a guild, to `ChatCommand.run`."""
+    """Adapt `action(work, messages)`, with all messages of a guild, to `ChatCommand.run`."""
 
     def run(tx: Connection, messages: Sequence[Any]) -> None:
         for guild_id in sorted({message.guild_id for message in messages}):
@@ -320,8 +321,9 @@ def chat_batch_action(
 
 
 def read_records(tx: Connection, statement: Select[T]) -> Sequence[T]:
-    """Records without a unit of work, to be read only: of no guild, or of all of them with
-    `execution_options=ACROSS_GUILDS`, or of the guild that the statement names."""
+    """Read-only records without a unit of work: of no guild, of all guilds with
+    `execution_options=ACROSS_GUILDS`, or of the guild in the statement.
+    """
     with Session(tx) as session:
         return session.scalars(statement).all()
 
@@ -329,7 +331,7 @@ def read_records(tx: Connection, statement: Select[T]) -> Sequence[T]:
 # -- isolation ------------------------------------------------------------------------------------
 
 _GUILD = bindparam("guild_of_work", type_=BigInteger())
-"""Parameter of every statement that is limited to a guild."""
+"""Parameter of every statement limited to a guild."""
 
 _OF_GUILD = with_loader_criteria(
     GuildRecord,
@@ -339,7 +341,7 @@ _OF_GUILD = with_loader_criteria(
 )
 
 _limited: WeakKeyDictionary[Executable, Executable] = WeakKeyDictionary()
-"""Statement -> the same, limited. So a statement that was built once is analysed once."""
+"""Statement -> the same statement, limited, so that each is analysed only once."""
 
 
 @event.listens_for(Work, "do_orm_execute")
@@ -381,7 +383,7 @@ def _require_plain_insert(state: ORMExecuteState) -> None:
 
 def _require_one_table(state: ORMExecuteState) -> None:
     """`with_loader_criteria` reaches every SELECT, nested ones too, and the target of UPDATE and
-    DELETE, but not the other tables of those two."""
+    DELETE, but not the other tables of UPDATE and DELETE."""
     statement = cast("ClauseElement", state.statement)
     if len({table.name for table in _tables_outside_subqueries(statement)}) > 1:
         raise UnscopedStatement("Use a subquery for the other tables of UPDATE and DELETE")

@@ -1,9 +1,9 @@
 """Who may use which commands and buttons.
 
 A command that needs a permission belongs to the group of its package (`core.raffle` is `raffle`),
-and so do the buttons of that package. Members with the permission may use it, and members with a
-role that was granted the group with `/permissions`. Each use is checked, so that removing a role or
-a grant works at once, also for buttons of old posts.
+and so do the buttons of that package. It can be used by members with the permission, and by members
+with a role granted the group via `/permissions`. Every use is checked, so removing a role or a
+grant takes effect immediately, even for buttons on old posts.
 """
 
 from collections import defaultdict
@@ -33,7 +33,7 @@ Source = discord.Interaction | commands.Context[Any]
 
 
 def rights_of(action: Action) -> dict[str, Any]:
-    """`extras` of a command that needs the rights of this action; they cover its subcommands."""
+    """`extras` of a command that requires the rights of this action, including its subcommands."""
     return {"admins_only": is_for_admins(action)}
 
 
@@ -81,7 +81,7 @@ def slash_names(known: Iterable[Command]) -> dict[str, list[str]]:
 
 
 async def granted_groups(source: Source) -> frozenset[str]:
-    """The groups that were granted to a role of this person."""
+    """The groups granted to any role of this person."""
     who = source.user if isinstance(source, discord.Interaction) else source.author
     if source.guild is None or not isinstance(who, discord.Member):
         return frozenset()
@@ -130,7 +130,7 @@ def for_moderators(needed: str, module: str) -> Refusal:
 
 
 def lacking_for(command: Command, missing: Iterable[str]) -> Refusal:
-    """The same for a command, with the permissions that somebody is missing."""
+    """Like `for_moderators`, for a command and the permissions the member is missing."""
     needed = permission_names(missing)
     if is_grantable(command):
         return for_moderators(needed, command.callback.__module__)

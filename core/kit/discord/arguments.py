@@ -20,7 +20,7 @@ Context = commands.Context[Any]
 
 
 def usage(command: Command | None) -> str:
-    """How a command is typed, such as `!slotcalls channel <channel>`."""
+    """The usage of a command, such as `!slotcalls channel <channel>`."""
     if command is None:
         return f"{PREFIX}help"
     return f"{PREFIX}{command.qualified_name} {command.signature}".strip()
@@ -50,12 +50,13 @@ class Subcommands(dict[str, Command]):
 
 
 def set_up_typing(bot: commands.Bot) -> None:
-    """Make typed commands as strict as slash commands: case never matters, and surplus text is an
-    error."""
+    """Make typed commands as strict as slash commands: case never matters, and extra text is an
+    error.
+    """
     for command in bot.walk_commands():
         if isinstance(command, commands.Group):
             command.all_commands = Subcommands(command.all_commands)
-        # `!link please` harms nobody, but a misspelt channel must not stand for "this channel".
+        # `!link please` is harmless, but a misspelt channel must not mean "this channel".
         command.ignore_extra = not command.clean_params and not isinstance(command, commands.Group)
 
 
@@ -89,11 +90,11 @@ def _unknown_subcommand(ctx: Context, group: commands.Group[Any, ..., Any]) -> R
 
 
 class TypedLine(StringView):
-    """What follows the prefix of a typed command. Quotes of all kinds hold words together, also
-    around the last argument, and an apostrophe is no quote.
+    """The text after the prefix of a typed command. Quotes of all kinds group words, including
+    around the last argument; an apostrophe is not a quote.
 
     Attributes:
-        has_quotes: so far an argument was in quotes.
+        has_quotes: an argument so far was in quotes.
     """
 
     def __init__(self, ctx: Context) -> None:
@@ -126,7 +127,7 @@ def _is_unquoted(ctx: Context) -> bool:
 
 
 class Phrase(commands.Converter[str]):
-    """Text of several words, which need no quotes because an amount ends it; used as
+    """Text of several words that needs no quotes because an amount follows it; used as
     `Annotated[str, Phrase()]`.
 
     Attributes:
@@ -166,9 +167,9 @@ class Whole(commands.Converter[int]):
     `Annotated[int, Whole(0, 500)]`.
 
     Attributes:
-        unit: "s", "m" or "d" if it is a length of time: `2h` is a number of these then.
-        words_follow: the next argument is free text, and the first word of `5 million` may not
-            become a part of it.
+        unit: "s", "m" or "d" for a length of time, so that `2h` is converted to that unit.
+        words_follow: the next argument is free text, so an ambiguous amount such as `5 million` is
+            refused.
     """
 
     def __init__(
@@ -203,7 +204,7 @@ Count = Annotated[int, Whole()]
 """A number whose bounds are checked by the action."""
 
 Number = commands.Range[int, 1, 999_999_999]
-"""The number that something has, such as a raffle or a bonus."""
+"""The number of a record, such as a raffle or a bonus."""
 
 # -- arguments ------------------------------------------------------------------------------------
 
@@ -227,8 +228,9 @@ def explained_argument(ctx: Context, error: BaseException) -> Refusal:
 
 
 def _quoted_form(ctx: Context) -> str:
-    """How a command is typed with quotes, if more words were typed than it has arguments; "" if
-    that is not what is wrong."""
+    """The usage of a command with quotes, if more words were typed than it has arguments; "" if
+    that is not the problem.
+    """
     command = ctx.command
     if command is None or not _is_unquoted(ctx):
         return ""
@@ -253,7 +255,7 @@ def _quoted_form(ctx: Context) -> str:
 
 
 def _argument(ctx: Context, error: BaseException) -> tuple[str, str]:
-    """The argument that the error is about, and its value."""
+    """The argument the error is about, and its value."""
     parameter = getattr(error, "param", None) or ctx.current_parameter
     given = getattr(error, "argument", None) or ctx.current_argument or ""
     if isinstance(error, app_commands.TransformerError):
@@ -295,7 +297,7 @@ def _wrong(error: BaseException, ctx: Context, name: str, given: str) -> tuple[s
 
 
 def _surplus(ctx: Context) -> str:
-    """The error for surplus text. discord.py skips an optional argument whose value is invalid."""
+    """The error for extra text. discord.py skips an optional argument whose value is invalid."""
     rest = safe(ctx.view.buffer[ctx.view.index :].strip(), 40)
     parameters = ctx.command.clean_params if ctx.command else {}
     optional = [f"`{name}`" for name, parameter in parameters.items() if not parameter.required]

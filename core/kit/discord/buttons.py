@@ -1,8 +1,8 @@
 """Buttons that survive a restart, because all their data is in the custom id.
 
-`PersistentButton` is the base of all. An `ActionButton` runs an action, an `AdminButton` acts on
-something with a number, a `ConfirmButton` answers a question, and an `OwnButton` replies privately,
-such as with a personal link.
+`PersistentButton` is the base of all. An `ActionButton` runs an action, an `AdminButton` acts on a
+numbered record, a `ConfirmButton` answers a question, and an `OwnButton` replies privately, such as
+with a personal link.
 """
 
 import re
@@ -34,7 +34,7 @@ MAX_ROWS = 5
 """Discord shows five rows of buttons."""
 
 FORM_SECONDS = 900
-"""How long discord.py remembers a form; later answers are handled, too."""
+"""How long discord.py tracks a form; later submissions are handled, too."""
 
 Button = discord.ui.Button[discord.ui.View]
 
@@ -130,8 +130,8 @@ class FormButton(ActionButton, template=r"(?!)"):
 
 
 def form_of(title: str, **fields: str) -> discord.ui.Modal:
-    """A form that asks for texts: custom id -> label; one that ends with `?` may stay empty. Needs
-    a running event loop."""
+    """A form with text fields: custom id -> label. A label ending in `?` makes the field optional.
+    Needs a running event loop."""
     form = discord.ui.Modal(title=title[:45], timeout=FORM_SECONDS)
     for name, label in fields.items():
         form.add_item(
@@ -190,17 +190,17 @@ async def decline_unknown(interaction: discord.Interaction, known: Iterable[type
 
 
 class AdminButton(ActionButton, template=r"(?!)"):
-    """Runs one of its acts on something with a number, in the server where it is pressed. Only
+    """Performs one of its actions on a numbered record, in the server where it is pressed. Only
     admins may use it. Needs a running event loop.
 
     Class arguments:
-        address: begins the custom ids.
-        acts: what its buttons do.
+        address: the prefix of the custom ids.
+        acts: the actions of its buttons.
 
     Args:
-        act: one of these acts.
-        number: of what it is done to.
-        name: for the label; it is unknown when the button is pressed.
+        act: one of these actions.
+        number: the record's number.
+        name: the record's name, for the label; it is unknown when the button is pressed.
     """
 
     permission = "manage_guild"
@@ -227,11 +227,11 @@ class AdminButton(ActionButton, template=r"(?!)"):
     @staticmethod
     @abstractmethod
     def face(act: str) -> Face:
-        """Label and style of the button for this act."""
+        """Label and style of the button for this action."""
 
 
 def button_rows(rows: Iterable[Sequence[AdminButton]]) -> discord.ui.View:
-    """One row below the other; at most `MAX_ROWS`. Needs a running event loop."""
+    """Rows of buttons, at most `MAX_ROWS`. Needs a running event loop."""
     shown = list(rows)
     for number, buttons in enumerate(shown):
         for button in buttons:
@@ -243,7 +243,7 @@ def button_rows(rows: Iterable[Sequence[AdminButton]]) -> discord.ui.View:
 
 
 class ConfirmButton(PersistentButton, template=r"(?!)"):
-    """Base of the button that confirms.
+    """Base of a confirmation button.
 
     Args:
         asker_id: the only member who may press it; None for everybody with its `permission`.
@@ -272,12 +272,12 @@ class ConfirmButton(PersistentButton, template=r"(?!)"):
 
 
 def question_view(yes: discord.ui.Item[Any], asker_id: int, keep: str = "") -> discord.ui.View:
-    """Confirm, or cancel. Needs a running event loop."""
+    """A confirm button and a cancel button. Needs a running event loop."""
     return view_of(yes, KeepButton(asker_id, keep or _("Cancel")))
 
 
 async def was_asked(interaction: discord.Interaction, asker_id: int) -> bool:
-    """Whether the question was for this member; others get a reply that says so."""
+    """Whether the question was for this member; other members get a reply that says it was not."""
     if interaction.user.id == asker_id:
         return True
     embed = card("⚠️ " + _("Only the person who ran this can answer"), tone="warning")
@@ -306,11 +306,11 @@ class KeepButton(PersistentButton, template=r"question:keep:(?P<asker_id>[0-9]{1
 
 
 class OwnButton(ActionButton, template=r"(?!)"):
-    """Base of a button that replies privately, with something for whoever presses it.
+    """Base of a button that replies privately, with something only for the member who presses it.
 
     Attributes:
-        address: its custom id, and the `template` of the subclass, which may also give each its
-            own.
+        address: its custom id, and the `template` of the subclass, which may also give each button
+            its own id.
     """
 
     shows_result = True
@@ -351,8 +351,9 @@ class OwnButton(ActionButton, template=r"(?!)"):
 
 
 async def give(ctx: commands.Context[commands.Bot], button: OwnButton) -> None:
-    """Answer a command with what the button gives. The reply to a typed command is public: it shows
-    the button if their direct messages are closed."""
+    """Answer a command with the button's private reply. The reply to a typed command is public: it
+    shows the button if the member's direct messages are closed.
+    """
     assert ctx.guild is not None, "the command is guild_only"
     services = services_of(ctx)
     if ctx.interaction is not None:

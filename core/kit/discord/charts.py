@@ -1,7 +1,7 @@
 """Charts as pictures, for messages.
 
-matplotlib is loaded for the first one: it costs memory, and many servers never need it. Everything
-goes through its objects, never `pyplot`, so that threads do not share anything.
+matplotlib is loaded for the first chart: it uses a lot of memory, and many servers never need it.
+Only its objects are used, never `pyplot`, so that threads do not share state.
 """
 
 import io
@@ -22,7 +22,7 @@ _SURFACE, _TEXT, _DIM, _GRID = "#161B22", "#E6EDF3", "#9AA7B5", "#30363D"
 _BAR, _LINE, _LEVEL = "#53FC18", "#4CC2FF", "#FFB020"
 
 MAX_NAMES = 20
-"""Bars that can have a name below; of more, every second, third … one is numbered."""
+"""Maximum number of bars with a name below. Among more bars, every second, third … is numbered."""
 MAX_NAME_CHARACTERS = 18
 
 
@@ -40,9 +40,9 @@ def payout_chart(
     """A bar for each value, a line of their sum, and a horizontal line, as PNG.
 
     Args:
-        names: of the bars, in order.
-        level: where the horizontal line is.
-        bars: what the bars are, for the legend; likewise `line` and `level_name`.
+        names: the labels of the bars, in order.
+        level: the height of the horizontal line.
+        bars: legend text for the bars; likewise `line` and `level_name`.
     """
     os.environ.setdefault("MPLCONFIGDIR", str(Path(tempfile.gettempdir()) / "regulars-charts"))
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -78,7 +78,7 @@ def payout_chart(
 
 
 def _style(axes: "Axes") -> None:
-    """Faint lines across, no frame, and the legend at the right above the chart."""
+    """Faint horizontal grid lines, no frame, and the legend at the top right above the chart."""
     axes.tick_params(colors=_DIM, length=0)
     axes.grid(axis="y", color=_GRID, linewidth=0.8)
     axes.set_axisbelow(True)
@@ -96,7 +96,7 @@ def _style(axes: "Axes") -> None:
 
 
 def _label(axes: "Axes", places: Sequence[int], names: Sequence[str]) -> None:
-    """Names where there is room for them, otherwise numbers."""
+    """Names if there is room for them, otherwise numbers."""
     if len(names) <= MAX_NAMES:
         labels = [
             _plain(name, MAX_NAME_CHARACTERS) or f"#{n}"
@@ -113,7 +113,7 @@ def _label(axes: "Axes", places: Sequence[int], names: Sequence[str]) -> None:
 
 
 def _plain(text: str, maximum: int) -> str:
-    """Text that the font can show, cut to a number of letters."""
+    """Text the font can show, cut to a maximum length."""
     kept = "".join(c for c in unicodedata.normalize("NFC", text) if _is_in_font(c)).strip()
     return kept if len(kept) <= maximum else kept[: maximum - 1].rstrip() + "…"
 

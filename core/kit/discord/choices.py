@@ -1,6 +1,6 @@
 """Buttons below an ambiguous input: each runs the command again with one of the choices.
 
-The commands are kept in memory for some minutes. After a restart the buttons reply that they have
+The commands are kept in memory for a few minutes. After a restart the buttons reply that they have
 expired.
 """
 
@@ -23,7 +23,7 @@ MAX_CHOICES = 20
 MAX_KEPT = 500
 
 Again = Callable[[discord.Interaction, str], Awaitable[None]]
-"""Runs the command with this value instead of the typed one."""
+"""Runs the command with this value in place of the typed one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class ChoiceButton(
     discord.ui.DynamicItem[discord.ui.Button[discord.ui.View]],
     template=r"choice:(?P<question>[0-9a-f]{16}):(?P<number>[0-9]{1,2})",
 ):
-    """Runs the command again with the choice of this number."""
+    """Runs the command again with the choice that has this number."""
 
     def __init__(self, question: str, number: int, label: str = "?") -> None:
         custom_id = f"choice:{question}:{number}"
@@ -111,6 +111,6 @@ async def _run_again(ctx: commands.Context[Any], typed: str, value: str) -> None
 
 
 async def ask_privately(interaction: discord.Interaction, unclear: Unclear, again: Again) -> None:
-    """The same for a button or a form."""
+    """Like `handle_error`, for a button or a form."""
     view = choices_view(unclear, interaction.user.id, again)
     await reply_privately(interaction, refusal_card(unclear), view)

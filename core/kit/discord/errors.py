@@ -32,7 +32,7 @@ INTERACTION_EXPIRED = 10062
 
 
 MISSING_ACCESS = 50001
-"""Discord's error code for a channel that the bot cannot see."""
+"""Discord's error code for a channel the bot cannot see."""
 
 _NEEDED: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("PUT", r"/messages/\d+/reactions/", ("add_reactions", "read_message_history")),
@@ -69,8 +69,7 @@ def _outage_of(error: BaseException) -> Outage | None:
 
 
 def _lacking(error: discord.Forbidden, guild: discord.Guild | None) -> tuple[str, ...]:
-    """The permissions that the bot was missing when Discord refused; empty if they are not
-    known."""
+    """The permissions the bot was missing when Discord refused; empty if unknown."""
     method = str(getattr(error.response, "method", ""))
     path = str(getattr(error.response, "url", "")).split("?")[0]
     needed: tuple[str, ...] = ()
@@ -152,10 +151,10 @@ def error_card(
     source: str, error: BaseException, guild: discord.Guild | None, **context: str
 ) -> discord.Embed:
     """What happened and what to do. Outages and bugs are logged with the context, a bug with a code
-    that the member can quote.
+    the member can quote.
 
     Args:
-        source: what failed, such as `Button`.
+        source: the component that failed, such as `Button`.
     """
     guild_id = guild.id if guild else None
     match explained(error, guild):

@@ -22,7 +22,7 @@ from core.kit.discord.ui import card, lines, safe
 from core.kit.text.words import _
 
 MAX_ROWS = 25
-"""How many rows a page can have."""
+"""Maximum number of rows on a page."""
 
 MEDALS = {1: "🥇", 2: "🥈", 3: "🥉"}
 
@@ -36,7 +36,8 @@ class Query:
     Attributes:
         size: rows of a page.
         page: counted from 1; it may not exist.
-        choice: which leaderboard; "" in a command, then what `Leaderboard.choice` was.
+        choice: the chosen leaderboard; "" in a command, afterwards the previous
+            `Leaderboard.choice`.
     """
 
     size: int
@@ -46,8 +47,9 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A viewer on a leaderboard, under their public name, or "" if that is hidden; `value` says
-    what they are ranked by, such as `12 h 05 min`."""
+    """A viewer on a leaderboard, under their public name, or "" if it is hidden; `value` is what
+    they are ranked by, such as `12 h 05 min`.
+    """
 
     rank: int
     name: str
@@ -60,10 +62,10 @@ class Leaderboard:
 
     Attributes:
         own: the asker's row, or the reason why they have none; None if their account is not linked.
-        empty: shown instead of rows if there are none.
-        note: a line at the end.
-        choice: which one it is, in small letters, digits and `_`.
-        choices: those that the menu offers -> their labels; without any there is no menu.
+        empty: text shown if there are no rows.
+        note: the last line.
+        choice: key of this leaderboard, in lowercase letters, digits and `_`.
+        choices: keys in the menu -> their labels; empty for no menu.
     """
 
     title: str
@@ -128,7 +130,7 @@ class LeaderboardMenu(
     discord.ui.DynamicItem[Select],
     template=r"leaderboard:(?P<name>[a-z_]{1,20}):(?P<size>[0-9]{1,2}):(?P<owner>[0-9]{1,20})",
 ):
-    """Chooses which leaderboard of this name is shown."""
+    """Menu to choose which leaderboard of this name is shown."""
 
     def __init__(
         self,

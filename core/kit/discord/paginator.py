@@ -2,7 +2,7 @@
 
 A feature declares each list as a `Paginator` in its `feature.py`. The custom id of a button says
 which page it opens, so buttons keep working after a restart, and every press loads the page again.
-Whoever asked for the list turns the pages of their message; anybody else gets a private copy.
+The member who requested the list turns the pages of the message; others get a private copy.
 """
 
 import re
@@ -36,8 +36,9 @@ Source = discord.Interaction | commands.Context[Any]
 
 
 def nearest_page(number: int, rows: int, per_page: int) -> tuple[int, int]:
-    """The nearest page that exists, counted from 1, and how many there are: at least one, which is
-    empty if there are no rows."""
+    """The nearest existing page, from 1, and the number of pages: at least one, which is empty if
+    there are no rows.
+    """
     pages = max(1, -(-rows // per_page))
     return min(max(1, number), pages), pages
 
@@ -74,9 +75,10 @@ class Page:
     """A page of a list.
 
     Attributes:
-        number: which, counted from 1.
-        pages: how many there are.
-        key: what the list is about, in small letters, digits, `_` and `.`; the buttons pass it on.
+        number: page number, from 1.
+        pages: number of pages.
+        key: the subject of the list, in lowercase letters, digits, `_` and `.`; passed on by the
+            buttons.
         below: items below the buttons that turn the page.
     """
 
@@ -93,7 +95,7 @@ class Paginator:
 
     Attributes:
         name: unique among the paginators of all features.
-        command: the command that shows it; it is needed to turn the pages, too.
+        command: the command that shows it; also checked when a page is turned.
         open: `open(reader, key, number)`: this page, or the nearest one that exists. Raises Refusal
             if this reader may not see it.
     """
@@ -153,8 +155,8 @@ def _command(source: Source, paginator: Paginator) -> commands.Command[Any, ...,
 
 
 def page_view(paginator: Paginator, page: Page, owner_id: int) -> discord.ui.View | None:
-    """The buttons that turn the page and the items below; None without any. Needs a running event
-    loop."""
+    """The buttons that turn the page and the items below; None if there are none. Needs a running
+    event loop."""
     turning = _page_buttons(paginator, page, owner_id) if page.pages > 1 else []
     items = [*turning, *page.below]
     return ui.view_of(*items) if items else None
@@ -200,5 +202,5 @@ class PageButton(
 
 
 def link_to(label: str, name: str, key: str = "") -> PageButton:
-    """Opens the first page of another list, as a private copy for whoever presses it."""
+    """Opens the first page of another list, as a private copy for the member who presses it."""
     return PageButton(name, key, 1, 0, label)

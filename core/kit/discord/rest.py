@@ -60,12 +60,12 @@ NEEDED = discord.Permissions(
 
 
 def posted_at(message_id: int) -> datetime:
-    """When a message was posted, by Discord's clock."""
+    """Time when a message was posted, by Discord's clock."""
     return discord.utils.snowflake_time(message_id)
 
 
 def first_id_at(instant: datetime) -> int:
-    """Messages that were posted from then on have higher ids."""
+    """Messages posted from then on have higher ids."""
     return discord.utils.time_snowflake(instant)
 
 
@@ -98,9 +98,9 @@ class DiscordMember:
 
     Attributes:
         is_admin: they own the server or may manage it.
-        top_position: of their highest role.
-        permissions: in the whole server; channels may have others.
-        is_stale: Discord does not answer; this is up to ten minutes old.
+        top_position: position of their highest role.
+        permissions: server-wide permissions; channels may override them.
+        is_stale: Discord is down; the data is up to ten minutes old.
     """
 
     id: int
@@ -114,14 +114,14 @@ class DiscordMember:
     is_stale: bool = False
 
     def lacks(self) -> list[str]:
-        """Which of the bot's permissions it does not have; for the bot itself."""
+        """The needed permissions it is missing; for the bot itself."""
         if self.is_owner or self.permissions.administrator:
             return []
         return [name for name, needed in NEEDED if needed and not getattr(self.permissions, name)]
 
 
 def member_without_rights(name: str) -> DiscordMember:
-    """A placeholder for somebody whose account on Discord is not known."""
+    """A placeholder for a person whose Discord account is unknown."""
     return DiscordMember(
         id=THE_BOT,
         name=name,
@@ -136,7 +136,7 @@ def member_without_rights(name: str) -> DiscordMember:
 
 @dataclass(frozen=True, slots=True)
 class ListedMember:
-    """A member in the list of all."""
+    """A member in the list of all members."""
 
     id: int
     name: str
@@ -146,7 +146,7 @@ class ListedMember:
 
 @dataclass(frozen=True, slots=True)
 class TextChannel:
-    """A channel of a type that the bot can post in."""
+    """A channel of a type the bot can post in."""
 
     id: int
     name: str
@@ -221,8 +221,9 @@ class DiscordRest:
         return found
 
     def own_messages(self, channel_id: int, after: int) -> list[dict[str, Any]] | None:
-        """What the bot has posted in a channel after this id, newest first, of the newest
-        `MAX_MESSAGES` messages; None if it may not read the channel."""
+        """The bot's messages in a channel after this id, newest first, among the newest
+        `MAX_MESSAGES` messages; None if it may not read the channel.
+        """
         bot_id, found = str(self._application()["bot"]["id"]), list[dict[str, Any]]()
         before: dict[str, Any] = {}
         for _page in range(MAX_MESSAGES // MESSAGES_AT_ONCE):
@@ -243,7 +244,7 @@ class DiscordRest:
     # -- asking -----------------------------------------------------------------------------
 
     def _keep(self, key: Hashable, ask: Callable[[], T]) -> tuple[T, bool]:
-        """The cached response if it is recent, else a new one; the old one during an outage."""
+        """The cached response if it is recent, else a new one; during an outage, the old one."""
         now = time.monotonic()
         with self._guard:
             at, known = self._kept.get(key, (float("-inf"), None))
@@ -271,7 +272,7 @@ class DiscordRest:
             raise
 
     def _get(self, path: str) -> Any:
-        """The JSON of an answer; None if there is no such thing, or the bot may not see it."""
+        """The JSON of a response; None if the resource does not exist or the bot may not see it."""
         token = self._settings.discord_token
         try:
             with bounded_exchange(2 * TIMEOUT_SECONDS):
@@ -371,7 +372,7 @@ def _name_of(member: dict[str, Any]) -> str:
 
 
 def avatar_url(settings: Settings, user: dict[str, Any]) -> str:
-    """The address of a user's picture, from the JSON that Discord sends of them."""
+    """The address of a user's picture, from Discord's JSON."""
     if user.get("avatar"):
         return f"{settings.discord_cdn_url}/avatars/{user['id']}/{user['avatar']}.png?size=64"
     return f"{settings.discord_cdn_url}/embed/avatars/{(int(user['id']) >> 22) % 6}.png"
@@ -385,7 +386,7 @@ _BANNED, _UNBANNED = 22, 23
 
 
 def is_banned(settings: Settings, guild_id: int, user_id: int) -> bool:
-    """Ask Discord now whether somebody is banned from a server. Somebody who is not in it counts as
+    """Ask Discord now whether a user is banned from a server. A user who is not in it counts as
     banned if the bot may read neither bans nor the audit log. Never call it inside a transaction;
     raises Outage."""
     status, member = _ask(settings, f"/guilds/{guild_id}/members/{user_id}")
@@ -406,7 +407,7 @@ def is_banned(settings: Settings, guild_id: int, user_id: int) -> bool:
 
 
 def _ask(settings: Settings, path: str) -> tuple[int, Any]:
-    """The status and the JSON of an answer."""
+    """Status and JSON of a response."""
     token = settings.discord_token
     try:
         with bounded_exchange(2 * TIMEOUT_SECONDS), bounded(requests.Session()) as session:

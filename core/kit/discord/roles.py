@@ -1,8 +1,8 @@
 """Which roles the bot can assign to viewers automatically, and which it must not.
 
 Every role that a feature gives is checked when an admin chooses it (`require_giveable` of
-`core/kit/rights.py`, in the action), and again when it is given, because it may have become
-powerful meanwhile: in `core/roles/reconcile.py` and, for all features, in
+`core/kit/rights.py`, in the action), and again when it is given, because it may have gained
+permissions in the meantime: in `core/roles/reconcile.py` and, for all features, in
 `core/outbox/discord_transport.py`.
 """
 
@@ -22,7 +22,7 @@ _POWERS = discord.Permissions.elevated() | discord.Permissions(
 
 
 def has_powers(permissions: discord.Permissions) -> bool:
-    """Whether these are permissions of moderators."""
+    """Whether these include moderator permissions."""
     return bool((permissions & _POWERS).value)
 
 
@@ -44,5 +44,5 @@ def see_role(guild: discord.Guild, role_id: int, chooser: object = None) -> Seen
 
 
 def list_for_viewers(guild: discord.Guild) -> list[discord.Role]:
-    """The roles that can be chosen for viewers, from the highest to the lowest."""
+    """The roles that can be given to viewers, from highest to lowest."""
     return [r for r in reversed(guild.roles) if see_role(guild, r.id).obstacle not in NEVER]

@@ -28,7 +28,7 @@ T = TypeVar("T")
 Tone = Literal["kick", "twitch", "system", "success", "warning", "error"]
 
 PREFIX = "!"
-"""Starts a typed command."""
+"""Prefix of typed commands."""
 
 COLOURS: dict[Tone, int] = {
     "kick": 0x53FC18,
@@ -39,15 +39,15 @@ COLOURS: dict[Tone, int] = {
     "error": 0xFF6B6B,
 }
 
-# discord.py escapes only the first bracket of a link; another could still make one.
+# discord.py escapes only the first bracket of a link; another bracket could still form one.
 _BARE_BRACKET = re.compile(r"(?<!\\)((?:\\\\)*)\[")
 
 SILENT = discord.AllowedMentions.none()
-"""No message of ours pings anybody."""
+"""The bot's messages never ping anybody."""
 
 
 def safe(text: str, limit: int = 256, *, links: bool = False) -> str:
-    """Escaped text of other people: on one line, without markdown or mentions, cut to `limit`
+    """Escaped text from other people: on one line, without markdown or mentions, cut to `limit`
     characters (not counting the escapes).
 
     Args:
@@ -101,10 +101,10 @@ def status_card(
 
     Args:
         title: such as `Slot requests are on`; the mark before it comes from the settings.
-        switch: the setting that turns the feature on; the title says it, so it is no field. Nor are
-            other switches that are as they are by default.
-        works: False if it is on, but something keeps it from working.
-        facts: further fields, by their label; one with a setting's label takes its place.
+        switch: the setting that turns the feature on; shown in the title rather than as a field.
+            Other switches with their default value are left out, too.
+        works: False if it is on but cannot work.
+        facts: additional fields by label; one with a setting's label replaces it.
     """
     facts = facts or {}
     mark: str
@@ -167,7 +167,7 @@ def permission_names(names: Iterable[str]) -> str:
 
 
 def mention(member_id: object) -> str:
-    """The mention of a member; plain words for somebody who was forgotten or is not known.
+    """The mention of a member; plain words for a forgotten or unknown person.
 
     Args:
         member_id: a Discord id, also as text.
@@ -197,8 +197,9 @@ def refusal_card(refusal: Refusal) -> discord.Embed:
 
 
 PRIVATE = {"private": True}
-"""`extras` of a command whose reply only the asker sees. Discord offers that for slash commands;
-the reply to a typed command is public."""
+"""`extras` of a command whose reply is visible only to the member. This works for slash commands
+only; the reply to a typed command is public.
+"""
 
 
 def is_private(ctx: commands.Context[Any]) -> bool:
@@ -219,9 +220,9 @@ def server_command(
     """Declare a command of servers, slash and typed.
 
     Args:
-        private: as `PRIVATE`; what is for admins always is.
-        for_admins: Discord offers it to members with Manage Server only.
-        attributes: as of `commands.hybrid_command`.
+        private: see `PRIVATE`; admin commands always are.
+        for_admins: Discord shows it only to members with Manage Server.
+        attributes: those of `commands.hybrid_command`.
     """
     return _for_servers(commands.hybrid_command, name, private, for_admins, attributes)
 
@@ -229,7 +230,7 @@ def server_command(
 def server_group(
     name: str, *, private: bool = False, for_admins: bool = False, **attributes: Any
 ) -> Callable[[Callable[..., Any]], commands.HybridGroup[Any, ..., None]]:
-    """The same for a command with subcommands."""
+    """Like `server_command`, for a command with subcommands."""
     return _for_servers(commands.hybrid_group, name, private, for_admins, attributes)
 
 
@@ -257,7 +258,7 @@ async def answer(
 async def reply_privately(
     interaction: discord.Interaction, embed: discord.Embed, view: discord.ui.View | None = None
 ) -> None:
-    """Reply to whoever pressed a button, whether or not the interaction was acknowledged."""
+    """Reply to the member who pressed a button, whether or not the interaction was acknowledged."""
     given: dict[str, Any] = {} if view is None else {"view": view}
     if interaction.response.is_done():
         await interaction.followup.send(embed=embed, ephemeral=True, **given)
@@ -289,7 +290,7 @@ async def sent_by_dm(person: discord.User | discord.Member, **message: Any) -> b
 
 
 POSTING_PERMISSIONS = ("view_channel", "send_messages", "embed_links")
-"""The permissions that the bot needs in a channel to post there."""
+"""The permissions the bot needs to post in a channel."""
 
 
 def missing_in(
@@ -327,7 +328,7 @@ def guild_id_of(ctx: commands.Context[Any]) -> int:
 
 
 def services_of(source: discord.Interaction | commands.Context[Any]) -> Services:
-    """The services of the bot that received this interaction or command."""
+    """Services of the bot that received this interaction or command."""
     bot = source.client if isinstance(source, discord.Interaction) else source.bot
     services = getattr(bot, "services", None)
     assert isinstance(services, Services), "only our bot handles interactions"
@@ -371,7 +372,7 @@ def pages(rows: Sequence[str], limit: int) -> list[str]:
 
 
 def lines(rows: Sequence[str], limit: int = 4000) -> str:
-    """Rows joined into an embed's text; a last line counts those that do not fit."""
+    """Rows joined into an embed's text; the last line says how many do not fit."""
     text: list[str] = []
     used = 0
     for index, row in enumerate(rows):

@@ -1,9 +1,9 @@
-"""OAuth with PKCE: one row for each personal link, and what each step does to it.
+"""OAuth with PKCE: one row for each personal link, updated by each step.
 
-A link can be opened, and followed to the provider, until somebody comes back: a viewer who presses
-Back on the consent page can still use it. Each time there is a new state and verifier, which
-replace the previous ones, so only the latest state works, and only once.
-Background: https://datatracker.ietf.org/doc/html/rfc9700.
+A link can be opened, and followed to the provider, until the person returns: a viewer who presses
+Back on the consent page can still use it. Each time a new state and verifier replace the previous
+ones, so only the latest state works, and only once. Background:
+https://datatracker.ietf.org/doc/html/rfc9700.
 """
 
 import secrets
@@ -24,7 +24,7 @@ from core.kit.runtime.settings import Settings
 from core.kit.services import Services
 
 KEEP_ATTEMPTS = timedelta(days=1)
-"""So that a used link is recognized as used."""
+"""Kept so that a used link is recognized as used."""
 
 
 class LinkUsed(Exception):
@@ -44,7 +44,7 @@ class StateUsed(Exception):
 
 
 class StateExpired(Exception):
-    """The answer came too late, or our encryption keys were changed in the meantime."""
+    """The response came too late, or our encryption keys were changed in the meantime."""
 
 
 class Denied(Exception):
@@ -96,17 +96,17 @@ class OAuthFlow(Generic[A]):
     """One kind of OAuth flow.
 
     Attributes:
-        name: of its cookies and rate limits.
-        links: that lead to its first page.
-        attempts: the record of its attempts.
+        name: name of its cookies and rate limits.
+        links: the links to its first page.
+        attempts: the record class of its attempts.
         callback: path to which the provider redirects people back.
         state_lasts: how long a state is valid.
         site: name of the provider.
         consent_url: `consent_url(settings, state, verifier)`: address of the consent page.
         require: raises if this member may no longer use a link.
-        again: text: how to get a new link.
-        nothing: text: nothing was linked.
-        prefix: of its states, if several flows share a callback.
+        again: text that explains how to get a new link.
+        nothing: text that says nothing was linked.
+        prefix: the prefix of its states, if several flows share a callback.
     """
 
     name: str
@@ -164,7 +164,7 @@ class OAuthFlow(Generic[A]):
                 raise StateUnknown
             if rows[0].finished_at is not None:
                 raise StateUsed
-            # The verifier is needed once, and is part of what is returned.
+            # The verifier is needed once, and is part of the returned value.
             values = {"finished_at": services.clock(), "verifier": None}
             tx.execute(used.values(values), execution_options=ACROSS_GUILDS)
         return rows[0]

@@ -1,8 +1,8 @@
 """Web pages of an OAuth flow: cookies, rate limits, and errors as readable pages.
 
 Two cookies bind a flow to one browser. The link's page sets the first, which the redirect to the
-provider requires: whoever opens a forwarded link first sees what is about to be linked with whom.
-The second holds the state, so that a forwarded address of the consent page is useless.
+provider requires, so that a person who opens a forwarded link first sees which accounts will be
+linked. The second holds the state, so that a forwarded address of the consent page is useless.
 """
 
 import hmac
@@ -66,8 +66,7 @@ _RETURNS = "oauth.returns"
 """In the web application's extensions: callback -> prefix of a state -> view."""
 
 _BEGAN = "oauth_began"
-"""In the browser's session: the attempt that began on a page of the dashboard, and that page's
-address."""
+"""Session key: the attempt that began on a dashboard page, and that page's URL."""
 
 _SENT_BACK = "again"
 """Query parameter of the link's page after a redirect back to it."""
@@ -76,7 +75,7 @@ _log = structlog.get_logger(__name__)
 
 
 class TooOften(Exception):
-    """This address or person exceeds the rate limit."""
+    """This address or person exceeded the rate limit."""
 
 
 class NotSeen(Exception):
@@ -99,7 +98,7 @@ def share_return(
 def begin(page: "Page", link: str, link_id: str) -> Response:
     """Redirect from a form of the dashboard to the page of a personal link; `end` leads back."""
     session[_BEGAN] = [link_id, page.origin]
-    # Relative, because people may reach us under another address than PUBLIC_URL.
+    # Relative, because people may reach us at a different address than PUBLIC_URL.
     return redirect(link.removeprefix(page.services.settings.public_url), 303)  # type: ignore[return-value]
 
 
@@ -114,7 +113,7 @@ def end(link_id: str, done: str, template: str, **values: Any) -> Response:
 
 
 def end_connecting(link_id: str, platform: str, connected: Connected) -> Response:
-    """The same, after connecting the account of a server's channel."""
+    """Like `end`, after connecting the account of a server's channel."""
     done = _("{account} is connected to {server}.")
     missing = _("Some permissions on {platform} are missing: {missing}.")
     message = done.format(account=connected.account, server=connected.server)
@@ -139,16 +138,16 @@ class OAuthPages(ABC, Generic[A]):
 
     @abstractmethod
     def finish(self, attempt: A, error: str, code: str) -> Response:
-        """Use the provider's answer; returns the last page."""
+        """Use the provider's response; returns the last page."""
 
     def note_expired(self, link: PersonalLink) -> None:
-        """Called when somebody opens an expired link."""
+        """Called when a person opens an expired link."""
 
     def note_failure(self, attempt: A, error: Exception) -> None:
         """Called when a callback failed."""
 
     def error_page(self, error: Exception) -> Response | None:
-        """The page of an error that only this flow has."""
+        """The page for an error that only this flow has."""
 
     def add_to(self, blueprint: Blueprint) -> None:
         """Add the link's page and the redirect to the provider."""
@@ -180,7 +179,7 @@ class OAuthPages(ABC, Generic[A]):
     # -- the views --------------------------------------------------------------------------
 
     def show(self, token: str) -> Response:
-        """The link's page, with the cookie that proves that it was shown here."""
+        """The link's page, with a cookie as proof that it was shown here."""
         link, seen = self.read(token), request.cookies.get(self._seen, "")
         seen = seen or secrets.token_urlsafe(18)
         with self.services.work_in(link.guild_id, link.discord_id) as work:
@@ -245,7 +244,7 @@ class OAuthPages(ABC, Generic[A]):
             raise TooOften
 
     def _state_cookie(self, state: str) -> str:
-        """One for each state, because somebody may link in two servers at the same time."""
+        """One cookie per state, because a person may link in two servers at the same time."""
         return f"{self.flow.name}_{hash_of(state)[:12]}"
 
     def _set_cookie(
@@ -264,7 +263,7 @@ class OAuthPages(ABC, Generic[A]):
     # -- errors as pages --------------------------------------------------------------------
 
     def answer(self, view: Callable[P, Response]) -> Callable[P, Response]:
-        """The view with error pages; nothing is cached or indexed."""
+        """The view with error pages; responses are neither cached nor indexed."""
 
         @wraps(view)
         def answer(*args: P.args, **kwargs: P.kwargs) -> Response:

@@ -1,5 +1,6 @@
-"""Personal links: signed (HMAC-SHA256) and valid for a limited time. What works only once is kept
-in a row beside the link (`core/kit/oauth/flow.py`)."""
+"""Personal links: signed (HMAC-SHA256) and valid for a limited time. Data that works only once is
+stored in a row for the link (`core/kit/oauth/flow.py`).
+"""
 
 import hashlib
 from dataclasses import dataclass, field
@@ -11,7 +12,9 @@ from core.kit.runtime.crypto import signing_key
 from core.kit.runtime.settings import Settings
 
 CLOCKS_DIFFER = timedelta(minutes=1)
-"""A link from further in the future was signed by a wrong clock, and would be valid too long."""
+"""A link dated further in the future was signed with a wrong clock, and would be valid for too
+long.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +22,8 @@ class PersonalLink:
     """The content of a link.
 
     Attributes:
-        link_id: of the row beside it.
-        discord_id: of the member who asked for it.
+        link_id: id of the link's row.
+        discord_id: id of the member who requested it.
     """
 
     link_id: str = field(repr=False)
@@ -45,9 +48,9 @@ class SignedLinks:
     """One kind of link.
 
     Attributes:
-        purpose: salt of the key, so that a link of another kind is not accepted.
-        path: of the page, before the token.
-        last: how long a link is valid.
+        purpose: salt of the key, so that links of another kind are rejected.
+        path: the page's path, before the token.
+        last: lifetime of a link.
     """
 
     purpose: str

@@ -1,8 +1,8 @@
 """Connected accounts and their tokens: refreshed before they expire, by one process at a time.
 
 An advisory lock lets one thread of all processes refresh an account's tokens. It is held outside of
-any transaction, because the site is asked meanwhile; the account is read again under it. A new pair
-is stored before anybody uses it.
+any transaction, because the site is called while it is held; the account is read again under it. A
+new pair is stored before anybody uses it.
 """
 
 import time
@@ -26,11 +26,13 @@ from core.kit.services import Services
 from core.kit.text.words import _
 
 REFRESH_BEFORE = timedelta(minutes=10)
-"""How long before it expires a token is refreshed. User tokens live two hours at Kick, four at
-Twitch."""
+"""Time before expiry at which a token is refreshed. User tokens live two hours on Kick, four on
+Twitch.
+"""
 
 REFRESH_TIMEOUT_SECONDS = 15.0
-"""For a refresh by another thread or process: longer than a site may take to answer."""
+"""Maximum wait for a refresh by another thread or process: longer than a site may take to respond.
+"""
 
 AccountState = Literal["connected", "reconnect"]
 
@@ -50,7 +52,7 @@ class ReconnectNeeded(Refusal):
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """What a site granted. `expires_at` belongs to the access token."""
+    """Tokens granted by a site. `expires_at` is that of the access token."""
 
     access: str = field(repr=False)
     refresh: str = field(repr=False)
@@ -60,8 +62,9 @@ class Tokens:
 
 @dataclass(frozen=True, slots=True)
 class Connected:
-    """The names of a server, of the account it is connected to, and of the permissions that were
-    not granted."""
+    """The names of a server, of its connected account, and of the permissions that were not
+    granted.
+    """
 
     server: str
     account: str
@@ -69,10 +72,11 @@ class Connected:
 
 
 def check_answer(error: str) -> None:
-    """Check the `error` of a callback, which is "" if it went well.
+    """Check the `error` of a callback, which is "" on success.
 
     Raises:
-        Denied: the owner of the account declined. GrantEnded: any other error.
+        Denied: the owner of the account declined.
+        GrantEnded: any other error.
     """
     if error == "access_denied":
         raise Denied
@@ -84,14 +88,15 @@ def check_answer(error: str) -> None:
 def read_tokens(
     service: str, answer: Any, now: datetime, *, scopes: tuple[str, ...], refresh: str
 ) -> Tokens:
-    """Parse the answer of a token endpoint.
+    """Parse the response of a token endpoint.
 
     Args:
-        scopes: what was granted, if the answer has no `scope` (a list, or a text with spaces).
-        refresh: the refresh token that stays valid if the answer has none.
+        scopes: the granted scopes, if the response has no `scope` (a list, or space-separated
+            text).
+        refresh: the refresh token that stays valid if the response has none.
 
     Raises:
-        Outage: the answer is not what the service documents.
+        Outage: the response is not as documented.
     """
     try:
         lifetime = timedelta(seconds=float(answer["expires_in"]))  # a text in Kick's own docs
@@ -105,7 +110,7 @@ def read_tokens(
             tuple(str(scope) for scope in granted) if granted else scopes,
         )
     except (LookupError, TypeError, ValueError, AttributeError, OverflowError):
-        # Without the cause: it would carry what may hold a token.
+        # Without the cause, which might contain a token.
         raise Outage(service, f"the answer was not what {service} documents") from None
 
 
@@ -127,7 +132,7 @@ class ServiceAccount(GuildRecord, kw_only=True):
 
 
 class ConnectedAccount(ServiceAccount, kw_only=True):
-    """One that is connected by OAuth."""
+    """An account connected with OAuth."""
 
     __abstract__ = True
 
@@ -139,7 +144,7 @@ class ConnectedAccount(ServiceAccount, kw_only=True):
 
 
 def granted_columns(services: Services, tokens: Tokens) -> dict[str, Any]:
-    """The columns of an account that is connected now with these tokens."""
+    """Column values for an account newly connected with these tokens."""
     vault, now = vault_of(services.settings), services.clock()
     return {
         "scopes": list(tokens.scopes),
@@ -171,7 +176,7 @@ def tokens_of(account: ServiceAccount) -> dict[str, str]:
 
 
 def find_unchanged(work: Work, before: S) -> S | None:
-    """The account, locked, if it was not refreshed, ended or replaced since it was read."""
+    """The account, locked, if it has not been refreshed, ended or replaced since it was read."""
     key = inspect(before).identity
     account = work.get(type(before), key, with_for_update=True, populate_existing=True)
     if account is None or account.state != "connected":
@@ -187,8 +192,9 @@ def end_grant(account: ServiceAccount) -> None:
 
 
 class TokenKeeper(ABC, Generic[A]):
-    """The tokens of one kind of account. A subclass adds what differs between sites; `key` is what
-    its `find` takes."""
+    """The tokens of one kind of account. A subclass adds what differs between sites; `key` is the
+    argument of its `find`.
+    """
 
     service: ClassVar[str]
     connect_command: ClassVar[str]
@@ -201,7 +207,7 @@ class TokenKeeper(ABC, Generic[A]):
 
     @abstractmethod
     def key_of(self, account: A) -> tuple[object, ...]:
-        """What `find` takes to find this account."""
+        """The argument for `find` to find this account."""
 
     @abstractmethod
     def refresh(self, services: Services, account: A, refresh_token: str) -> Tokens:
@@ -227,7 +233,7 @@ class TokenKeeper(ABC, Generic[A]):
         Raises:
             ReconnectNeeded: there is no such account, or the site has ended the grant.
             Refusal: our encryption keys are missing, or the site rejected our app.
-            Outage: the token has expired, and the site does not answer.
+            Outage: the token has expired, and the site is down.
         """
         account = self.find(services, *key)
         if is_due(account.expires_at, services.clock()):
@@ -258,7 +264,7 @@ class TokenKeeper(ABC, Generic[A]):
         """Refresh the tokens of all accounts that are about to expire.
 
         Raises:
-            Outage: the site did not answer for one or more of them; the others are refreshed.
+            Outage: the site was down for one or more of them; the others are refreshed.
             Refusal: our encryption keys are missing, or the site rejected our app.
         """
         with services.database.begin() as tx:
@@ -307,7 +313,7 @@ class TokenKeeper(ABC, Generic[A]):
         """Refresh the tokens, or take the result of another thread or process that just did.
 
         Args:
-            wanted: asked again under the lock.
+            wanted: checked again under the lock.
             timeout: seconds to wait for the lock.
         """
         deadline = time.monotonic() + timeout
@@ -333,7 +339,7 @@ class TokenKeeper(ABC, Generic[A]):
             # Raises, unless it was connected again in the meantime.
             return self.find(services, *self.key_of(account))
         if not self._keep(services, account, tokens):
-            # Disconnected or connected again while the site was asked.
+            # Disconnected or reconnected while the site was called.
             self.revoke(services, tokens)
         return self.find(services, *self.key_of(account))
 

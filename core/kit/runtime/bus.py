@@ -1,6 +1,6 @@
 """Notifications between the web server and the bot: Redis pub/sub, or the process itself.
 
-Messages only wake consumers up. Losing one costs a few seconds, because every consumer also polls
+Messages only wake up consumers. Losing one costs a few seconds, because every consumer also polls
 the database.
 """
 
@@ -20,13 +20,13 @@ CHANNEL = "bot_events"
 """The one Redis channel. Messages are JSON objects with at least the key `topic`."""
 
 ANSWER_SECONDS = 0.5
-"""How long Redis may take to answer before it counts as down."""
+"""Redis counts as down if it does not respond within this time."""
 
 MAX_PENDING = 1000
 """Maximum number of distinct messages that wait for Redis; more are dropped."""
 
 _FROM = "from"
-"""Key of the process that sent a message: it has already called its own subscribers."""
+"""Key of the sending process, which has already called its own subscribers."""
 
 Subscriber = Callable[[dict[str, Any]], None]
 
@@ -47,7 +47,7 @@ class Bus(Protocol):
     def stop(self) -> None: ...
 
     def trouble(self) -> str | None:
-        """Why the bus does not reach other processes, or None while it does."""
+        """Why the bus does not reach other processes; None if it does."""
 
 
 class LocalBus:
@@ -87,7 +87,7 @@ class RedisBus:
     RETRY_SECONDS = 2.0
     PING_SECONDS = 2.0
     RECEIVE_SECONDS = 0.5
-    """Stopping takes at most this long."""
+    """Maximum duration of stopping."""
 
     def __init__(self, url: str) -> None:
         self._local = LocalBus()
@@ -139,7 +139,7 @@ class RedisBus:
         return next(iter(self._troubles.copy().values()), None)
 
     def ping(self) -> None:
-        """Raises redis.RedisError when the server does not answer."""
+        """Raises redis.RedisError if the server does not respond."""
         self._redis.ping()
 
     # -- sending to other processes ----------------------------------------------------------

@@ -26,7 +26,7 @@ def parse_instant(text: str) -> datetime:
 
 
 def elapsed_seconds() -> float:
-    """Monotonic time that, where the system supports it, includes its sleep."""
+    """Monotonic time, including system sleep where supported."""
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
@@ -39,7 +39,7 @@ class RemoteClock:
         self._seen: tuple[datetime, float] | None = None
 
     def observe(self, headers: Mapping[str, str]) -> None:
-        """Take the time from a response that has just arrived."""
+        """Read the time from a response that has just arrived."""
         if headers.get("Age", "0") != "0":
             return  # from a cache
         try:
@@ -50,7 +50,7 @@ class RemoteClock:
             self._seen = (date.astimezone(UTC), self._elapsed())
 
     def now(self) -> datetime | None:
-        """To the second; None before the first answer."""
+        """The time, to the second; None before the first response."""
         if self._seen is None:
             return None
         date, at = self._seen

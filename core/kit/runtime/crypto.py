@@ -1,7 +1,7 @@
 """Encryption of stored secrets, and keys that are generated once if none is set.
 
 Fernet (AES-128-CBC with HMAC-SHA256) from `cryptography`; several keys may be valid at a time, so
-that they can be changed without anybody having to connect again.
+that they can be rotated without reconnecting accounts.
 """
 
 import errno
@@ -49,7 +49,9 @@ class Vault:
 
 @cache
 def temporary_vault() -> Vault:
-    """Its key ends with the process: for tests, and for tools that store nothing encrypted."""
+    """A vault whose key is lost with the process: for tests, and for tools that store nothing
+    encrypted.
+    """
     return Vault([Fernet.generate_key().decode()])
 
 
@@ -74,15 +76,16 @@ def key_file(settings: Settings) -> Path:
 
 
 def health_token(settings: Settings) -> str:
-    """The token for details of the health report: HEALTH_TOKEN, or one derived from the key above,
-    for our programs on this machine."""
+    """The token for details of the health report: HEALTH_TOKEN, or one derived from `signing_key`,
+    for our programs on this machine.
+    """
     if settings.health_token is not None:
         return settings.health_token.get_secret_value()
     return fingerprint(signing_key(settings), "health")
 
 
 def fingerprint(key: str, text: str) -> str:
-    """A keyed hash: without the key, nobody can find the text by trying every number."""
+    """A keyed hash: without the key, the text cannot be found by trying every number."""
     return hmac.new(key.encode(), text.encode(), "sha256").hexdigest()
 
 

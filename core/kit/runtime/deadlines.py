@@ -1,9 +1,9 @@
 """Budgets of database connections, and timeouts of all waits for PostgreSQL.
 
-Each group of threads has connections of its own, so that none can starve another. libpq waits
-forever for a server that is frozen or unreachable: TCP still acknowledges, and the server's own
-limits need a server that works. So a thread shuts down the socket of a statement that is past its
-deadline, which then fails like any lost connection.
+Each group of threads has its own connections, so that none can starve another. libpq waits forever
+for a server that is frozen or unreachable: TCP still acknowledges, and the server's own timeouts
+need a working server. So a watchdog thread shuts down the socket of a statement past its deadline,
+which then fails like any lost connection.
 """
 
 import os
@@ -29,9 +29,9 @@ class Budget:
     """The database connections of a group of threads.
 
     Attributes:
-        connections: at the same time, in one process.
-        wait: seconds until a free connection.
-        statement: seconds for one statement.
+        connections: maximum number per process.
+        wait: maximum seconds to wait for a free connection.
+        statement: maximum seconds per statement.
     """
 
     name: str
@@ -72,7 +72,7 @@ def use_budget(budget: Budget) -> None:
 
 @contextmanager
 def budget_of(budget: Budget) -> Iterator[None]:
-    """Use this budget in a block, and in the tasks that are made in it."""
+    """Use this budget in a block, and in tasks created in it."""
     before = _budget.set(budget)
     try:
         yield
@@ -97,7 +97,7 @@ class Cuttable(Protocol):
 
 
 class _Watchdog:
-    """Cuts what is past its deadline."""
+    """Cuts connections past their deadline."""
 
     def __init__(self) -> None:
         self.busy: dict[Cuttable, float] = {}
@@ -150,7 +150,7 @@ class _BoundedCursor(extensions.cursor):
 
 
 class BoundedConnection(extensions.connection):
-    """A connection whose waits end; psycopg2's `connection_factory`."""
+    """A connection with bounded waits; psycopg2's `connection_factory`."""
 
     def __init__(self, dsn: str, **options: Any) -> None:
         super().__init__(dsn, **options)
@@ -167,11 +167,11 @@ class BoundedConnection(extensions.connection):
             super().rollback()
 
     def bounded(self) -> "_Bounded":
-        """Around everything that waits for the server."""
+        """Context manager around every wait for the server."""
         return _Bounded(self, _budget.get().statement)
 
     def ping(self) -> None:
-        """Raises psycopg2.Error if the server does not answer soon."""
+        """Raises psycopg2.Error if the server does not respond soon."""
         autocommit, self.autocommit = self.autocommit, True
         with _Bounded(self, PING_SECONDS), self.cursor(cursor_factory=extensions.cursor) as cursor:
             cursor.execute("SELECT 1")
@@ -198,7 +198,7 @@ class BoundedConnection(extensions.connection):
 
 
 class _Bounded:
-    """A context manager as a class, because it is a part of every statement's cost."""
+    """A context manager as a class, because it runs for every statement."""
 
     __slots__ = ("_connection", "_seconds")
 

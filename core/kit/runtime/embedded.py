@@ -13,8 +13,9 @@ if TYPE_CHECKING:
 
 
 class EmbeddedPostgres:
-    """Start it in the process that lives longest: children share it, and it stops with its
-    owner."""
+    """The built-in server. Start it in the longest-lived process: children share it, and it stops
+    with its owner.
+    """
 
     def __init__(self, data_dir: Path) -> None:
         self._folder = (data_dir / "postgres").resolve()
@@ -32,7 +33,7 @@ class EmbeddedPostgres:
             ) from error
         _drop_dead_owners(self._folder)
         try:
-            with warnings.catch_warnings(action="ignore"):  # about folders that are not ours
+            with warnings.catch_warnings(action="ignore"):  # about folders owned by other users
                 from core.kit.runtime.embedded_server import Server
             server = Server(self._folder, self._folder.parent)
             server.start()

@@ -27,12 +27,14 @@ MAX_SOCKET_PATH_BYTES = 103
 _LINE = re.compile(r"^.*?\b(FATAL|PANIC|DETAIL|HINT): +(.*)$", re.MULTILINE)
 
 _CONSEQUENCE = re.compile(r"the database system is |terminating ")
-"""Begins what other processes are told while the server starts or stops."""
+"""Prefix of the errors other processes get while the server starts or stops."""
 
 
 def failure_in(log: str) -> str:
-    """Why PostgreSQL did not start, such as a full disk or a folder of another version, by the log
-    of this start: its last fatal error that is not a consequence, with detail and hint."""
+    """Why PostgreSQL did not start, such as a full disk or a folder of another version, from the
+    log of this start: its last fatal error that is not a consequence of another one, with detail
+    and hint.
+    """
     errors: list[list[str]] = []
     for level, words in _LINE.findall(log):
         if level in ("FATAL", "PANIC"):
@@ -44,7 +46,7 @@ def failure_in(log: str) -> str:
 
 
 class Server(PostgresServer):
-    """PostgreSQL in `pgdata`. Everything else it needs is kept in `own`, a folder of this user."""
+    """PostgreSQL in `pgdata`. All other files are kept in `own`, a folder of this user."""
 
     def __init__(self, pgdata: Path, own: Path) -> None:
         super().__init__(pgdata)
@@ -52,7 +54,9 @@ class Server(PostgresServer):
 
     @property
     def address(self) -> str:
-        """Its URL. The library's own breaks on a folder with a space or `&` in its name."""
+        """The server's URL. The library's own URL breaks if the folder has a space or `&` in its
+        name.
+        """
         folder = self.get_postmaster_info().socket_dir
         return f"postgresql://postgres@/postgres?host={quote(str(folder), safe='/')}"
 
@@ -87,7 +91,7 @@ class Server(PostgresServer):
             raise RuntimeError(cause or f"the reason is in {self.log}") from error
 
     def _logged(self) -> bytes:
-        """Of all starts, this one's at the end."""
+        """The log of all starts, with this one at the end."""
         return self.log.read_bytes() if self.log.exists() else b""
 
     def _socket_folder(self) -> Path:

@@ -18,7 +18,7 @@ _MARKS = {
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
-"""What a file may begin with; UTF-32's before UTF-16's, which begins with the same bytes."""
+"""Byte order marks; UTF-32 before UTF-16, which begins with the same bytes."""
 
 _NOT_A_SETTING = (
     "is not a setting; write NAME=value, with a closing quote for each opening one, and # before a "
@@ -62,7 +62,7 @@ def _decode(path: Path, raw: bytes) -> str:
         return raw.decode()
     except UnicodeDecodeError:
         pass
-    # A single-byte encoding. The exact one is unknown, and matters in values only.
+    # A single-byte encoding. The exact encoding is unknown, and only matters in values.
     text = raw.decode("latin-1")
     for number, line in enumerate(text.splitlines(), 1):
         if not line.isascii() and not line.lstrip().startswith("#"):

@@ -24,12 +24,12 @@ from core.kit.runtime.deadlines import LEASES, budget_of
 T = TypeVar("T")
 
 LEASE = timedelta(seconds=25)
-"""A holder that is killed or hangs is replaced after so long; at once on the same machine."""
+"""A holder that is killed or hangs is replaced after this time; immediately on the same machine."""
 
 RENEW_SECONDS = 8.0
 
 PREFIX = "leader:"
-"""Prefix of leases for work that one process does for its lifetime."""
+"""Prefix of leases that a process holds for its lifetime."""
 
 Run = Callable[[Callable[[Connection], Any]], Any]
 """`run(work)` runs `work(tx)`, one statement that commits by itself."""
@@ -94,7 +94,7 @@ class Leases:
         self._renewer: threading.Thread | None = None
 
     def _run(self, work: Callable[[Connection], T]) -> T:
-        """It has separate connections, so that busy ones cost nobody a lease."""
+        """Uses separate connections, so that busy ones do not cause lost leases."""
         with budget_of(LEASES):
             return cast("T", self._run_single(work))
 
@@ -116,8 +116,9 @@ class Leases:
 
     @contextmanager
     def held(self, name: str) -> Iterator[bool]:
-        """Whether no other block of this name runs, in any process. It is renewed while the block
-        runs, which may call the network. Raises Outage."""
+        """Whether no other block with this name is running, in any process. The lease is renewed
+        while the block runs, which may make network calls. Raises Outage.
+        """
         holder = new_holder_id()
         ours = self.take(name, holder)
         if not ours:
@@ -158,16 +159,16 @@ def new_holder_id() -> str:
 
 
 def holder_words(holder: str) -> str:
-    """Machine and process id."""
+    """The holder's machine and process id."""
     return f"{holder.split('|', 1)[0]}:{holder.rpartition(' ')[2].split('.')[0]}"
 
 
 class Leader:
-    """Whether this process is the leader. Thread-safe. The leader asks every few seconds; if it
+    """Whether this process is the leader. Thread-safe. The leader renews every few seconds; if it
     hangs, it loses the lease.
 
     Args:
-        name: the same in all processes.
+        name: the lease's name, the same in all processes.
     """
 
     def __init__(self, leases: Leases, name: str) -> None:
@@ -188,13 +189,13 @@ class Leader:
             return self._leads
 
     def is_leader(self) -> bool:
-        """The same; while the database is away the leader stays the same."""
+        """Like `ask`, but while the database is down the leader stays the same."""
         with suppress(Outage):
             self.ask()
         return self._leads
 
     def release(self) -> None:
-        """Let another process have it. Does nothing without the lease."""
+        """Let another process take the lease. Does nothing without the lease."""
         with self._lock:
             if self._leads:
                 self._leads = False

@@ -1,4 +1,4 @@
-"""Logging: one format, with the server's name before lines about it and without secrets."""
+"""Logging in one format, with the server's name before lines about it, and without secrets."""
 
 import json
 import logging
@@ -16,13 +16,14 @@ _guild_names: dict[int, str] = {}
 
 
 def name_guild(guild_id: int, name: str) -> None:
-    """Remember the name that log lines about this server carry."""
+    """Remember the server's name for its log lines."""
     _guild_names[guild_id] = name
 
 
 def set_up_logging(level: str, form: Literal["text", "json"], secrets: Iterable[str] = ()) -> None:
     """Log everything, also from libraries, to standard error; `json` is one object a line. Secrets
-    are blanked out everywhere, also in tracebacks."""
+    are blanked out everywhere, including tracebacks.
+    """
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -47,7 +48,7 @@ def set_up_logging(level: str, form: Literal["text", "json"], secrets: Iterable[
     for noisy in _NOISY_LOGGERS:
         logging.getLogger(noisy).setLevel(max(logging.WARNING, logging.getLevelName(level)))
     discords = logging.getLogger("discord.client")
-    # It warns that voice support is not installed, which a text bot does not need.
+    # discord.py warns that voice support is not installed, which a text bot does not need.
     discords.setLevel(logging.ERROR)
     discords.addFilter(_in_one_line)
 
@@ -70,7 +71,7 @@ def _name_the_server(_: WrappedLogger, __: str, line: EventDict) -> EventDict:
 
 
 def _written(secret: str) -> set[str]:
-    """How a secret may appear in a line: as it is, in JSON, in a repr, in a URL."""
+    """The forms of a secret in a line: plain, in JSON, in a repr, in a URL."""
     return {secret, json.dumps(secret)[1:-1], repr(secret)[1:-1], quote(secret, safe="")}
 
 

@@ -22,7 +22,7 @@ from core.kit.runtime.settings import Settings
 from core.kit.text.words import _
 
 REDIS_RETRY_SECONDS = 5.0
-"""How long Redis is not asked again after it did not answer."""
+"""Pause before Redis is tried again after it did not respond."""
 
 T = TypeVar("T")
 
@@ -47,12 +47,11 @@ class RateLimit:
         self._away_until = float("-inf")
 
     def allows(self, limit: RateLimitItem, *who: str) -> bool:
-        """Count one more; False when that is more than the limit."""
+        """Count one request; False if it exceeds the limit."""
         return self._ask(lambda limiter: limiter.hit(limit, *who))
 
     def require(self, what: str, limit: RateLimitItem, *who: str) -> None:
-        """Count one more. Raises RateLimited, which says `what`, when that is more than the
-        limit."""
+        """Count one request. Raises RateLimited with `what` if it exceeds the limit."""
         if not self.allows(limit, *who):
             raise RateLimited(what, _("Wait a minute."), self.seconds_left(limit, *who))
 
@@ -61,11 +60,11 @@ class RateLimit:
         self._ask(lambda limiter: limiter.hit(limit, *who, cost=-1))
 
     def is_used_up(self, limit: RateLimitItem, *who: str) -> bool:
-        """Whether one more would be more than the limit; nothing is counted."""
+        """Whether one more request would exceed the limit; nothing is counted."""
         return not self._ask(lambda limiter: limiter.test(limit, *who))
 
     def seconds_left(self, limit: RateLimitItem, *who: str) -> int:
-        """How long it takes until counting begins again, at least one second."""
+        """Seconds until counting starts again, at least one."""
         ends_at = self._ask(lambda limiter: limiter.get_window_stats(limit, *who).reset_time)
         return max(1, math.ceil(ends_at - time.time()))
 
@@ -83,16 +82,16 @@ class RateLimit:
 
 
 A_MINUTE = RateLimitItemPerMinute(600)
-"""Requests of one network."""
+"""Maximum requests from one network."""
 
 MAX_CONCURRENT = 24
-"""Requests of strangers that are served at the same time."""
+"""Maximum concurrent requests of people who are not logged in."""
 
 MAX_CONCURRENT_PER_NETWORK = 12
 
 
 class TooMany(Exception):
-    """The request is not served, because there are too many."""
+    """The request is not served because there are too many."""
 
     def __init__(self, status: int, what: str, retry_after: int) -> None:
         super().__init__(what)
@@ -104,7 +103,7 @@ class Strangers:
     neither threads nor connections that others need. Thread-safe."""
 
     WAIT_SECONDS = 1.0
-    """How long a request waits for a slot."""
+    """Maximum time a request waits for a slot."""
 
     def __init__(self) -> None:
         self._counts = FixedWindowRateLimiter(MemoryStorage())
@@ -113,7 +112,7 @@ class Strangers:
 
     @contextmanager
     def request(self, network: str) -> Iterator[None]:
-        """Around a request. Raises TooMany."""
+        """Context manager around a request. Raises TooMany."""
         if not self._counts.hit(A_MINUTE, network):
             raise TooMany(429, _("Too many requests from your network."), 60)
         with self._condition:
@@ -136,8 +135,9 @@ class Strangers:
 
 
 def network_of(address: str | None) -> str:
-    """The key to count by: an IPv4 address, or the /64 network of an IPv6 address, which one
-    household has to itself."""
+    """The key to count by: an IPv4 address, or the /64 network of an IPv6 address, which belongs to
+    one household.
+    """
     # Some proxies pass an IPv6 address in brackets, or a port behind the address.
     text = (address or "").strip()
     text = text[1:].split("]", 1)[0] if text.startswith("[") else text

@@ -1,4 +1,4 @@
-"""Starts the sandbox in a process of its own."""
+"""Starts the sandbox in its own process."""
 
 import json
 import subprocess
@@ -12,7 +12,7 @@ INTERVAL_SECONDS = 3
 
 
 class SandboxProcess:
-    """A simulated Discord and Kick. They end when this process ends."""
+    """A simulated Discord and Kick, which end with this process."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -21,7 +21,7 @@ class SandboxProcess:
 
     def start(self) -> Settings:
         """Start it; returns the settings that use it. Raises StartError."""
-        # It ends when its standard input is closed, even if we are killed.
+        # It ends when its standard input closes, even if we are killed.
         self._process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "sandbox", "--exit-with-stdin"),
@@ -32,7 +32,7 @@ class SandboxProcess:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            # Ctrl-C goes to the whole group; the sandbox has to end after the product.
+            # Ctrl-C goes to the whole group; the sandbox has to end after the bot.
             start_new_session=True,
         )
         assert self._process.stdout is not None
@@ -44,7 +44,7 @@ class SandboxProcess:
             )
         ready = json.loads(line)
         self.page_url = str(ready["page_url"])
-        # People who try the product should not wait a minute for watchtime.
+        # People who try the bot should not have to wait a minute for watchtime.
         shorter = {
             name: INTERVAL_SECONDS
             for name in ("live_poll_seconds", "watch_interval_seconds")

@@ -28,23 +28,24 @@ TIMEOUT = (3.05, 8.0)
 """Seconds to connect and to wait for the next bytes of the answer."""
 
 EXCHANGE_SECONDS = 15.0
-"""For a request and its whole answer, even if that arrives byte by byte; below the outbox's
-lease."""
+"""Seconds for a request and its whole response, even if that arrives byte by byte; shorter than the
+outbox's lease.
+"""
 
 USER_AGENT = "Regulars (self-hosted community bot)"
 
 MAX_WAIT_SECONDS = 3600.0
-"""Maximum pause that a service can ask for."""
+"""Maximum pause a service can request."""
 
 ENDPOINT_PAUSE_SECONDS = 10.0
-"""Seconds to wait where a service refuses by a limit that its headers do not show."""
+"""Seconds to wait if a service enforces a limit that its headers do not show."""
 
 _GATEWAY_TIMEOUTS = (504, 524)
 """Statuses of the edge when the service behind it did not answer in time."""
 
 
 class _Exchange(threading.local):
-    """The sockets that this thread's request uses."""
+    """The sockets used by this thread's request."""
 
     def __init__(self) -> None:
         self.sockets: list[socket.socket] | None = None
@@ -62,7 +63,8 @@ class _Sockets:
         self.is_cut = True
         for used in self.used.copy():
             with suppress(OSError):
-                # Not the method of TLS sockets, which drops their state while another thread reads.
+                # Not the method of TLS sockets, which discards their state while another thread
+                # reads.
                 socket.socket.shutdown(used, socket.SHUT_RDWR)
 
 
@@ -148,11 +150,11 @@ class Wire:
     """A session with a service; safe to use from several threads.
 
     Args:
-        rejected: what is raised when the service declines.
-        doubts_5xx: a 5xx does not say whether the service has acted.
+        rejected: the exception to raise when the service rejects a request.
+        doubts_5xx: after a 5xx it is unknown whether the service has acted.
 
     Attributes:
-        time: the service's.
+        time: the service's clock.
     """
 
     def __init__(self, rejected: type[Rejected], *, doubts_5xx: bool = False) -> None:
@@ -164,11 +166,11 @@ class Wire:
         self._session.headers["Accept"] = "application/json"
 
     def ask(self, method: str, url: str, **arguments: Any) -> Any:
-        """The decoded answer.
+        """The decoded response.
 
         Raises:
-            Outage: no valid response; `NoAnswer` if the service may have acted anyway. Rejected: it
-            declines.
+            Outage: no valid response; `NoAnswer` if the service may have acted anyway.
+            Rejected: the service rejected the request.
         """
         service = self._rejected.service
         try:
@@ -243,8 +245,9 @@ def _decoded(service: str, response: requests.Response) -> Any:
 
 
 def _retry_after(response: requests.Response) -> float | None:
-    """`Retry-After`, or what Twitch's headers say about its bucket: with points left in it, another
-    limit was reached, which they do not show."""
+    """`Retry-After`, or what Twitch's headers say about its bucket: if points are left, another
+    limit was reached that the headers do not show.
+    """
     headers = response.headers
     value = headers.get("Retry-After", "")
     if value.isdecimal():

@@ -7,9 +7,9 @@
     mark      = "." | "," that is not the separator
     unit      = "k" | "m", glued to the number
 
-What may stand for two amounts is refused: with one mark and three digits behind it, `1.234` and
-`1,234` are 1234 (`1.234` is a fraction if the currency has three decimals or more), and `1.555k`
-is nothing. So is a number that is followed by another one. Digits of any script will do.
+Ambiguous amounts are refused. With one mark followed by three digits, `1.234` and `1,234` are 1234
+(`1.234` is a fraction if the currency has three decimals or more), and `1.555k` is refused, as is a
+number followed by another one. Digits of any script are accepted.
 """
 
 import re
@@ -38,7 +38,7 @@ SYMBOLS: Mapping[str, str] = {
 }
 """Names and symbols of currencies, folded -> code."""
 _SEVERAL = ("kr", "kr.", "krone", "kroner", "kronor")
-"""The names of more than one currency."""
+"""Names shared by several currencies."""
 
 _CODES = """
     USD EUR GBP JPY BRL CAD AUD NZD MXN ARS CLP COP PEN UYU SEK NOK DKK ISK PLN CZK HUF RON BGN TRY
@@ -46,7 +46,7 @@ _CODES = """
     BHD KWD TND ILS CHF BTC ETH LTC BCH BNB SOL ADA TON XRP TRX DOGE SHIB USDT USDC DAI EOS DOT POL
     AVAX XMR"""
 CODES = frozenset(_CODES.split())
-"""Codes of currencies that may stand beside an amount."""
+"""Codes of currencies that may appear next to an amount."""
 
 CURRENCY = "|".join(
     re.escape(word)
@@ -54,7 +54,7 @@ CURRENCY = "|".join(
         {*SYMBOLS, *_SEVERAL, *(code.casefold() for code in CODES)}, key=len, reverse=True
     )
 )
-"""A pattern for what people write for a currency, folded."""
+"""A pattern for currency names and symbols, folded."""
 _AMOUNT = re.compile(
     rf"(?P<before>{CURRENCY})? ?(?P<number>[.,]?[0-9](?:[0-9.,'\u00a0]*[0-9])?)(?P<unit>[km]?)"
     rf"(?: ?(?P<after>{CURRENCY}))?(?: +(?P<rest>.*))?"
@@ -77,7 +77,7 @@ _MULTIPLES = frozenset(
 
 
 class Share(NamedTuple):
-    """A part of what somebody has."""
+    """A share of a balance."""
 
     percent: Decimal
 
@@ -87,10 +87,10 @@ class Share(NamedTuple):
 
 
 def parse_amount(text: str, digits: int = 2) -> Decimal:
-    """Parse a text that is an amount and nothing else.
+    """Parse a text that contains only an amount.
 
     Args:
-        digits: how many decimals the currency has.
+        digits: number of decimals of the currency.
 
     Raises:
         Refusal: it is not an amount, ambiguous, negative, huge, or has too many decimals.
@@ -125,7 +125,7 @@ def split_amount(text: str, digits: int = 2) -> tuple[Decimal, str]:
 
 
 def looks_like_amount(word: str) -> bool:
-    """Whether a word is an amount, or is meant to be one."""
+    """Whether a word is, or is meant to be, an amount."""
     return _AMOUNT.fullmatch(_plain(word)) is not None
 
 
@@ -156,7 +156,7 @@ def _split_sign(text: str) -> tuple[int, str]:
 
 
 def currency_beside(text: str) -> str:
-    """The code of the currency that stands beside an amount; empty if there is none."""
+    """The code of the currency next to an amount; empty if there is none."""
     match = _AMOUNT.fullmatch(_plain(text))
     beside = match and (match["before"] or match["after"])
     return (currency_code(beside) or "") if beside else ""
@@ -167,7 +167,9 @@ def _how_to_write() -> str:
 
 
 def _plain(text: str) -> str:
-    """In ASCII where it is digits or full-width; casefolded, with plain spaces and apostrophes."""
+    """The text with ASCII digits and full-width letters as ASCII; casefolded, with plain spaces and
+    apostrophes.
+    """
     if not text.isascii():
         text = "".join(map(_plain_char, text))
     return text.strip().casefold()
@@ -221,8 +223,9 @@ def _read(number: str, unit: str, digits: int, text: str) -> Decimal | None:
 
 
 def split_part(text: str, of: int) -> tuple[int, str]:
-    """A whole number of what somebody has, at the start of a line: `all`, `half`, `50%` (rounded
-    down), `5k` or `1.5m`; and what follows it. Raises Refusal if it is none of these, or zero."""
+    """A whole number, or a share of a balance, at the start of a line: `all`, `half`, `50%`
+    (rounded down), `5k` or `1.5m`; and what follows it. Raises Refusal if it is none of these, or
+    zero."""
     share, rest = split_share(text)
     if share is None:
         number, rest = split_amount(text, digits=0)
@@ -240,8 +243,8 @@ def split_part(text: str, of: int) -> tuple[int, str]:
 
 
 def split_share(text: str) -> tuple[Share | None, str]:
-    """A share at the beginning of a line, and what follows it; None if the line begins otherwise.
-    Raises Refusal if it is more than everything."""
+    """A share at the start of a line, and the text after it; None if the line does not start with
+    one. Raises Refusal if it is more than everything."""
     line = _plain(text)
     if word := _WORD.fullmatch(line):
         share, rest = Share(Decimal(50 if word[1] == "half" else 100)), word[2]
@@ -259,7 +262,7 @@ def split_share(text: str) -> tuple[Share | None, str]:
 
 
 def currency_code(text: str) -> str | None:
-    """The code in capitals of a code or a symbol; None if it cannot be one."""
+    """The uppercase code of a code or symbol; None if it cannot be one."""
     typed = _plain(text)
     code = SYMBOLS.get(typed, typed.upper())
     return code if re.fullmatch("[A-Z]{3,5}", code) else None
@@ -303,7 +306,7 @@ def parse_units(text: str, unit: str) -> int:
     try:
         length = parse_length(bare, unit)
     except Refusal:
-        # `1.5m` is no million of minutes.
+        # `1.5m` does not mean millions of minutes.
         if _plain(bare)[-1:] == "m":
             raise
         return factor * int(parse_amount(bare, digits=0))

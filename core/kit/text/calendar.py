@@ -1,7 +1,7 @@
 """Calendar days, weeks and months in a time zone.
 
-Days begin at midnight; where clocks leap over midnight, at the first instant after it, and where
-midnight comes twice, at the first.
+Days begin at midnight. If clocks skip midnight, they begin at the first instant after it; if
+midnight occurs twice, at the first.
 """
 
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 
 class Stretch(NamedTuple):
-    """A half-open stretch of time: `ends_at` is the first instant after it."""
+    """A half-open interval: `ends_at` is the first instant after it."""
 
     starts_at: datetime
     ends_at: datetime
@@ -20,20 +20,20 @@ def midnight(day: date, zone: tzinfo) -> datetime:
 
 
 def day_around(now: datetime, zone: tzinfo) -> Stretch:
-    """The day in which an instant lies."""
+    """The day that contains an instant."""
     today = now.astimezone(zone).date()
     return Stretch(midnight(today, zone), midnight(today + timedelta(days=1), zone))
 
 
 def week_around(now: datetime, zone: tzinfo) -> Stretch:
-    """The week in which an instant lies, from Monday to Monday."""
+    """The week that contains an instant, from Monday to Monday."""
     today = now.astimezone(zone).date()
     first = today - timedelta(days=today.weekday())
     return Stretch(midnight(first, zone), midnight(first + timedelta(days=7), zone))
 
 
 def month_around(now: datetime, zone: tzinfo) -> Stretch:
-    """The month in which an instant lies, from the 1st to the 1st."""
+    """The month that contains an instant, from the 1st to the 1st."""
     first = now.astimezone(zone).date().replace(day=1)
     return Stretch(midnight(first, zone), midnight(first_of_next_month(first), zone))
 

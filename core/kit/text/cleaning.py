@@ -1,7 +1,7 @@
 """Text that people type, cleaned once when it arrives: from chats, Discord, forms and the API.
 
-`clean` and `clean_lines` make what is stored and shown: NFC, without characters that cannot be
-seen. `fold` makes what is compared: compatible letters and all cases are the same.
+`clean` and `clean_lines` return text to store and show: NFC, without invisible characters. `fold`
+returns text to compare: compatible letters and all cases are the same.
 """
 
 import re
@@ -24,7 +24,7 @@ _FLAG_OF_UK = "\U0001f3f4\U000e0067\U000e0062(?:{})\U000e007f".format(
     "|".join("".join(chr(0xE0000 + ord(c)) for c in part) for part in ("eng", "sct", "wls"))
 )
 _SEQUENCE = f"{_FLAG_OF_UK}|[#*0-9]\ufe0f\u20e3|{_UNIT}(?:\u200d{_UNIT})*"
-"""An emoji, with what joins, colours or varies it: https://unicode.org/reports/tr51/"""
+"""An emoji, with its joiners, colours and variation selectors: https://unicode.org/reports/tr51/"""
 
 _INVISIBLE = (
     "\\x00-\\x08\\x0e-\\x1f\\x7f-\\x84\\x86-\\x9f"
@@ -39,19 +39,19 @@ _EMOJI_OR_INVISIBLE = re.compile(f"({_SEQUENCE})|[{_INVISIBLE}]")
 _NUMBER_OR_SPACE = re.compile(
     "(?<![\\w@\u00a0])([0-9]{1,3}(?:[\u00a0\u2009\u202f][0-9]{3})+)(?![0-9])|[^\\S\n\t]"
 )
-"""A number whose groups of three have spaces between them that do not break, or any space."""
+"""A number whose groups of three are separated by non-breaking or other spaces."""
 _BREAKS = re.compile("\r\n?|[\x0b\x0c\x85\u2028\u2029]")
 
 
 def clean(text: str) -> str:
-    """On one line, without invisible characters and repeated spaces."""
+    """The text on one line, without invisible characters and repeated spaces."""
     if text.isascii() and text.isprintable():
         return " ".join(text.split())
     return " ".join(part for part in re.split("[ \t\n]+", clean_lines(text)) if part)
 
 
 def clean_lines(text: str) -> str:
-    """The same with its lines and tabs."""
+    """Like `clean`, but keeps lines and tabs."""
     if text.isascii() and text.isprintable():
         return text.strip(" ")
     text = _BREAKS.sub("\n", unicodedata.normalize("NFC", text))
@@ -69,7 +69,7 @@ def _without_floods(text: str) -> str:
     if text.isascii():
         return text
     kept: list[str] = []
-    marks = MAX_MARKS  # at the beginning there is no letter
+    marks = MAX_MARKS  # at the start there is no letter
     for char in text:
         is_mark = unicodedata.category(char) in ("Mn", "Me")
         if not is_mark:
@@ -114,7 +114,7 @@ def looks_like_emote(word: str) -> bool:
 # -- quotes ---------------------------------------------------------------------------------------
 
 _QUOTES = ('"“”„‟＂〝〞', "'‘’‚‛", "«»", "‹›", "「」｢｣", "『』", "《》", "〈〉")
-"""Kinds of quotes; people mix those of one kind."""
+"""Kinds of quotes; people mix quotes of one kind."""
 APOSTROPHES = _QUOTES[1]
 QUOTES = "".join(_QUOTES)
 QUOTED = re.compile(
@@ -123,17 +123,17 @@ QUOTED = re.compile(
         for kind in _QUOTES
     )
 )
-"""Words in quotes, which may contain quotes inside of words, or behind a backslash."""
+"""Quoted words, which may contain quotes within words or after a backslash."""
 _ESCAPED = re.compile(rf"\\([{QUOTES}])")
 
 
 def without_escapes(text: str) -> str:
-    """`\\"` is a quotation mark."""
+    """Replace `\\"` with a quotation mark."""
     return _ESCAPED.sub(r"\1", text)
 
 
 def unquoted(text: str) -> str:
-    """Without the quotes around all of it."""
+    """The text without enclosing quotes."""
     found = QUOTED.fullmatch(text.strip())
     return without_escapes(found[found.lastindex or 0]).strip() if found else text
 
@@ -150,21 +150,21 @@ _LINK = re.compile(
     rf"|(?<![\w.-])(?:[\w-]+\.)+(?:(?:{_TOP_LEVEL_DOMAINS})(?![\w-]|\.\w)|[a-z]{{2,24}}/)",
     re.IGNORECASE,
 )
-"""What chats and Discord make clickable: an address with or without `https://`."""
+"""Text that chats and Discord turn into links: an address with or without `https://`."""
 _CLICKABLE = re.compile(r"\.(?=\w)|:(?=//)")
 
 
 def has_link(text: str) -> bool:
-    """Whether a chat may show a part of the text as a link, however its letters are written."""
+    """Whether a chat may show a part of the text as a link, including disguised letters."""
     plain = unicodedata.normalize("NFKC", text).replace("。", ".")
     return _LINK.search(plain) is not None
 
 
 def without_links(text: str) -> str:
-    """With spaces that keep links from being clickable: for chats, which have no escapes."""
+    """The text with spaces that break links: for chats, which have no escapes."""
     return _LINK.sub(lambda found: _CLICKABLE.sub(r"\g<0> ", found[0]), text)
 
 
 def escape_links(text: str) -> str:
-    """With backslashes that do the same in Discord, where they are not shown."""
+    """The text with backslashes that break links in Discord, where they are not shown."""
     return _LINK.sub(lambda found: _CLICKABLE.sub(r"\\\g<0>", found[0]), text)

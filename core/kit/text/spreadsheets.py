@@ -8,14 +8,14 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 _SIGNS = frozenset("=+-@\u2212\u2795\u2796")
-"""What a formula begins with, and what some spreadsheets correct to it."""
+"""Characters that start a formula, and those that some spreadsheets correct to them."""
 
 _BLANK = frozenset("'\"\u115f\u1160\u2800\u3164\uffa0")
-"""Quotes, which a spreadsheet may take off, and letters that nobody sees."""
+"""Quotes, which a spreadsheet may remove, and invisible characters."""
 
 _NUMBER = re.compile(r"[+-]?[0-9][0-9,]*(\.[0-9]+)?")
 _BREAK = re.compile(r"[\t\v\f\r\n\x1c-\x1e\x85\u2028\u2029]+")
-"""Where some spreadsheets begin a new cell."""
+"""Separators at which some spreadsheets begin a new cell."""
 
 
 def csv_cell(cell: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Text and JSON from outside, changed where needed so that PostgreSQL can store all of it.
+"""External text and JSON, changed where needed so that PostgreSQL can store it.
 
 Python accepts what JSON (RFC 8259) and PostgreSQL do not: NaN, infinite numbers, NUL and lone
 surrogates. https://www.postgresql.org/docs/18/datatype-json.html
@@ -29,7 +29,7 @@ def decode(raw: str | bytes) -> Any:
     """The value of a JSON text; characters that cannot be stored become U+FFFD. Raises ValueError
     if it is not JSON, or nested too deeply."""
     try:
-        # Strictly UTF-8: left to itself, the decoder accepts lone surrogates.
+        # Strictly UTF-8: by default the decoder accepts lone surrogates.
         text = raw if isinstance(raw, str) else raw.decode()
         value = json.loads(text, parse_constant=_refuse, parse_float=_finite)
         # Unescaped, the others are not valid JSON, so most texts need no second pass.

@@ -1,7 +1,7 @@
 """Lists that people paste or upload: all kinds of CSV, Excel's `.xlsx`, and JSON.
 
-A column is recognised by its heading, in the languages and the exports of other bots that we know;
-without headings by what it holds, where that is certain.
+A column is recognised by its heading, in known languages and exports of other bots; without
+headings by its content, if that is unambiguous.
 """
 
 import csv
@@ -20,10 +20,10 @@ from core.kit.text.spreadsheets import read_cell
 from core.kit.text.words import _
 
 MAX_UNPACKED_BYTES = 30_000_000
-"""Bytes of an `.xlsx` file without its compression."""
+"""Maximum bytes of an uncompressed `.xlsx` file."""
 MAX_COLUMNS = 50
 MAX_ROWS = 50_000
-"""In one list."""
+"""Maximum rows in a list."""
 
 _DELIMITERS = "\t;,"
 
@@ -41,11 +41,12 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True)
 class Column:
-    """A column that is wanted.
+    """A column to read.
 
     Attributes:
-        headings: what it is called, the likeliest first, in any case and without spaces.
-        holds: whether it can hold a text; only needed to recognise it without a heading.
+        headings: its possible headings, the likeliest first, in any case and without spaces.
+        holds: returns whether a text can be its value; only needed to recognise it without a
+            heading.
         optional: a list is complete without it.
     """
 
@@ -56,13 +57,13 @@ class Column:
 
 
 class Table(NamedTuple):
-    """A list whose columns are known.
+    """A list with recognised columns.
 
     Attributes:
-        headings: of each column; "" where it has none.
-        places: name of a column -> where it is, from 0.
-        rows: without the headings.
-        odd: rows with more cells than the others have.
+        headings: the heading of each column, or "".
+        places: name of a column -> its index, from 0.
+        rows: the rows without the headings.
+        odd: rows with more cells than the others.
     """
 
     headings: list[str]
@@ -71,12 +72,12 @@ class Table(NamedTuple):
     odd: Sequence[Row] = ()
 
     def cell(self, row: Row, name: str) -> str:
-        """The text in a column; "" where there is no such column, or no such cell."""
+        """The text in a column; "" if the column or cell does not exist."""
         place = self.places.get(name, MAX_COLUMNS)
         return row.cells[place] if place < len(row.cells) else ""
 
     def choices(self) -> list[tuple[int, str]]:
-        """Each column with its heading and the first of what it holds, for people to choose."""
+        """Each column with its heading and first value, for people to choose from."""
         found = []
         for place, heading in enumerate(self.headings):
             cells = (row.cells[place] for row in self.rows if place < len(row.cells))
@@ -90,7 +91,7 @@ class ColumnsUnclear(Refusal):
     """The columns are ambiguous.
 
     Attributes:
-        table: with the columns that are certain.
+        table: the table with the columns that are certain.
     """
 
     def __init__(self, table: Table, missing: Sequence[str]) -> None:
@@ -120,10 +121,12 @@ _IGNORED = frozenset(_OTHERS.split())
 """Headings of columns with numbers that are neither points nor names."""
 
 _COUNTED = re.compile("^total.+|.+ids?$")
-"""The same for headings that nobody can list, such as `TotalStreamsWatched` and `TrovoID`."""
+"""A pattern for similar headings that cannot be listed, such as `TotalStreamsWatched` and
+`TrovoID`.
+"""
 
 _LISTS = ("points", "currency")
-"""What bots call the sheet with the list."""
+"""Names that bots give to the sheet with the list."""
 
 
 # -- files ----------------------------------------------------------------------------------------
@@ -156,8 +159,9 @@ def _unreadable() -> Refusal:
 
 
 def _sheet(content: bytes) -> str:
-    """The sheet that is called like a list, else the first with a heading that is known, else the
-    first with anything."""
+    """The sheet with a known name, else the first with a known heading, else the first that is not
+    empty.
+    """
     from openpyxl import load_workbook  # slow to import, and rarely needed
 
     try:
@@ -200,7 +204,7 @@ def _shown(value: object) -> str:
 
 
 def read_rows(text: str, *, words: bool = False) -> list[Row]:
-    """The lines that are not empty, in cells. Columns are separated by tab, semicolon or comma, and
+    """The non-empty lines, split into cells. Columns are separated by tab, semicolon or comma, and
     with `words` by spaces where a line has none of these. Raises Refusal if there are too many."""
     text = _lines_of_json(text) or clean_lines(text)
     first = [line for line in text.splitlines()[:50] if line.strip()]
@@ -226,7 +230,7 @@ def read_rows(text: str, *, words: bool = False) -> list[Row]:
 
 def _lines_of_json(text: str) -> str:
     """A list of objects, one in an object, or an object per line as CSV; "" for any other text.
-    Of several objects with one `_id` the last counts, as in a database that only grows."""
+    Among several objects with the same `_id` the last one counts, as in an append-only database."""
     if not text.lstrip("\ufeff \r\n\t").startswith(("{", "[")):
         return ""
     try:
@@ -262,8 +266,9 @@ def _of_objects(found: list[Any]) -> bool:
 
 
 def _flat(found: Mapping[str, Any]) -> dict[str, str]:
-    """Numbers and texts of an object, and those of the objects in it under the outer name, followed
-    by the inner one where there are several."""
+    """Numbers and texts of an object, and those of nested objects under the outer name, followed by
+    the inner name if there are several.
+    """
     flat: dict[str, str] = {}
     for name, value in found.items():
         inner = value if isinstance(value, dict) else {"": value}
@@ -283,7 +288,7 @@ def _is_spaced(cells: list[str]) -> bool:
 
 
 def _split(line: str) -> list[str]:
-    """A line with another separator than most, or with spaces."""
+    """A line with a different separator than most, or with spaces."""
     if _is_spaced(line.split(",")):
         return line.split()
     mark = next((delimiter for delimiter in _DELIMITERS if delimiter in line), None)
@@ -304,8 +309,8 @@ def read_table(
     """Read a list and recognise its columns.
 
     Args:
-        chosen: name of a column -> where somebody says that it is.
-        words: as of `read_rows`.
+        chosen: name of a column -> its index as chosen by a person.
+        words: see `read_rows`.
         in_order: without headings, the columns are the first ones.
 
     Raises:
@@ -371,7 +376,9 @@ def _by_content(
     ignored: set[int],
     width: int,
 ) -> None:
-    """Find the columns without a heading, the last one being of numbers, if only one fits."""
+    """Find the columns without a heading, the last of which holds numbers, if only one combination
+    fits.
+    """
     name, numbers = columns[0], columns[-1]
     cells = [[row.cells[at] for row in rows if at < len(row.cells)] for at in range(width)]
     numeric = {

@@ -1,4 +1,4 @@
-"""Lists in forms: uploaded or pasted, and which of their columns are meant."""
+"""Lists in forms: uploaded or pasted, with a choice of columns."""
 
 from collections.abc import Iterable
 
@@ -9,12 +9,12 @@ from core.kit.text.tables import MAX_COLUMNS, Column, text_of
 from core.kit.text.words import _
 
 MAX_BYTES = 2_000_000
-"""Of an uploaded file."""
+"""Maximum size of an uploaded file."""
 
 
 def sent_text(field: str) -> str:
-    """The text of the uploaded `file`, or what was pasted into a field. Raises Refusal if the file
-    is too large, or no list."""
+    """The text of the uploaded `file`, or the text pasted into a field. Raises Refusal if the file
+    is too large, or not a list."""
     sent = request.files.get("file")
     content = sent.read(MAX_BYTES + 1) if sent else b""
     if len(content) > MAX_BYTES:
@@ -25,7 +25,7 @@ def sent_text(field: str) -> str:
 
 
 def chosen_columns(columns: Iterable[Column]) -> dict[str, int]:
-    """Name of a column -> the place that the form gives it; without those that are recognised."""
+    """Name of a column -> its index in the form; without recognised columns."""
     chosen = {
         column.name: request.form.get(f"column_{column.name}", type=int) for column in columns
     }

@@ -1,6 +1,6 @@
 """Translations of messages, from English (gettext, catalogues by Babel).
 
-Use `_("...")` where a sentence is made, inside `speak(language)`. Templates use `{% trans %}`.
+Use `_("...")` where a sentence is built, inside `speak(language)`. Templates use `{% trans %}`.
 """
 
 import gettext
@@ -46,7 +46,7 @@ def package_title(package: str) -> str:
 
 
 translate = _
-"""For messages that `N_` has marked."""
+"""For messages marked with `N_`."""
 
 
 def ngettext(singular: str, many: str, count: int) -> str:

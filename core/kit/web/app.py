@@ -49,11 +49,11 @@ WEBHOOKS = "/webhooks/"
 API = "/api/"
 OVERLAYS = "/overlay/"
 UNLIMITED = ("/livez", "/health", "/static/", "/assets/")
-"""Paths that need neither a database connection nor much else."""
+"""Paths that need few resources and no database connection."""
 TOKEN = "token"
-"""Key of the login's token in the signed cookie."""
+"""Key of the login token in the signed cookie."""
 MAX_BODY_BYTES = 3_000_000
-"""Bytes that a form, with its files, may have."""
+"""Maximum bytes of a form with its files."""
 PICTURES = "REGULARS_PICTURES"
 """In an application's config: the address that its pages may show pictures from."""
 
@@ -75,7 +75,7 @@ def _headers(pictures: str) -> Mapping[str, str]:
 
 
 def may_ask(response: Response, origin: str) -> Response:
-    """Let the page's scripts connect to this other site, too."""
+    """Also let the page's scripts connect to this site."""
     policy = _headers(current_app.config[PICTURES])["Content-Security-Policy"]
     response.headers["Content-Security-Policy"] = f"{policy}; connect-src 'self' {origin}"
     return response
@@ -101,7 +101,7 @@ class FieldProblem(BaseModel):
 
 
 class Choice(BaseModel):
-    """One of several things that a value can mean: send this instead of it."""
+    """One possible meaning of an ambiguous value; send it instead of the value."""
 
     send: str
     means: str
@@ -137,7 +137,7 @@ def _problem_details(found: Problem) -> Response:
 
 
 def problem_of_fields(error: ValidationError) -> Response:
-    """The fields of a request to the API that do not fit."""
+    """The invalid fields of a request to the API."""
     fields = [
         FieldProblem(field=".".join(map(str, problem["loc"])), detail=problem["msg"])
         for problem in error.errors(include_url=False, include_context=False, include_input=False)
@@ -149,12 +149,12 @@ def problem_of_fields(error: ValidationError) -> Response:
 
 
 def is_api() -> bool:
-    """Whether a program uses the HTTP API, whose errors are problem details."""
+    """Whether this is a request to the HTTP API, whose errors are problem details."""
     return request.path.startswith(API)
 
 
 def _is_for_people() -> bool:
-    """Whether a browser asks. Clients that accept anything get JSON."""
+    """Whether the client is a browser. Clients that accept anything get JSON."""
     return request.accept_mimetypes.best_match(("application/json", "text/html")) == "text/html"
 
 
@@ -167,8 +167,9 @@ def word(status: int, what: str, remedy: str = "", *, mark: str = "⚠️", code
 
 
 class _Sessions(SecureCookieSessionInterface):
-    """Flask's signed cookies. Requests without any, such as webhooks, skip the set-up for reading
-    them, which was a tenth of a webhook's cost."""
+    """Flask's signed cookies. Requests without cookies, such as webhooks, skip the setup for
+    reading them, which took a tenth of a webhook's time.
+    """
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
         if app.secret_key and "Cookie" not in request.headers:
@@ -196,8 +197,9 @@ def language_of(accepted: str) -> str:
 
 
 def _limit_strangers(app: Flask) -> None:
-    """Give each request a budget of database connections, and count strangers before they cost
-    one."""
+    """Give each request a budget of database connections, and limit people who are not logged in
+    before they use one.
+    """
     strangers = Strangers()
 
     @app.before_request
@@ -230,7 +232,7 @@ def _limit_strangers(app: Flask) -> None:
 def _speak_as_asked(app: Flask) -> None:
     """Show pages in the browser's preferred language."""
     app.jinja_env.add_extension("jinja2.ext.i18n")
-    # Made by the extension, so that no checker knows it.
+    # Added by the extension at runtime, so type checkers do not know it.
     app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]
         _, words.ngettext, newstyle=True
     )
@@ -249,7 +251,7 @@ def _speak_as_asked(app: Flask) -> None:
 
 
 def _answer_errors(app: Flask) -> None:
-    """What is raised becomes a page, or JSON for machines."""
+    """Turn exceptions into a page, or JSON for machines."""
 
     @app.errorhandler(Refusal)
     def refused(refusal: Refusal) -> Response:
@@ -295,7 +297,7 @@ def _answer_errors(app: Flask) -> None:
 
 
 def _explanation(error: HTTPException) -> tuple[str, str]:
-    """What happened and what to do; for machines, the name of the status."""
+    """The problem and what to do; for machines, the name of the status."""
     if _is_for_people() and error.code == 413:
         return _("This is too large."), _("Send less at a time.")
     if error.code != 404 or not _is_for_people():
@@ -306,9 +308,9 @@ def _explanation(error: HTTPException) -> tuple[str, str]:
 
 
 class DeferredResponse(Response):
-    """A response that is made when the server asks for its body, after the view has returned, so
-    that a server can run several views before it waits for what they have in common. Errors of
-    `make` are handled like those of a view."""
+    """A response built when the server reads its body, after the view has returned, so that a
+    server can run several views before waiting for a shared operation. Errors of `make` are handled
+    like those of a view."""
 
     def __init__(self, make: Callable[[], Response]) -> None:
         super().__init__()
@@ -332,8 +334,8 @@ def edge(app: Flask, pictures: str = DISCORD_PICTURES, *, is_https: bool = False
     """Set up layout, language, error handlers and security headers.
 
     Args:
-        pictures: the site that pages may show pictures from.
-        is_https: browsers reach us over https, and have to stay there.
+        pictures: the site whose pictures pages may show.
+        is_https: browsers connect over https and must keep using it.
     """
     app.config[PICTURES] = pictures
     app.config |= {"MAX_CONTENT_LENGTH": MAX_BODY_BYTES, "MAX_FORM_MEMORY_SIZE": MAX_BODY_BYTES}

@@ -37,7 +37,7 @@ _TYPES = {
 
 @cache
 def _read(name: str) -> tuple[bytes, bytes, str]:
-    """The file, the same compressed, and its version. Raises OSError."""
+    """The file, its compressed form and its version. Raises OSError."""
     content = ASSETS[name].read_bytes()
     # Source maps are not served.
     content = re.sub(rb"\n?/[/*]# sourceMappingURL=\S+( \*/)?\s*$", b"\n", content)

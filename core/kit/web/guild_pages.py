@@ -11,9 +11,9 @@
         page.run(actions.delete_quote, page.form["text"])
         return page.done(_("Quote deleted"))
 
-They appear under `/g/<guild id>/quotes`. Only members who may use the feature's group of commands
-get there (`/permissions`), and forms carry a CSRF token. A `Refusal` shows the page of `shows`
-again, with the reason and what was typed.
+They appear under `/g/<guild id>/quotes`. Only members with the feature's command group have access
+(`/permissions`), and forms carry a CSRF token. A `Refusal` shows the page of `shows` again, with
+the reason and what was typed.
 """
 
 import hashlib
@@ -48,7 +48,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 WHO = ("viewer", "person", "by", "winner", "value")
-"""Names of fields in which people say whom they mean."""
+"""Names of form fields for people's names."""
 
 View = Callable[..., "Response | str"]
 """`view(page, **parts of the path)`."""
@@ -59,11 +59,12 @@ class Route:
     """One address of a feature's pages.
 
     Attributes:
-        path: below the feature's own, such as `<int:number>/close`; empty for its first page.
-        shows: for a form, the page that it belongs to.
+        path: the path below the feature's own, such as `<int:number>/close`; empty for its first
+            page.
+        shows: for a form, the page it belongs to.
         rights_of: the action whose rights it needs (`core/kit/rights.py`); without one, or for an
             action that is not declared, the feature's group is enough.
-        card: returns the title of the card that the overview makes of this page: of its part whose
+        card: returns the title of this page's card on the overview, which shows the element whose
             id is the view's name.
     """
 
@@ -91,15 +92,15 @@ class GuildPages:
     Attributes:
         name: part of the address, and of `url_for("dashboard.<name>.<view>")`.
         title: returns the entry's text.
-        icon: of https://tabler.io/icons.
-        order: place in the navigation; lower is higher up. Below 20 are connections, below 50 the
-            community, below 80 the stream, and then the server.
-        group: the group of commands that gives access; by default of the same name.
-        for_streamer: whoever owns the server's Twitch channel may use them, signed in with Twitch
-            and not with Discord, except for what is only for admins. `page.person.discord_id` is
-            that of the bot then, and the audit log names the streamer.
-        for_members: whoever is a member of the server may use them, about themselves: forms and
-            downloads on the page `/me`, with no page of their own.
+        icon: a name from https://tabler.io/icons.
+        order: position in the navigation; lower numbers come first. Below 20 are connections, below
+            50 the community, below 80 the stream, and then the server.
+        group: the command group that gives access; by default the one with the same name.
+        for_streamer: the owner of the server's Twitch channel may use them, signed in with Twitch
+            instead of Discord, except for admin-only views. `page.person.discord_id` is then that
+            of the bot, and the audit log names the streamer.
+        for_members: every member of the server may use them for their own data: forms and downloads
+            on the page `/me`, without separate pages.
     """
 
     name: str
@@ -140,7 +141,7 @@ class GuildPages:
 
 @dataclass(frozen=True)
 class Person:
-    """Who is logged in.
+    """The logged-in person.
 
     Attributes:
         discord_id: 0 for a streamer who signed in with Twitch.
@@ -169,13 +170,13 @@ class Page:
 
     Attributes:
         member: the person as a member of the guild.
-        groups: the groups of commands that they may use, or None for all of them.
-        typed: the values of a form that was refused; empty otherwise.
-        refusal: why it was refused.
-        bot: the bot as a member of the guild, where a form is handled and Discord answers.
-        view_as: the role as whose member an admin looks at the server.
-        work: the unit of work that is open; see `together`.
-        known: what the check of the rights has read: it begins the cache of each transaction.
+        groups: the command groups they may use; None for all of them.
+        typed: the values of a refused form; empty otherwise.
+        refusal: why the form was refused.
+        bot: the bot as a member of the guild, if a form is being handled and Discord is up.
+        view_as: the role an admin is viewing the server as.
+        work: the open unit of work; see `together`.
+        known: data read by the rights check, which initializes the cache of each transaction.
     """
 
     services: Services
@@ -196,7 +197,7 @@ class Page:
 
     @property
     def is_read_only(self) -> bool:
-        """Discord does not answer, so that rights may be out of date."""
+        """Discord is down, so rights may be out of date."""
         return self.member.is_stale
 
     def may(self, group: str) -> bool:
@@ -213,15 +214,16 @@ class Page:
 
     @property
     def form_key(self) -> str:
-        """The same for every click that sends the same form (`ui.form`) with the same content, so
-        that it does nothing twice."""
+        """Identical for every click that submits the same form (`ui.form`) with the same content,
+        so that it takes effect only once.
+        """
         if not request.form.get("form_key"):
             return f"web:{uuid4().hex}"
         sent = sorted(item for item in request.form.items(multi=True) if item[0] != "csrf_token")
         return f"web:{hashlib.sha256(json.dumps(sent).encode()).hexdigest()[:32]}"
 
     def typed_with(self, choice: str) -> list[tuple[str, str]]:
-        """The values of the form, with a choice in place of the ambiguous one."""
+        """The form's values, with a choice in place of the ambiguous one."""
         assert isinstance(self.refusal, Unclear), "only then there is a choice"
         unclear = self.refusal.typed.strip()
         same = {name for name, given in self.typed.items(multi=True) if given.strip() == unclear}
@@ -239,8 +241,9 @@ class Page:
         return request.args.get(name, default, type=int)
 
     def day(self, name: str, after: int = 0) -> datetime | None:
-        """The beginning of the day in the query, or of one so many days later; None if there is no
-        such day."""
+        """The start of the day in the query, or of a day this many days later; None if there is no
+        such day.
+        """
         try:
             found = date.fromisoformat(request.args.get(name, "")) + timedelta(days=after)
             return datetime(found.year, found.month, found.day, tzinfo=self.time_zone)
@@ -248,8 +251,9 @@ class Page:
             return None
 
     def member_names(self, ids: Iterable[int]) -> dict[int, str]:
-        """Discord id -> name in the server, of a few members, for as many as Discord can tell; 0
-        is somebody who was forgotten."""
+        """Discord id -> name in the server, of a few members, as far as Discord knows them; 0 is a
+        forgotten person.
+        """
         found = {0: _("a deleted member")}
         for member_id in set(ids) - {0}:
             try:
@@ -269,7 +273,7 @@ class Page:
 
     @contextmanager
     def together(self) -> "Iterator[Work]":
-        """Runs everything inside in one transaction, for pages that only read."""
+        """Runs the block in one transaction, for pages that only read."""
         if self.work is not None:
             yield self.work
             return
@@ -319,7 +323,7 @@ class Page:
 
     @property
     def origin(self) -> str:
-        """The address of the page that has the form."""
+        """The address of the page with the form."""
         if self.pages.for_members:
             return self.me_url
         assert self.shows is not None, "a GET route has no form"
@@ -346,7 +350,7 @@ class Page:
         return SeenRole(obstacle, _is_above(self.member, role))
 
     def role_choices(self) -> list[tuple[str, str]]:
-        """Id and name of the roles that the person may let the bot give, for `select_field`."""
+        """Id and name of the roles the person may let the bot give, for `select_field`."""
         return [
             (str(role.id), role.name)
             for role in self.guild.roles
@@ -371,10 +375,10 @@ class Stat:
     """A number on the overview.
 
     Attributes:
-        label: what it counts.
-        value: as it is shown.
-        note: a few words below it.
-        pages: name of the pages that it links to.
+        label: the name of the number.
+        value: the displayed text.
+        note: a few words below the value.
+        pages: name of the pages it links to.
     """
 
     label: str
@@ -386,7 +390,7 @@ class Stat:
 
 @dataclass(frozen=True)
 class Activity:
-    """Something that happened, for the overview; `url` shows more of it."""
+    """A recent event for the overview; `url` shows more about it."""
 
     at: datetime
     text: str
@@ -395,7 +399,7 @@ class Activity:
 
 
 MAX_ACTIVITIES = 15
-"""Maximum of a feature, and of all together."""
+"""Maximum per feature, and in total."""
 
 
 @dataclass(frozen=True)
@@ -404,10 +408,11 @@ class SetupStep:
 
     Attributes:
         title: such as "Choose a channel for slot requests".
-        is_done: it needs no attention. text: the state, or the problem and what to do.
-        url: where to do it; empty if there is nothing to click.
+        is_done: the step needs no attention.
+        text: the state, or the problem and what to do.
+        url: the page for the step; empty if there is none.
         button: text of the link.
-        order: place in the list.
+        order: position in the list.
         optional: the server works without it.
     """
 
@@ -422,12 +427,12 @@ class SetupStep:
 
 @dataclass(frozen=True)
 class PersonCard:
-    """A feature's part of the page about one person, also of their own page.
+    """A feature's part of a person's page, and of their own page.
 
     Attributes:
-        rows: label and value.
-        template: in place of rows, with `values`.
-        url: of the feature's own page about them.
+        rows: labels and values.
+        template: replaces the rows; gets `values`.
+        url: the feature's own page about the person.
     """
 
     title: str
@@ -441,13 +446,13 @@ class PersonCard:
 
 @dataclass(frozen=True)
 class PublicPage:
-    """A page for everybody under `/p/<guild id>/<name>`, kept for some seconds.
+    """A public page under `/p/<guild id>/<name>`, cached for a few seconds.
 
     Attributes:
         title: returns its heading.
         setting: whether the server shows it.
         view: `view(public)` -> HTML, or a file.
-        numbered: it can be about one thing, `public.number`.
+        numbered: it can be about one record, `public.number`.
     """
 
     name: str
@@ -465,7 +470,7 @@ class PublicRequest:
 
     Attributes:
         shown: all public pages of the server, for the navigation.
-        number: of one thing on the page, from an address such as `/p/<guild id>/hunts/3`.
+        number: the number of one record, from an address such as `/p/<guild id>/hunts/3`.
     """
 
     services: Services

@@ -1,11 +1,11 @@
 """Live updates of pages: one stream of server-sent events for each browser, with a topic for each
-address that its pages follow. A dashboard's topic only says what has changed; the page then asks
-for the part that shows it.
+address that its pages follow. A dashboard's topic only names what has changed; the page then
+reloads the affected part.
 
 A browser opens six connections to a host over HTTP/1.1, so its pages share a stream; `live.js` is
 the other side. A change in a table of package `raffle` is published as `raffle` after the commit;
-see `core.kit.database.work.note_change`. Each stream takes a thread of the web server, and no
-connection of the database while it waits.
+see `core.kit.database.work.note_change`. Each stream takes a thread of the web server, but no
+database connection while it waits.
 """
 
 import secrets
@@ -26,17 +26,19 @@ from core.kit.runtime.bus import Bus
 from core.kit.runtime.deadlines import OVERLAYS, budget_of
 
 MAX_STREAMS = 60
-"""In one process; `OVERLAY_THREADS` in `core.kit.web.worker` are some more."""
+"""Maximum per process; `OVERLAY_THREADS` in `core.kit.web.worker` is slightly larger."""
 MAX_PER_SESSION = 3
 PING_SECONDS = 15.0
 CHECK_SECONDS = 1.0
-"""How often a stream looks whether its tab is still open."""
+"""How often a stream checks whether its tab is still open."""
 
 POLL_SECONDS = 3
-"""How often browsers poll that cannot share a stream among pages."""
+"""Poll interval of browsers that cannot share a stream among pages."""
 
 PAUSE_SECONDS = 0.5
-"""Between two messages of a stream, so that a busy chat does not reload a page all the time."""
+"""Minimum time between two messages of a stream, so that a busy chat does not reload a page
+constantly.
+"""
 
 ANYTHING = "anything"
 """In place of a package: anything on the page may have changed."""
@@ -53,7 +55,7 @@ GONE = "event: gone\ndata:\n\n"
 LATER = "event: later\ndata:\n\n"
 """The rights for the topic are not known right now."""
 RECHECK_SECONDS = 5.0
-"""How often a stream asks whether its browser may still follow its topics."""
+"""How often a stream checks whether its browser may still follow its topics."""
 
 Say = Callable[[set[str]], str | None]
 """`say(changed)` -> messages about these packages, or None to end the topic."""
@@ -65,7 +67,7 @@ def say_names(changed: set[str]) -> str:
 
 
 def say_names_among(packages: Collection[str]) -> Say:
-    """The same, of these packages only."""
+    """Like `say_names`, for these packages only."""
     return lambda changed: say_names(changed & {*packages, ANYTHING})
 
 
@@ -74,11 +76,11 @@ class Topic:
     """A topic that a page follows.
 
     Attributes:
-        address: names it in the stream.
-        mark: what `LiveStreams.count` counts it by.
+        address: its name in the stream.
+        mark: the key it is counted by in `LiveStreams.count`.
         since: a position, "" for now; see `LiveStreams.position`.
-        is_allowed: whether the browser may still follow it; asked from time to time, on the thread
-            of the stream and outside of the request.
+        is_allowed: whether the browser may still follow it; called from time to time, on the
+            stream's thread and outside of the request.
     """
 
     guild_id: int
@@ -104,8 +106,8 @@ class LiveStreams:
     """The open streams of this process.
 
     Args:
-        maximum: how many there can be; each takes a thread.
-        per_session: of one session; its oldest one ends when there is another.
+        maximum: maximum number of streams; each takes a thread.
+        per_session: maximum number per session; its oldest stream ends when another is opened.
     """
 
     def __init__(
@@ -133,7 +135,7 @@ class LiveStreams:
             self._condition.notify_all()
 
     def position(self) -> str:
-        """The position for a page that is rendered next: its stream begins with later changes."""
+        """The position for the page being rendered: its stream begins with later changes."""
         with self._condition:
             return f"{self._started}.{self._count}"
 
@@ -149,7 +151,7 @@ class LiveStreams:
             self._condition.notify_all()
 
     def count(self, mark: str | None = None) -> int:
-        """How many are open, in total or with such a topic."""
+        """Number of open streams, in total or with this topic."""
         with self._condition:
             return sum(
                 mark is None or any(topic.mark == mark for topic in stream.changed)
@@ -171,9 +173,10 @@ class LiveStreams:
         *,
         may: Callable[[], bool] = lambda: True,
     ) -> Response:
-        """A new stream of one topic, of what has changed since `position`; `ANYTHING` for whatever
-        there is. The oldest one of the same session makes room for it. It ends soon after `may()`
-        is False."""
+        """A new stream of one topic, with changes since `position`; `ANYTHING` for all changes. It
+        replaces the oldest stream of the same session, if needed. It ends soon after `may()` is
+        False.
+        """
         return self.follow([Topic(guild_id, say, since=position, is_allowed=may)], session)
 
     def follow(
@@ -187,8 +190,8 @@ class LiveStreams:
         """A new stream of these topics.
 
         Args:
-            maximum: streams of one session, in place of the usual number.
-            once: it ends when it has said what there is.
+            maximum: maximum streams per session, in place of the usual number.
+            once: the stream ends after the pending messages.
         """
         stream = _Stream(session, {})
         with self._condition:
@@ -205,7 +208,7 @@ class LiveStreams:
         peer = request.environ.get("gunicorn.socket")
         response = _as_stream(iter((_FULL,)) if is_full else self._messages(stream, peer))
         if not is_full:
-            # Also called when the client has gone before the first message.
+            # Also called when the client has disconnected before the first message.
             response.call_on_close(lambda: self._close(stream))
         return response
 
@@ -273,7 +276,7 @@ class LiveStreams:
 
 
 def _tag(topic: Topic) -> str:
-    """Says which topic the next messages are about."""
+    """Names the topic of the next messages."""
     return f"event: topic\ndata: {topic.address}\n\n" if topic.address else ""
 
 

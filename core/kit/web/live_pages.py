@@ -21,13 +21,13 @@ from core.kit.web.app import TOKEN
 from core.kit.web.live import GONE, LATER, LiveStreams, Topic, streams_of
 
 MAX_TOPICS = 60
-"""Of one stream."""
+"""Maximum topics per stream."""
 
 MAX_PER_OVERLAY = 20
-"""Streams that begin with the same overlay, of browsers without a login."""
+"""Maximum streams that begin with the same overlay, of browsers without a login."""
 
 MAX_WRONG = 5
-"""Maximum number of wrong addresses in a stream; more are not looked up."""
+"""Maximum number of invalid addresses in a stream; further ones are not looked up."""
 
 NO_GUILD = 0
 
@@ -71,7 +71,7 @@ def _follow(streams: LiveStreams) -> Response:
             break
     mark = next((topic.mark for topic in topics if topic.mark), "")
     mine, maximum = (session[TOKEN], None) if TOKEN in session else (mark, MAX_PER_OVERLAY)
-    # Clients that may follow nothing get no thread.
+    # Clients without an allowed topic get no thread.
     once = "once" in request.args or wrong == len(topics)
     return streams.follow(topics, hash_of(mine), maximum=maximum, once=once)
 

@@ -21,10 +21,11 @@ class Overlay:
     """An overlay.
 
     Attributes:
-        kind: part of its address.
-        title: returns its heading, unless the server has chosen another one.
-        template: of the part that changes; it gets what `data(work)` returns, and `title`.
-        follows: the packages whose changes it shows.
+        kind: part of its URL.
+        title: returns its default heading.
+        template: the template of the part that changes; it gets the result of `data(work)`, and
+            `title`.
+        follows: the packages whose changes update it.
     """
 
     kind: str

@@ -32,13 +32,13 @@ from gunicorn.http.parser import RequestParser
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 REQUEST_SECONDS = 10.0
-"""From the first byte of a request to its last."""
+"""Maximum seconds from the first byte of a request to its last."""
 
 ANSWER_SECONDS = 30.0
-"""For each piece of an answer."""
+"""Maximum seconds for each part of a response."""
 
 WEBHOOK_ANSWER_SECONDS = 2.0
-"""The same for webhooks, which wait for each other."""
+"""Like `ANSWER_SECONDS`, for webhooks, which wait for each other."""
 
 SERVING = 2
 """Threads for webhooks while none is delayed."""
@@ -56,15 +56,16 @@ MAX_HEAD_BYTES = 65_536
 """Bytes of a request line and headers. Gunicorn's own limits are lower than this."""
 
 MAX_BODY_BYTES = 1_000_000
-"""Bytes of a body that are waited for. The application declines a larger one unread."""
+"""Maximum buffered bytes of a body. The application rejects a larger one unread."""
 
 MAX_BUFFERED_BYTES = 64_000_000
-"""Bytes of unfinished requests, of all clients together."""
+"""Maximum bytes of unfinished requests, for all clients together."""
 
 WEBHOOKS = b"POST /webhooks/"
 OVERLAYS = b"GET /overlay/"
 OVERLAY_THREADS = 68
-"""For overlays, whose streams last for hours, beside those for webhooks and pages."""
+"""Threads for overlays, whose streams last for hours, in addition to those for webhooks and pages.
+"""
 TIMED_OUT = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
 _READ_BYTES = 65_536
@@ -75,16 +76,16 @@ _State = Literal["idle", "receiving", "serving", "closing"]
 
 
 class Connection(TConn):
-    """A connection and what arrived on it.
+    """A connection and its received data.
 
     Attributes:
-        received: bytes that gunicorn's parser has not read yet.
-        ran_dry: the parser wanted more than had arrived, so nobody knows where the next request
-            begins.
-        state: `idle` between two requests; `receiving` in the middle of one; `serving` while it is
-            a thread's; `closing` until the client has noticed.
-        deadline: when it is closed unless something happens before, by the monotonic clock.
-        steps: what is left to do for its webhook.
+        received: bytes not yet read by gunicorn's parser.
+        ran_dry: the parser needed more than had arrived, so the start of the next request is
+            unknown.
+        state: `idle` between two requests; `receiving` in the middle of one; `serving` while a
+            thread has it; `closing` until the client has noticed.
+        deadline: when it is closed unless something happens first, by the monotonic clock.
+        steps: the remaining steps of its webhook.
     """
 
     parser: RequestParser | None
@@ -97,19 +98,19 @@ class Connection(TConn):
         self.deadline = 0.0
         self.is_webhook = False
         self.steps: Iterator[bool] | None = None
-        # Of a socket, the parser uses `recv` alone.
+        # The parser only uses a socket's `recv`.
         self.parser = RequestParser(cfg, cast("socket.socket", self), client)
         self.initialized = True
 
     def recv(self, size: int) -> bytes:
-        """For gunicorn's parser: what has arrived; it never waits."""
+        """The received data, for gunicorn's parser; never waits."""
         piece = bytes(self.received[:size])
         del self.received[:size]
         self.ran_dry = not piece
         return piece
 
     def take_back(self) -> None:
-        """Keep what the parser has read ahead for the next request."""
+        """Keep the bytes that the parser has read ahead, for the next request."""
         if self.parser is not None:
             self.received[:0] = self.parser.unreader.take_buffered()
 
@@ -271,14 +272,14 @@ class BufferingWorker(ThreadWorker):
         return called
 
     def handle_request(self, req: Any, conn: Connection) -> bool:  # type: ignore[override]
-        """Python bounds `sendall` as a whole by this, so a client that reads slowly is bounded."""
+        """Python applies this timeout to `sendall` as a whole, which limits slow clients."""
         if not conn.is_webhook:
             conn.sock.settimeout(ANSWER_SECONDS)
             return bool(super().handle_request(req, conn))
         conn.sock.settimeout(WEBHOOK_ANSWER_SECONDS)
         steps = self._steps(req, conn)
         is_called = next(steps)
-        conn.steps = steps  # unless the application has failed: gunicorn has answered then
+        conn.steps = steps  # unless the application has failed: gunicorn has already responded
         return is_called
 
     def _steps(self, req: Any, conn: Connection) -> Iterator[bool]:
@@ -342,7 +343,8 @@ class BufferingWorker(ThreadWorker):
 
     def _close_gently(self, connection: Connection) -> None:
         """Let the client read the answer first. Gunicorn waits for that in its main loop, for up to
-        two seconds in which it serves nobody."""
+        two seconds during which it serves nobody.
+        """
         try:
             connection.sock.shutdown(socket.SHUT_WR)
         except OSError:
@@ -359,7 +361,7 @@ class BufferingWorker(ThreadWorker):
     # -- deadlines and limits ---------------------------------------------------------------
 
     def murder_pending(self) -> None:
-        """Called by gunicorn in every turn of its loop."""
+        """Called by gunicorn in every iteration of its loop."""
         now = time.monotonic()
         if now < self._next_check:
             return
@@ -383,7 +385,7 @@ class BufferingWorker(ThreadWorker):
                 self._close(connection)
 
     def _cap_keepalive(self, deadline: float) -> None:
-        """A worker that stops waits no longer than this."""
+        """A stopping worker waits no longer than this."""
         for connection in self._held:
             connection.deadline = min(connection.deadline, deadline)
 

@@ -20,7 +20,7 @@ from core.people.records import Viewer
 from core.people.store import fold, select_accounts_of
 
 MAX_NAME_CHARACTERS = 64
-"""Longer than any platform allows."""
+"""Longer than names on any platform."""
 
 # -- by an admin ----------------------------------------------------------------------------------
 
@@ -60,7 +60,7 @@ def include(work: Work, who: str, scope: Scope = "everything") -> str:
 
 
 def include_seen(work: Work, viewer: Viewer, scope: Scope) -> None:
-    """The same for an account that was seen in chat."""
+    """Like `include`, for an account that was seen in chat."""
     _include(work, viewer, viewer.name, scope)
 
 
@@ -82,7 +82,7 @@ def _include(work: Work, viewer: Viewer | None, name: str, scope: Scope) -> None
 
 
 def _find_seen(work: Work, who: str, meant: Meant | None) -> Viewer | None:
-    """None for a name that no account was seen with."""
+    """The viewer; None for a name that was never seen."""
     try:
         return find_person(work, who, meant=meant)
     except NobodyFound:
@@ -126,8 +126,9 @@ def _is_excluded_from_everything(work: Work, viewer: Viewer | None, folded_name:
 
 
 def is_excluded(work: Work, viewer_id: int, scope: Scope) -> bool:
-    """Whether the person with this account is excluded from `scope`, or from everything: with one
-    account all of theirs are."""
+    """Whether the person with this account is excluded from `scope`, or from everything: excluding
+    one account excludes all of theirs.
+    """
     return bool(list_causes(work, viewer_id, scope))
 
 
@@ -168,8 +169,9 @@ def exclude_viewer(
 
 
 def include_viewer(work: Work, viewer_id: int, scope: Scope, cause: Cause | None = None) -> bool:
-    """End the exclusions of all accounts of a person from `scope`, for this cause or for any; False
-    if there are none."""
+    """End all exclusions of a person's accounts from `scope`, for this cause or for any; False if
+    there are none.
+    """
     ended = delete(Exclusion).where(_is_of_person(work, viewer_id))
     if scope != "everything":
         ended = ended.where(Exclusion.scope == scope)
@@ -184,7 +186,8 @@ def include_viewer(work: Work, viewer_id: int, scope: Scope, cause: Cause | None
 @dataclass(frozen=True, slots=True)
 class Excluded:
     """Who is excluded: accounts, and names that were not seen yet, known chat bots included. An
-    account with several causes comes several times."""
+    account with several causes is listed several times.
+    """
 
     accounts: Sequence[Exclusion] = ()
     names: Sequence[str] = ()

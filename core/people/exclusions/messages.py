@@ -11,7 +11,7 @@ from core.people.exclusions.records import Exclusion, Scope
 
 
 def excluded(name: str, scope: Scope) -> discord.Embed:
-    """Somebody was excluded: the effect, and how to undo it."""
+    """A viewer was excluded: the effect, and how to undo it."""
     title, effect, undo = {
         "everything": (
             _("{name} is excluded from everything"),

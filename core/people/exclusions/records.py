@@ -14,11 +14,11 @@ Scope = Literal["everything", "watchtime", "slot_calls", "raffle", "vips"]
 """What an exclusion applies to. `everything` applies in every scope."""
 
 Cause = Literal["admin", "name", "kick_ban", "discord_ban"]
-"""`name`: the account wrote under an excluded name, such as that of a known chat bot."""
+"""`name`: the account used an excluded name, such as that of a known chat bot."""
 
 
 class Exclusion(ViewerRecord, kw_only=True):
-    """A viewer is excluded, whatever they are called later. `/forgetme` ends no exclusion."""
+    """An excluded viewer, even after a name change. `/forgetme` does not end exclusions."""
 
     __tablename__ = "people_exclusions"
 

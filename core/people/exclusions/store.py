@@ -18,11 +18,11 @@ from core.people.store import fold
 
 
 def excluded_from(scope: Scope, *, at: str = "now()") -> str:
-    """SQL for `viewer_id NOT IN ...` in a statement on the guild `:guild_id`: all accounts of those
-    of whom one account is excluded.
+    """SQL for `viewer_id NOT IN ...` in a statement on the guild `:guild_id`: all accounts of
+    people with an excluded account.
 
-    NOT IN reads the list once, whatever PostgreSQL knows of the table; NOT EXISTS can read it for
-    each row where statistics are missing. OFFSET 0 keeps both look-ups on their indexes.
+    NOT IN reads the list once regardless of table statistics; without them NOT EXISTS can read it
+    for each row. OFFSET 0 keeps both look-ups on their indexes.
     """
     return f"""(
         WITH person AS (
@@ -51,7 +51,7 @@ _LISTED = {
 
 
 def select_excluded(guild_id: int, scope: Scope) -> TextualSelect:
-    """The same for SQLAlchemy."""
+    """Like `excluded_from`, for SQLAlchemy."""
     return _LISTED[scope].bindparams(guild_id=guild_id)
 
 
@@ -88,8 +88,9 @@ _FIND = text("""
 def without_excluded(
     tx: Connection, messages: Sequence[ChatMessageSent], scope: Scope
 ) -> list[ChatMessageSent]:
-    """The messages whose sender is not excluded from `scope`, with this account or another one of
-    theirs. An account that writes under an excluded name is excluded from now on."""
+    """The messages whose sender is not excluded from `scope`, with this account or another one. An
+    account that writes under an excluded name becomes excluded.
+    """
     if not messages:
         return []
     guild_ids = [message.guild_id for message in messages]
@@ -160,8 +161,7 @@ def add_exclusion(
     reason: str = "",
     until: datetime | None = None,
 ) -> bool:
-    """False if the viewer was excluded for the same cause. A new time-out replaces an earlier
-    one."""
+    """False if the viewer is excluded for the same cause. A new timeout replaces an older one."""
     values = {
         "reason": reason,
         "excluded_by": work.actor if cause == "admin" else None,

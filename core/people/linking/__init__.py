@@ -1,2 +1,3 @@
-"""Linking: a viewer proves that an account is theirs, from Discord to the platform's consent page
-and back; and unlinking."""
+"""Linking (a viewer proves that an account is theirs, from Discord to the platform's consent page
+and back) and unlinking.
+"""

@@ -42,7 +42,7 @@ LINK_LASTS = timedelta(hours=1)
 """Time to open the link."""
 
 STATE_LASTS = timedelta(minutes=10)
-"""Time to come back from the platform."""
+"""Time to return from the platform."""
 
 MAX_LINKS = 3
 LINKS_PERIOD = timedelta(minutes=10)
@@ -61,7 +61,7 @@ class Conflict(Refusal):
     """The account or the member is linked already.
 
     Attributes:
-        reason: which.
+        reason: which of the two.
     """
 
     def __init__(
@@ -111,7 +111,7 @@ def open_attempt(work: Work, attempt: LinkAttempt) -> Link | None:
 
 
 def open_attempts(work: Work, attempts: Sequence[LinkAttempt]) -> list[Link]:
-    """The same for several platforms: the accounts that are linked already."""
+    """Like `open_attempt`, for several platforms; returns the accounts that are already linked."""
     work.lock(Lock.LINKS)
     return [link for attempt in attempts if (link := _open(work, attempt)) is not None]
 
@@ -135,7 +135,7 @@ def _open(work: Work, attempt: LinkAttempt) -> Link | None:
 
 
 def free_again_at(asked_at: Sequence[datetime], now: datetime) -> datetime | None:
-    """When the member may ask for another link; None if they may now."""
+    """When the member may request another link; None if they may now."""
     recent = sorted(at for at in asked_at if at > now - LINKS_PERIOD)
     return recent[-MAX_LINKS] + LINKS_PERIOD if len(recent) >= MAX_LINKS else None
 
@@ -148,7 +148,7 @@ def drop_attempts(work: Work, link_ids: Sequence[str]) -> None:
 
 
 def fail_attempt(work: Work, link_id: str, reason: Reason, name: str = "") -> bool:
-    """Record that the actor's attempt failed; False if it had ended before."""
+    """Record that the actor's attempt failed; False if it had already ended."""
     attempt = _find_open(work, link_id)
     if attempt is None:
         return False
@@ -195,8 +195,8 @@ def _notify_member(work: Work, attempt: LinkAttempt, kind: str, **payload: str) 
 
 
 def decline(services: Services, flow: OAuthFlow[LinkAttempt], link: PersonalLink) -> None:
-    """Disable a link that somebody else opened, even if they have continued to the platform. Raises
-    LinkUsed, LinkForgotten or LinkedAlready if the link no longer works."""
+    """Disable a link that a different person opened, even if they have continued to the platform.
+    Raises LinkUsed, LinkForgotten or LinkedAlready if the link no longer works."""
     with services.work_in(link.guild_id, link.discord_id) as work:
         flow.get_unused(work, link.link_id).finished_at = work.now
         if not fail_attempt(work, link.link_id, "not_me"):
@@ -204,7 +204,7 @@ def decline(services: Services, flow: OAuthFlow[LinkAttempt], link: PersonalLink
 
 
 def note_expired(services: Services, flow: OAuthFlow[LinkAttempt], link: PersonalLink) -> None:
-    """Somebody opened an expired link. An attempt that continued in time may still finish."""
+    """Record that an expired link was opened. An attempt begun in time may still finish."""
     with services.work_in(link.guild_id, link.discord_id) as work:
         try:
             attempt = flow.get_unused(work, link.link_id)
@@ -218,10 +218,12 @@ def arrive(services: Services, attempt: LinkAttempt, code: str) -> Link:
     """Link the account whose owner agreed at its platform.
 
     Raises:
-        StateExpired: they came back too late. LinkForgotten: the member asked to be forgotten in
-        the meantime. Conflict: the account or the member is linked otherwise. GrantEnded: the
-        platform rejected the code. Refusal: the platform rejected our app. Outage: the platform
-        does not answer.
+        StateExpired: the member returned too late.
+        LinkForgotten: the member asked to be forgotten in the meantime.
+        Conflict: the account or the member has a different link.
+        GrantEnded: the platform rejected the code.
+        Refusal: the platform rejected our app.
+        Outage: the platform is down.
     """
     verifier = FLOWS[attempt.platform].verifier_of(services, attempt)
     person = PLATFORMS[attempt.platform].identify(services, code, verifier)
@@ -282,7 +284,7 @@ def give_up(services: Services) -> None:
 
 def link_account(work: Work, platform: str, person: Person, handle: str = "") -> Link:
     """Link an account to the actor, who may have left the server. Repeating it does nothing. Raises
-    Conflict if the account is another member's, or the member has linked another one.
+    Conflict if the account belongs to another member, or the member has linked a different one.
 
     Args:
         handle: the actor's unique name on Discord, if it is known.
@@ -340,8 +342,8 @@ def are_links_handled(tx: Connection, guild_id: int) -> bool:
 
 
 def get_links(work: Work, text: str) -> Sequence[Link]:
-    """Somebody's links: all of them for a mention or a Discord id, one for a name. Raises Refusal
-    if there is none."""
+    """A person's links: all of them for a mention or Discord id, one for a name. Raises Refusal if
+    there is none."""
     viewer = find_person(work, text, meant=LINKED)
     if discord_id_in(text) is not None and (
         links := people.list_links_with(work, viewer.viewer_id)
@@ -378,7 +380,7 @@ def forget(work: Work, subject: Subject) -> None:
 
 
 def _end_link(work: Work, link: Link) -> bool:
-    """False if it was already deleted, even if the two were linked again since."""
+    """End a link; False if it was already deleted, even if the two have been linked again since."""
     work.lock(Lock.LINKS)
     if not people.end_link(work.tx, link):
         return False
@@ -397,5 +399,5 @@ def _end_link(work: Work, link: Link) -> bool:
 
 
 def _key(work: Work, link: Link) -> str:
-    """Linking the same two again later is a separate event."""
+    """The event key. Linking the same two again later is a separate event."""
     return f"{link.platform}:{link.viewer_id}:{link.discord_id}:{work.now.isoformat()}"

@@ -31,7 +31,7 @@ class StartButton(OwnButton, template=r"people:link(?::(?P<platform>[a-z]+))?"):
     """Replies with personal links, or with the accounts that are already linked.
 
     Args:
-        platform: of this one only; empty for those of the server.
+        platform: only this platform; empty for those of the server.
     """
 
     address = "people:link"
@@ -80,8 +80,9 @@ class StartButton(OwnButton, template=r"people:link(?::(?P<platform>[a-z]+))?"):
     async def _invitation(
         self, services: Services, guild: discord.Guild, person: Person, *, by_dm: bool
     ) -> tuple[dict[str, Any], list[LinkAttempt]]:
-        """The member's own links, as an embed with a button for each platform, or which accounts
-        are linked already; and the attempts that were opened for it."""
+        """The member's own links, as an embed with a button for each platform, or the accounts that
+        are already linked; and the attempts opened for it.
+        """
         offered = await self._list_offered(services, guild)
         attempts = [_attempt(services, person, platform, by_dm=by_dm) for platform in offered]
         links = await services.run_as_bot(guild.id, actions.open_attempts, attempts)

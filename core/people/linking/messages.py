@@ -19,7 +19,7 @@ def invitation(
     """The embed above the buttons with the links.
 
     Args:
-        platforms: whose accounts can be linked now.
+        platforms: the platforms whose accounts can be linked now.
         linked: accounts that the member has linked already.
     """
     names = _(" or ").join(platform.name for platform in platforms)
@@ -84,7 +84,7 @@ def interrupted(payload: Mapping[str, Any]) -> Rendered:
 
 
 def ask_unlink(links: Sequence[Link], *, own: bool, is_public: bool) -> discord.Embed:
-    """A public question does not name the accounts."""
+    """Ask whether to unlink. A public question does not name the accounts."""
     names = _(" or ").join(
         f"{safe(link.viewer_name)} ({PLATFORMS[link.platform].name})" for link in links
     )

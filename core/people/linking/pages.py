@@ -19,7 +19,7 @@ from core.people.records import LinkAttempt
 
 
 def pages(services: Services) -> Blueprint:
-    """The pages of a link of each platform, and the views for viewers who come back."""
+    """The link pages of each platform, and the views for returning viewers."""
     blueprint = Blueprint("people_linking", __name__, template_folder="templates")
     for platform, flow in FLOWS.items():
         part, views = Blueprint(platform, __name__), _Views(services, flow)
@@ -46,7 +46,7 @@ class _Views(OAuthPages[LinkAttempt]):
         )
 
     def decline(self, token: str) -> Response:
-        """The visitor says that the link is somebody else's."""
+        """Handle a visitor who says the link is not theirs."""
         actions.decline(self.services, self.flow, self.read(token))
         return word(
             200,

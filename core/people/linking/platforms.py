@@ -20,14 +20,14 @@ class Platform:
     """A platform whose accounts can be linked.
 
     Attributes:
-        name: as people write it.
-        tone: of its messages.
-        callback: path to which it sends people back.
-        consent_url: `consent_url(settings, state, verifier)`: the page where its owner lets us read
-            id and name of the account, and nothing else.
+        name: its display name.
+        tone: color of its messages.
+        callback: path it redirects people back to.
+        consent_url: `consent_url(settings, state, verifier)`: URL of the consent page, for read
+            access to the account's id and name only.
         identify: `identify(services, code, verifier)`: the account. Nothing is stored, and the
             tokens are revoked.
-        is_configured: whether this installation has an app there.
+        is_configured: whether this installation has an app on the platform.
     """
 
     key: str

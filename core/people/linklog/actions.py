@@ -26,11 +26,11 @@ PanelNews = Literal["posted", "withdrawn", "gone"]
 Reason = Literal[
     "expired",  # the link from Discord was opened too late
     "not_me",  # the visitor said that the Discord account is not theirs
-    "other_browser",  # came back in another browser
-    "late",  # came back too late
-    "denied",  # declined there
+    "other_browser",  # returned in a different browser
+    "late",  # returned too late
+    "denied",  # declined on the platform
     "not_accepted",  # the platform rejected the sign-in
-    "no_answer",  # the platform did not answer
+    "no_answer",  # the platform did not respond
     "bot_refused",  # the platform rejected the bot's app
     "account_taken",  # conflict: the account is another member's
     "other_account",  # conflict: the member has linked another account of this platform
@@ -62,10 +62,10 @@ def log_link(
     name: str = "",
     reason: Reason | None = None,
 ) -> None:
-    """The actor has linked or unlinked a member, or failed to.
+    """Log that the actor linked or unlinked a member, or failed to.
 
     Args:
-        name: empty while the account is not known.
+        name: the account's name; empty while unknown.
     """
     work.add(
         LinkLogEntry(
@@ -128,7 +128,7 @@ def read_log(
     """This page of the log, or the nearest one that exists.
 
     Args:
-        kind: only this one; empty for all.
+        kind: only this kind; empty for all.
         text: a Discord id, or the beginning of a name.
     """
     criteria: list[ColumnElement[bool]] = []
@@ -151,14 +151,14 @@ def read_log(
 
 
 def log_forgotten(work: Work, subject: Subject) -> None:
-    """Somebody asked to be forgotten. The log does not say who."""
+    """Log that a member asked to be forgotten, without saying who."""
     name = subject.pseudonym
     payload = {"kind": "forgotten", "discord_id": 0, "name": name, "reason": None, "actor": 0}
     _post(work, LINK_KIND, f"forgotten:{name}", payload)
 
 
 def log_panel(work: Work, news: PanelNews, panel_channel: int, actor: MemberId | None) -> None:
-    """Something happened to a link panel. Discord does not always say who did it."""
+    """Log a change to a link panel. Discord does not always report who made it."""
     payload = {"news": news, "channel": panel_channel, "actor": actor}
     _post(work, PANEL_KIND, f"{news}:{panel_channel}", payload)
 

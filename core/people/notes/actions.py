@@ -12,7 +12,7 @@ from core.people.notes.records import MAX_CHARACTERS, Note
 from core.people.records import Viewer
 
 MAX_NOTES = 100
-"""About one viewer."""
+"""Maximum number about one viewer."""
 
 
 def list_notes(work: Work, viewer_ids: Collection[int]) -> Sequence[Note]:
@@ -41,7 +41,7 @@ def add_note(work: Work, viewer: Viewer, text: str) -> None:
 
 
 def delete_note(work: Work, viewer: Viewer, note_id: int) -> None:
-    """Delete a note. Raises Refusal if it is gone."""
+    """Delete a note. Raises Refusal if it no longer exists."""
     note = work.find(Note, note_id)
     if note is None or note.viewer_id != viewer.viewer_id:
         raise Refusal(_("This note was already deleted."))

@@ -22,13 +22,13 @@ from core.people.panels.records import Panel, State
 from core.people.panels.rules import DEFAULT_EMOJI
 
 TOPIC = "people.panels"
-"""Of notifications that the panels of the server `guild_id` have changed."""
+"""Topic of notifications that the panels of the server `guild_id` have changed."""
 
 POST_KIND = "people.requested_panel"
-"""Of the outbox: a panel that was requested on the dashboard."""
+"""Outbox kind of a panel requested on the dashboard."""
 
 SHOW_DELETED_FOR = timedelta(days=1)
-"""How long the health page says that a panel was deleted."""
+"""How long the health page shows that a panel was deleted."""
 
 _ALL = select(Panel).order_by(Panel.posted_at, Panel.message_id)
 
@@ -129,7 +129,7 @@ def delete_withdrawn(work: Work, message_id: int) -> bool:
 
 
 def record_gone(work: Work, message_ids: Collection[int]) -> None:
-    """These messages are deleted. The link log shows panels that we did not delete ourselves."""
+    """These messages are deleted. The link log shows panels not deleted by the bot."""
     if not work.exists(Panel.message_id.in_(message_ids)):
         return
     work.lock(Lock.PANELS)

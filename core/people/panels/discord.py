@@ -36,7 +36,7 @@ Context = commands.Context[commands.Bot]
 
 TOO_MANY_PINS = 30003
 MISSING = (50001, 50013)
-"""Discord's codes."""
+"""Discord's error codes."""
 
 
 def render_panel(payload: Mapping[str, Any]) -> Rendered:
@@ -129,7 +129,7 @@ async def _emoji(guild: discord.Guild, typed: str) -> str:
 
 
 def _refusal(error: discord.HTTPException, emoji: str) -> Exception:
-    """The reason why Discord rejected it; the error itself if the admin cannot fix it."""
+    """The reason why Discord rejected it; the original error if the admin cannot fix it."""
     if error.code == UNKNOWN_EMOJI:
         return Refusal(
             _("{emoji} is not an emoji that Discord knows.").format(emoji=emoji),

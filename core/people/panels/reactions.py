@@ -49,14 +49,15 @@ SHOWN_SECONDS = 30
 
 _ANSWERS = parse("20 per minute")
 _WARNINGS = parse("1 per minute")
-"""Of one person; further reactions are only removed."""
+"""Maximum per person; further reactions are only removed."""
 
 _log = structlog.get_logger(__name__)
 
 
 class PanelButton(ActionButton, template=r"people:panel:(?P<act>link|twitch|unlink)"):
-    """Link sends whoever presses it a link of their own, to Kick or to Twitch, Unlink asks first.
-    Nobody else sees the replies."""
+    """Link sends the member a personal link for Kick or Twitch; Unlink asks for confirmation. The
+    replies are private.
+    """
 
     shows_result = True
 
@@ -183,7 +184,7 @@ class PanelReactions(commands.Cog):
     async def _reply_in_channel(self, member: discord.Member, panel: Panel) -> None:
         channel = member.guild.get_channel(panel.channel_id)
         if isinstance(channel, discord.TextChannel):
-            with suppress(discord.Forbidden):  # the health page shows it, see `check_panel`
+            with suppress(discord.Forbidden):  # shown on the health page, see `check_panel`
                 await channel.send(
                     messages.use_the_button(member.id),
                     allowed_mentions=discord.AllowedMentions(users=[member]),
@@ -221,7 +222,7 @@ class PanelReactions(commands.Cog):
     async def _gone(self, guild_id: int | None, message_ids: set[int]) -> None:
         if guild_id is None:
             return
-        with suppress(Outage):  # the next check finds out
+        with suppress(Outage):  # the next check detects this
             await self._services.run_as_bot(guild_id, actions.record_gone, message_ids)
 
     @commands.Cog.listener()

@@ -15,10 +15,10 @@ NEEDED = (
     "manage_messages",
     "pin_messages",
 )
-"""To post, to react, to remove the reactions of others, to pin."""
+"""Permissions to post, to react, to remove the reactions of others, and to pin."""
 
 MAX_CHARACTERS = 20
-"""Of an emoji; a family of four with skin tones has eleven."""
+"""Maximum characters of an emoji; a family of four with skin tones has eleven."""
 
 _CUSTOM = re.compile(r"<a?:\w{2,32}:(?P<id>\d{15,20})>")
 _NAME = re.compile(r":?(?P<name>\w{2,32}):?")
@@ -30,8 +30,8 @@ def read_emoji(typed: str, own: Mapping[int, tuple[str, str]]) -> str | None:
     server.
 
     Args:
-        typed: such as `🔗`, `<:hype:123>`, `:hype:` or `hype`.
-        own: the server's custom emojis: id -> (name, how it is written).
+        typed: the input, such as `🔗`, `<:hype:123>`, `:hype:` or `hype`.
+        own: the server's custom emojis: id -> (name, its form in messages).
     """
     typed = typed.strip()
     custom = _CUSTOM.fullmatch(typed)

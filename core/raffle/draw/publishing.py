@@ -62,7 +62,7 @@ class Proof(NamedTuple):
     """A viewer's own entry.
 
     Attributes:
-        secret: shown only to the owner, like `claimant_secret`.
+        secret: the secret number, shown only to the owner, like `claimant_secret`.
         claimant: the code of the member who may claim, as the list has it; None in an older list.
         claimant_secret: makes the code together with `claimant_account`; empty if the code is
             another member's.

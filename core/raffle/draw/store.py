@@ -62,10 +62,10 @@ class Held(NamedTuple):
     and an object for each would keep the garbage collector busy.
 
     Attributes:
-        accounts: the one that represents the person, such as `kick:123`.
-        members: who has linked it in Discord now.
+        accounts: each person's representative account, such as `kick:123`.
+        members: the Discord members who currently have them linked.
         erased: their owners asked to be forgotten, so `accounts` are placeholders.
-        can_win: linked, and neither excluded nor banned.
+        can_win: they are linked, and neither excluded nor banned.
     """
 
     viewer_ids: list[ViewerId]

@@ -54,7 +54,7 @@ def find_channel(work: Work) -> Channel | None:
 
 
 def get_channel(work: Work) -> Channel:
-    """The same. Raises Refusal if no channel is connected."""
+    """Like `find_channel`, but raises Refusal if no channel is connected."""
     channel = find_channel(work)
     if channel is None:
         raise Refusal(

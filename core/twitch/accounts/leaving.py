@@ -1,4 +1,4 @@
-"""What features have left on Twitch and cannot change once Twitch is disconnected."""
+"""Things features have left on Twitch that cannot be changed once Twitch is disconnected."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ class Leaving:
     """A feature's part.
 
     Attributes:
-        describe: what there is on Twitch, in a sentence; "" for nothing.
+        describe: returns what is left on Twitch, in a sentence; "" for nothing.
         end_first: end it; the feature disconnects the streamer's account afterwards. Raises
             Refusal if it cannot.
         keep: leave it as it is on Twitch; called whenever the account is disconnected.

@@ -86,8 +86,7 @@ def revoke(client: TwitchClient, access: str) -> bool:
 
 
 def identify(services: Services, code: str, _verifier: str) -> Person:
-    """Whose account consented. Nothing is stored. Raises as `redeem`
-    does."""
+    """The account that consented. Nothing is stored. Raises as `redeem` does."""
     client = client_of(services.settings)
     tokens = redeem(client, services.settings, code, services.clock())
     try:

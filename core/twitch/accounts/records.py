@@ -11,7 +11,7 @@ from core.kit.database.records import PlatformUserId, one_of
 from core.kit.oauth.tokens import CONNECTION, AccountState, ConnectedAccount
 
 Role = Literal["streamer", "bot"]
-"""Whose account it is: the channel's, or another one that writes in its chat."""
+"""The account's role: the channel's own, or another one that writes in its chat."""
 
 
 class TwitchAccount(ConnectedAccount, kw_only=True):

@@ -52,7 +52,7 @@ def scope_words(scope: str) -> str:
 
 
 def scope_reason(scope: str) -> str:
-    """What a scope is needed for."""
+    """The reason why a scope is needed."""
     words = {
         READ_CHAT: _("for watchtime, slot requests and commands from chat"),
         WRITE_CHAT: _("to answer in chat"),
@@ -69,7 +69,7 @@ def scope_reason(scope: str) -> str:
 
 
 def without_scope(scope: str) -> str:
-    """What does not work while a scope is missing."""
+    """The functions that do not work while a scope is missing."""
     words = {
         READ_CHAT: _("no watchtime, no slot requests and no commands from Twitch's chat"),
         WRITE_CHAT: _("the bot cannot answer in Twitch's chat"),
@@ -92,7 +92,7 @@ def missing_scopes(role: Role, granted: Iterable[str]) -> list[str]:
 
 
 def missing_words(role: Role, granted: Iterable[str]) -> list[str]:
-    """The same, each with what does not work without it."""
+    """The missing scopes, each with the functions that do not work without it."""
     return [
         f"{scope_words(scope)} ({without_scope(scope)})" for scope in missing_scopes(role, granted)
     ]

@@ -40,11 +40,11 @@ from core.twitch.wire import TwitchRejected
 SERVICE = "Twitch's WebSocket"
 UPDATE_SECONDS = 5.0
 CONNECTING_SECONDS = 1.0
-"""Between two updates while a socket is not connected."""
+"""Time between two updates while a socket is not connected."""
 
 WRITE_SECONDS = 15.0
 RETRY_SECONDS = 60.0
-"""Until failed subscriptions are retried."""
+"""Delay before failed subscriptions are retried."""
 
 _log = structlog.get_logger(__name__)
 
@@ -55,7 +55,7 @@ class _Account:
 
     Attributes:
         wanted: (channel, subscription) for each that the account should have.
-        done: those that the open session has.
+        done: those the open session already has.
     """
 
     user_id: int

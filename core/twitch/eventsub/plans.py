@@ -1,4 +1,4 @@
-"""What each followed channel should be subscribed to, read from the database."""
+"""The subscriptions each followed channel should have, read from the database."""
 
 from datetime import datetime
 from typing import NamedTuple

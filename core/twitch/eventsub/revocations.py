@@ -1,4 +1,4 @@
-"""When Twitch ends a subscription, or somebody removes the app."""
+"""Handles subscriptions that Twitch revokes, and the removal of the app."""
 
 from typing import Any
 
@@ -14,8 +14,9 @@ _log = structlog.get_logger(__name__)
 
 
 def on_subscription_ended(services: Services, subscription: dict[str, Any]) -> None:
-    """Twitch ended this subscription; the next run of `reconcile` creates it again, unless the
-    streamer revoked the permission."""
+    """Twitch revoked this subscription. The next run of `reconcile` creates it again, unless the
+    streamer revoked the permission.
+    """
     status = str(subscription.get("status") or "")
     _log.warning("Twitch revoked a subscription", kind=subscription.get("type"), status=status)
     with services.database.begin() as tx:

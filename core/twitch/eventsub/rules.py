@@ -70,7 +70,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class ChannelPlan:
-    """What a channel should have, and why it cannot have the rest: kind -> reason."""
+    """The subscriptions a channel should have, and kind -> reason for those it cannot have."""
 
     channel_id: int
     wanted: tuple[Wanted, ...]

@@ -74,7 +74,7 @@ class Socket:
     """Stays connected until cancelled.
 
     Attributes:
-        session_id: of the open session, or "".
+        session_id: id of the open session, or "".
         trouble: why there is none.
     """
 
@@ -116,7 +116,7 @@ class Socket:
         _log.info("Twitch WebSocket closed, reconnecting", reason=reason)
 
     async def _session(self) -> None:
-        """From the welcome to the end, across Twitch's reconnect requests."""
+        """One session, from the welcome to the end, across Twitch's reconnect requests."""
         separator = "&" if "?" in self._url else "?"
         url = f"{self._url}{separator}keepalive_timeout_seconds={self._timing.keepalive}"
         connection, welcome = await self._open(url)

@@ -1,4 +1,4 @@
-"""What all endpoints share: tokens and scopes, queries, faults, and Kick's three error shapes:
+"""Shared by all endpoints: tokens and scopes, queries, faults, and Kick's three error shapes:
 ``{"data": null, "message": ...}`` (also with ``{}``), ``data`` holding the reason as text, and
 Cloudflare's ``{"error": ..., "reference": ...}``, which is no auth failure."""
 

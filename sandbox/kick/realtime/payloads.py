@@ -17,7 +17,7 @@ NANOSECONDS = 1_000_000_000
 LEADERS = 10
 WEEK, MONTH = timedelta(days=7), timedelta(days=30)
 ANONYMOUS = "Anonymous"
-"""What the feed calls a gifter who did not want to be named: a guess."""
+"""The feed's name for an anonymous gifter: a guess."""
 
 
 def offset_time(instant: datetime) -> str:
@@ -245,7 +245,7 @@ def _leaders(given: Counter[int], names: dict[int, str]) -> list[dict[str, Any]]
 
 
 def redeemed(channel: Channel, account: Account, redemption: Redemption) -> Body:
-    """Without an id: two redemptions cannot be told apart."""
+    """Without an id: two redemptions cannot be distinguished."""
     return {
         "reward_title": redemption.reward.title,
         "user_id": account.user_id,

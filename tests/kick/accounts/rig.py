@@ -1,5 +1,6 @@
-"""A server, its channel at the pretend Kick, an admin and a browser: what the tests of connecting
-share."""
+"""A server, its channel at the fake Kick, an admin and a browser: shared by the tests of
+connecting.
+"""
 
 import html
 import re
@@ -39,7 +40,7 @@ ADMIN = 310_000_000_000_000_002
 
 @dataclass
 class Shifted:
-    """The real time, which can be told to be later: Kick's tokens are dated by the real one."""
+    """The real time plus an offset, because Kick tokens expire in real time."""
 
     by: timedelta = timedelta()
 
@@ -90,7 +91,7 @@ class Installation:
     """Our side.
 
     Attributes:
-        services: with the pretend Kick's addresses.
+        services: with the fake Kick's addresses.
         clock: of these services.
     """
 

@@ -1,4 +1,4 @@
-"""The channel of a server and its three numbers: found out, typed in, dropped when stale."""
+"""A server's channel and its three ids: looked up, entered by hand, and dropped when stale."""
 
 import pytest
 

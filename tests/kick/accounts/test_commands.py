@@ -1,4 +1,4 @@
-"""`/kick_primary` in the pretend Discord, by a real discord.py client."""
+"""`/kick_primary` in the fake Discord, by a real discord.py client."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Every way a connection can go, in the pages that people see: its status and its words."""
+"""Every outcome of connecting an account, with the status and text of its page."""
 
 import logging
 import re
@@ -383,7 +383,7 @@ def test_tokens_of_the_wrong_account_are_revoked(
 
 
 def test_browser_back_from_kick_keeps_the_link_valid(installation: Installation) -> None:
-    """Each departure has a state and a verifier of its own, and the last one counts."""
+    """Each redirect to Kick has its own state and verifier, and the last one counts."""
     link, browser = installation.link(), installation.browser()
     first = query(browser.redirect_to_provider(link))
     again = browser.redirect_to_provider(link)

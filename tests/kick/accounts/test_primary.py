@@ -1,4 +1,4 @@
-"""Of several servers that follow one channel, one answers in its chat, and all count."""
+"""If several servers follow one channel, one replies in its chat, and events count for all."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -160,7 +160,7 @@ class Servers:
         return run_in_guild(self.tx, guild_id, ADMIN, now, action, *args, **kwargs)
 
     def told(self) -> list[int]:
-        """The servers whose admins were told of a change."""
+        """The servers whose admins were notified of a change."""
         found = select(messages.c.guild_id).where(messages.c.kind == "kick.primary")
         return list(self.tx.execute(found).scalars())
 

@@ -1,4 +1,4 @@
-"""Whose address counts: the one our own proxy saw, and nothing that a client claims."""
+"""The client's address is the one seen by our own proxy, never one claimed by the client."""
 
 import pytest
 from flask import Blueprint, request

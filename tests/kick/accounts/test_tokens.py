@@ -1,4 +1,6 @@
-"""Tokens: renewed ahead, by one at a time, kept through outages, and given up once."""
+"""Tokens are refreshed before they expire, by one process at a time, kept during outages, and given
+up once.
+"""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor

@@ -68,7 +68,7 @@ class Channels:
             self.polled(started_at, minutes=1)
 
     def receives(self, source: str = "kick.webhook") -> None:
-        """A line of chat; afterwards the feed shows lines without a webhook."""
+        """A chat message; afterwards the feed shows lines without a webhook."""
         self._number += 1
         if source != "kick.poll":
             self.webhooks_missing_since = self.now

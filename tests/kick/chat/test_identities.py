@@ -215,7 +215,9 @@ async def test_app_bot_id_is_learned_from_its_own_messages(
 async def test_failure_to_record_a_sent_message_does_not_resend_it(
     connected: Services, kick: KickDriver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The database goes away between the line and the note: to repeat it would say it twice."""
+    """The database goes down after sending, before recording it: a retry would send the message
+    twice.
+    """
 
     def away(*_arguments: object) -> None:
         raise Outage("the database")

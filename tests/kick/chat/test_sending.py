@@ -1,4 +1,4 @@
-"""Sending lines: once, in order, joined where several wait; and the self-test."""
+"""Messages are sent once, in order, and joined if several are waiting; and the self-test."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable

@@ -1,4 +1,4 @@
-"""Lines on their way to Kick's chat: gently, shortened where they must be, and never said twice."""
+"""The transport to Kick's chat: rate limited, shortened if necessary, and never sent twice."""
 
 import asyncio
 import time

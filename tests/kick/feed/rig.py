@@ -1,5 +1,5 @@
-"""What the tests of the feed share: services that point at the pretend Kick, and a listener with
-short intervals."""
+"""Shared by the tests of the feed: services that use the fake Kick, and a listener with short
+intervals."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,7 +31,7 @@ HASTE = Timing(update=0.1, steady=0.2, pause_factor=0.02)
 
 
 def services(database: Database, sandbox: Sandbox, **differs: Any) -> Services:
-    """As a process has them, against the pretend Kick."""
+    """The services of a process, using the fake Kick."""
     environment = {name.lower(): value for name, value in sandbox.env.items()}
     return Services(settings(**environment | differs), database, LocalBus())
 

@@ -1,4 +1,4 @@
-"""Whether the feed and the webhooks tell of the same chat."""
+"""Checks that the feed and the webhooks report the same chat."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta

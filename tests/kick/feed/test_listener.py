@@ -1,4 +1,4 @@
-"""The listener against the pretend Kick's real sockets, over both transports."""
+"""The listener against the fake Kick's real sockets, over both transports."""
 
 import asyncio
 import json
@@ -58,7 +58,7 @@ def followed(clean: Database) -> None:
 
 
 def state(database: Database, guild_id: int = GUILD) -> str:
-    """What a server is told on the health page, nothing at first."""
+    """The server's item on the health page, empty at first."""
     with database.begin() as tx:
         told = [
             p.reason for p in store.check_health(tx, datetime.now(UTC)) if p.guild_id == guild_id
@@ -249,7 +249,7 @@ def test_wrong_channel_ids_do_not_affect_the_other_channel(
 
 
 def lanes(database: Database) -> set[str]:
-    """Whose Kicks and lines of chat were heard: those for whom both were."""
+    """Whose Kicks and chat messages were heard: those for whom both were."""
     with database.begin() as tx:
         found = tx.exec_driver_sql(
             "SELECT lane FROM inbox_deliveries GROUP BY lane HAVING count(*) = 2"
@@ -279,7 +279,7 @@ class Chat:
         self.clock = Shifted()
 
     def told(self, *message_ids: str) -> None:
-        """These lines came by webhook."""
+        """These messages arrived by webhook."""
         with self.database.begin() as tx:
             for each in message_ids:
                 body = chat(each, message_id=each)

@@ -1,4 +1,4 @@
-"""Which way is tried next. Pure."""
+"""Which transport is tried next. Pure."""
 
 import pytest
 

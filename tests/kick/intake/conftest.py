@@ -1,4 +1,4 @@
-"""Fixtures of the intake's tests: services between the pretend Kick and a real database."""
+"""Fixtures of the intake's tests: services between the fake Kick and a real database."""
 
 from collections.abc import Callable
 from typing import Any

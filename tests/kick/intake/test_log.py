@@ -1,4 +1,4 @@
-"""The log of deliveries: every outcome, never a body, never another server's, never without end."""
+"""The delivery log: every outcome, no bodies, no deliveries of other servers, limited size."""
 
 from datetime import timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""What is thrown away, and what stays for ever."""
+"""Which data is deleted, and which is kept forever."""
 
 from datetime import datetime, timedelta
 from typing import Any

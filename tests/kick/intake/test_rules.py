@@ -1,4 +1,4 @@
-"""What follows from what Kick lists, and from its silence."""
+"""Decisions based on Kick's list of subscriptions, and on missing webhooks."""
 
 from datetime import datetime, timedelta
 

@@ -69,7 +69,7 @@ class Scene:
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> T:
-        cache_of(self.tx).clear()  # as in a transaction of its own
+        cache_of(self.tx).clear()  # as in its own transaction
         return run_in_guild(self.tx, self.guild_id, ADMIN, now, action, *args, **kwargs)
 
     # -- what webhooks bring ---------------------------------------------------------------------
@@ -172,7 +172,7 @@ class Scene:
         )
 
     def report(self, *seen: ReviewItem) -> None:
-        """Each in a frame of its own; a subscription has no number of the platform."""
+        """Each in its own frame; a subscription has no number of the platform."""
         for each in seen:
             self.do(actions.report, [each], are_identified=each.kind != "sub")
 

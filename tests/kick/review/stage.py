@@ -1,4 +1,4 @@
-"""What the tests of crediting share: the inbox with its worker, and somebody who counts."""
+"""Shared by the tests of crediting: the inbox with its worker, and a counting handler."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -57,7 +57,7 @@ class Stage:
             pass
 
     def webhook(self, kind: str, body: dict[str, object]) -> None:
-        """A delivery with an id of its own."""
+        """A delivery with its own id."""
         self._number += 1
         self._receive(
             Delivery("kick.webhook", f"m{self._number}", kind, f"kick:{NORA}", body, self.clock.now)

@@ -1,4 +1,4 @@
-"""Matching: whatever comes first, and however often."""
+"""Matching in any order and with repetitions."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -126,7 +126,7 @@ def test_subscription_of_the_same_month_matches_within_a_day(scene: Scene) -> No
 
 
 def test_subscription_reported_twice_by_the_feed_is_one(scene: Scene) -> None:
-    """It has no number of its own."""
+    """It has no id."""
     scene.report(scene.reported_sub("Mia", 3), scene.reported_sub("mia", 3, 90))
     assert len(scene.queue(30)) == 1
 

@@ -1,5 +1,5 @@
-"""Crediting: exactly once, whoever asks, and whatever comes late. Commits, worker and Kick's API
-are real."""
+"""Crediting happens exactly once, whoever requests it and whatever arrives late. Commits, worker
+and Kick's API are real."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta

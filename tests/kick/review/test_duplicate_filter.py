@@ -1,4 +1,4 @@
-"""What must not be counted: the duplicate of a gift, and chat that the feed tells."""
+"""Events that must not count: duplicates of gifts, and chat from the feed."""
 
 from datetime import timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""Gifts that Kick tells twice: listed once, decided once, and never counted twice in between."""
+"""Gifts that Kick reports twice are listed once, decided once, and never counted twice."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -29,12 +29,12 @@ BOTH = ((SAM, "SamOnKick"), (VERA, "VeraSpins"))
 
 
 def given(stage: Stage) -> None:
-    """A webhook tells that Mia gave Sam and Vera a subscription."""
+    """A webhook reports that Mia gave Sam and Vera a subscription."""
     stage.webhook(GIFTS, gift_body(stage, *BOTH))
 
 
 def told(stage: Stage, who: tuple[int, str]) -> None:
-    """A webhook tells that somebody subscribed just now."""
+    """A webhook reports a new subscription."""
     stage.webhook(NEW, _new(stage, who))
 
 

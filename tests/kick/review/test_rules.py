@@ -1,4 +1,4 @@
-"""Pairing, against every pairing there is."""
+"""Pairing, compared with all possible pairings."""
 
 from datetime import datetime, timedelta
 from itertools import permutations

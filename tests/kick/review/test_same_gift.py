@@ -1,4 +1,4 @@
-"""A gift counts once and wholly, whatever its deliveries say of who received it."""
+"""A gift counts once and completely, whatever its deliveries say about the recipients."""
 
 from dataclasses import replace
 from itertools import count

@@ -1,5 +1,4 @@
-"""A server, members who ask for links, browsers, and the pretend Kick: what the tests of linking
-share."""
+"""A server, members who ask for links, browsers, and the fake Kick, for the tests of linking."""
 
 import html
 import re
@@ -71,7 +70,7 @@ class LinkingSite:
     """Our side.
 
     Attributes:
-        services: with the pretend Kick's addresses.
+        services: with the fake Kick's addresses.
         clock: of these services.
     """
 
@@ -143,7 +142,7 @@ class LinkingSite:
 def open_linking_site(
     database: Database, pretend: Sandbox, kick: KickDriver, folder: Path
 ) -> LinkingSite:
-    """A linking_site that knows the pretend Kick."""
+    """A linking_site that knows the fake Kick."""
     clock = Shifted()
     ours = settings(
         **{name.lower(): value for name, value in pretend.env.items()},

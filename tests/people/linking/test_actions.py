@@ -25,7 +25,7 @@ NORA = 310_000_000_000_000_001
 
 
 def told(tx: Connection) -> list[tuple[str, str]]:
-    """Event and key, as the other features will hear them."""
+    """Event and key, as the other features will receive them."""
     found = tx.execute(
         select(deliveries.c.kind, deliveries.c.body["key"].astext).order_by(deliveries.c.id)
     )

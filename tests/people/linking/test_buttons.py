@@ -1,4 +1,4 @@
-"""The buttons of linking: for whom they are, and what an old one does."""
+"""The buttons of linking: who may use them, and how old ones behave."""
 
 import re
 from typing import Any

@@ -20,7 +20,7 @@ Act = Callable[[Connection], object]
 
 
 def all_at_once(gate: Database, acts: list[Act]) -> list[object]:
-    """Each in a transaction and thread of its own, started together; a Refusal is a result."""
+    """Each in its own transaction and thread, started together; a Refusal is a result."""
     ready = Barrier(len(acts))
 
     def one(act: Act) -> object:

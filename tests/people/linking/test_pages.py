@@ -1,4 +1,4 @@
-"""Every way in which linking can go, in the pages that people see: its status and its words."""
+"""Every outcome of linking, with the status and text of its page."""
 
 from collections.abc import Callable
 from urllib.parse import urlsplit
@@ -366,7 +366,7 @@ def test_errors_show_a_readable_page_and_link_nothing(
 
 
 def test_browser_back_from_kick_keeps_the_link_valid(linking_site: LinkingSite) -> None:
-    """Each departure has a state and a verifier of its own, and the last one counts."""
+    """Each redirect to Kick has its own state and verifier, and the last one counts."""
     link, browser = linking_site.ask(), linking_site.browser()
     first = query(browser.redirect_to_provider(link))
     again = browser.redirect_to_provider(link)

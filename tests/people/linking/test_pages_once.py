@@ -1,4 +1,4 @@
-"""The pages of linking: what works once, and what never leaves us."""
+"""The pages of linking: links that work once, and data that is never sent out."""
 
 import logging
 import re

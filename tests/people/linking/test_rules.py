@@ -1,4 +1,4 @@
-"""How often somebody may ask, compared with a slow model."""
+"""Rate limits of links, compared with a slow model."""
 
 from datetime import UTC, datetime, timedelta
 

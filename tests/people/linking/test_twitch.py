@@ -1,4 +1,4 @@
-"""Linking a Twitch account, with or without a Kick account beside it, in the browser."""
+"""Linking a Twitch account, with or without a linked Kick account, in the browser."""
 
 from collections.abc import Iterator
 

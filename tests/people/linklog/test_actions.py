@@ -1,4 +1,4 @@
-"""What is written into the link log, and that it is written with its cause."""
+"""Entries of the link log, written in the same transaction as their cause."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta

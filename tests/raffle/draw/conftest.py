@@ -57,7 +57,7 @@ class Site:
 
 @pytest.fixture
 def site(database: Database, tmp_path: Path) -> Iterator[Site]:
-    """The site on a port of its own."""
+    """The site on its own port."""
     settings = read_settings(
         token_encryption_keys=KEY, oauth_base_url=PUBLIC_URL, data_dir=tmp_path
     )

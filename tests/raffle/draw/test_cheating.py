@@ -87,7 +87,7 @@ SHIFTED = replace(
 def test_any_chain_but_quicknet_is_labeled_everywhere(
     tx: Connection, guild_id: int, chain: Chain
 ) -> None:
-    """With a shifted genesis, a round that was published long ago counts as one to come."""
+    """With a shifted genesis, an already published round looks like a future one."""
     config, number = replace(CONFIG, chain=chain), ended(tx, guild_id)
     draw = do(tx, guild_id, THREE_YEARS_LATER, actions.freeze, config, number)
     if chain == SHIFTED:
@@ -115,7 +115,7 @@ def test_any_chain_but_quicknet_is_labeled_everywhere(
 
 
 def is_refused(tx: Connection, draw: Draw, why: str) -> None:
-    """Nothing is drawn."""
+    """Assert that nothing is drawn."""
     with pytest.raises(Refusal, match=why), savepoint(tx):
         do(tx, draw.guild_id, DUE, actions.draw_winners, CONFIG, draw.period)
     assert picks_of(tx, draw.guild_id, draw.period) == []
@@ -123,7 +123,7 @@ def is_refused(tx: Connection, draw: Draw, why: str) -> None:
 
 @pytest.fixture
 def draw(tx: Connection, guild_id: int) -> Draw:
-    """Frozen, and the beacon's number is known."""
+    """A frozen draw whose beacon round is published."""
     frozen = froze(tx, guild_id, ended(tx, guild_id))
     discord_took(tx, AFTER, "raffle.frozen")
     do(tx, guild_id, DUE, actions.store_round, CONFIG, frozen.period, beacon(frozen))
@@ -137,7 +137,7 @@ def test_edited_balances_do_not_change_the_list(tx: Connection, guild_id: int) -
 
 
 def edited(snapshot: str) -> str:
-    """One line has one ticket more."""
+    """The snapshot with one extra ticket on the first line."""
     names, tickets = entrants_of(snapshot)
     claimants = [row.split()[-1] for row in snapshot.splitlines()[-len(names) :]]
     ends = [f"{count} {code}" for count, code in zip(tickets, claimants, strict=True)]
@@ -222,7 +222,9 @@ def test_other_genuine_round_is_rejected(tx: Connection, draw: Draw) -> None:
 
 
 def test_erased_member_does_not_block_the_draw(tx: Connection, draw: Draw) -> None:
-    """Nobody can tell anymore which line is theirs, but its tickets still have to match."""
+    """Nobody can tell anymore which line belongs to the member, but its tickets still have to
+    match.
+    """
     erase = "UPDATE people_viewers SET platform_user_id = -viewer_id WHERE name = :name"
     as_owner(tx, erase, name="yuki")
     assert do(tx, draw.guild_id, DUE, actions.draw_winners, CONFIG, draw.period)
@@ -266,7 +268,7 @@ def friend_of(tx: Connection, pick: Pick) -> tuple[int, int]:
 
 
 def swapped(tx: Connection, guild_id: int, columns: str) -> tuple[Pick, int]:
-    """A winner's row that names a friend in these columns; and the friend's Discord id."""
+    """A winner's row with a friend in these columns, and the friend's Discord id."""
     (pick,) = drew(tx, guild_id, ended(tx, guild_id))
     viewer_id, member = friend_of(tx, pick)
     salt = CONFIG.decrypt(period_of(tx, guild_id, pick.period).sealed_salt)

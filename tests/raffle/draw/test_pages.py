@@ -1,4 +1,4 @@
-"""A draw's public page: what it shows when."""
+"""A draw's public page in each state."""
 
 import hashlib
 import re

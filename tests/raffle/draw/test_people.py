@@ -43,7 +43,7 @@ LATER = START + timedelta(hours=1)
 
 
 def on_twitch(tx: Connection, guild_id: int, name: str, number: int, tickets: int) -> int:
-    """A member links a Twitch account, which has tickets of its own; its viewer id."""
+    """A member links a Twitch account, which has its own tickets; its viewer id."""
     user_id = 5_000 + NAMES.index(name)
     viewer_id = people.set_viewer(tx, guild_id, "twitch", user_id, f"{name}_tv", START)
     people.add_link(tx, guild_id, discord_id(name), "twitch", viewer_id, LATER)

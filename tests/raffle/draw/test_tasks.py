@@ -53,8 +53,8 @@ def world() -> Iterator[Sandbox]:
 class DrawTaskRig:
     """The task with a controlled clock and a beacon that can be turned off.
 
-    The pretend beacon's rounds follow the real time, so the clock may not run ahead of it when
-    a round is asked for: the raffle ended long ago.
+    The fake beacon's rounds follow the real time, so the clock may not run ahead of it when a round
+    is asked for: the raffle ended long ago.
     """
 
     services: Services
