@@ -66,6 +66,12 @@ _BALANCES = text("""
 """)
 
 
+_POST_FREEZE = text("""
+    UPDATE outbox_messages SET state = 'sent', sent_at = :at, receipt = '{"message_id": 7}'
+     WHERE kind = 'raffle.frozen'
+""")
+
+
 def run(database: Database) -> Results:
     """Give it its own database, with the schema: its holders are all viewers there are."""
     config = Config(Vault([Fernet.generate_key().decode()]), QUICKNET, "http://localhost:8080")
@@ -86,6 +92,7 @@ def run(database: Database) -> Results:
     told = Round(frozen.chain or "", ROUND, randomness, SIGNATURE)
     later = END + timedelta(minutes=10)
     with database.begin() as tx:
+        tx.execute(_POST_FREEZE, {"at": END})
         run_in_guild(tx, GUILD, THE_BOT, later, actions.store_round, config, number, told)
         _timed(
             figures,

@@ -28,7 +28,7 @@ from core.kick.feed.listener import FeedListener
 from core.kick.feed.session import Timing
 from core.kick.review import actions, rules
 from core.kick.review.records import ReviewItem
-from core.kit.database.connection import METADATA, Database
+from core.kit.database.connection import Database
 from core.kit.database.records import PlatformUserId
 from core.kit.database.work import Work
 from core.kit.runtime.bus import LocalBus
@@ -237,12 +237,19 @@ def _wait_until_all_are_heard(database: Database, transport: str) -> None:
 
 
 def _clear(database: Database) -> None:
-    """Delete the servers and all that belongs to them, referring rows first."""
     given = {"first": FIRST_GUILD, "last": FIRST_GUILD + CHANNELS}
     with database.begin() as tx:
-        for table in reversed(METADATA.sorted_tables):
-            if "guild_id" in table.columns:
-                of_guild = f"DELETE FROM {table.name} WHERE guild_id BETWEEN :first AND :last"
-                tx.execute(text(of_guild), given)
+        for table in (
+            "kick_known_gifts",
+            "kick_review_items",
+            "kick_recent_support",
+            "kick_channels",
+            "guild_channels",
+            "guilds",
+        ):
+            tx.execute(
+                text(f"DELETE FROM {table} WHERE guild_id BETWEEN :first AND :last"),
+                given,
+            )
         states = "DELETE FROM kick_feed_states WHERE broadcaster_user_id BETWEEN :first AND :last"
         tx.execute(text(states), given)

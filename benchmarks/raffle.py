@@ -114,7 +114,7 @@ def award_one_by_one(database: Database) -> float:
     start = perf_counter()
     for event in events:
         with database.begin() as tx:
-            FEATURE.handlers[SubGifted](tx, event)
+            FEATURE.batch_handlers[SubGifted](tx, [event])
     return ONE_BY_ONE / (perf_counter() - start)
 
 
