@@ -53,7 +53,7 @@ KEPT = {
     "guess": "!guess 500",
     "points": "!points break 7d",
 }
-"""Done even ten minutes late, but not answered any more."""
+"""Done even ten minutes late, but no longer answered."""
 
 STATE = text("""
     SELECT (SELECT array_agg((number, state) ORDER BY number) FROM heists WHERE guild_id = :g),

@@ -95,7 +95,7 @@ def running(database: Database) -> Iterator[Running]:
 
 
 def posted(bot: DiscordThread, custom_id: str, *, is_menu: bool) -> str:
-    """The id of a post of the bot's, which knows nothing of it any more."""
+    """The id of a post of the bot that the bot no longer knows."""
     client, loop = bot._bot, bot._loop
     assert client is not None
     assert loop is not None

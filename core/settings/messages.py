@@ -325,7 +325,7 @@ def _instant(text: str) -> str:
 
 
 def posted_trouble(payload: Mapping[str, Any]) -> Rendered:
-    """Alert: a channel cannot be used any more, and which settings name it."""
+    """Alert: a channel can no longer be used, and which settings name it."""
     where = f"<#{payload['channel_id']}>"
     names = ", ".join(f"`{key}`" for key in payload["settings"])
     if payload["reason"] == "deleted":

@@ -56,7 +56,7 @@ def keep(work: Work) -> None:
 
 
 def leave_others(work: Work, channel_id: int) -> None:
-    """End sessions of channels that the server no longer follows: we can't change them any more."""
+    """End sessions of channels that the server no longer follows, because we cannot change them."""
     others = select(Session).where(Session.state.in_(LIVE), Session.channel_id != channel_id)
     if work.scalar(others.limit(1)) is None:
         return

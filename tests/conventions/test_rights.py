@@ -177,7 +177,7 @@ def test_surfaces_of_an_action_need_the_same_right(found: Surfaces) -> None:
         if len(rights.keys() - {EVERYONE}) > 1 and action != own
     }
     assert different == {}
-    assert len(found) > 60, "surfaces are not found any more"
+    assert len(found) > 60, "surfaces are no longer found"
 
 
 def test_actions_for_admins_are_offered_to_admins_only(found: Surfaces) -> None:

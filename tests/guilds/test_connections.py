@@ -180,7 +180,7 @@ def world(database: Database) -> Iterator[DiscordDriver]:
 
 
 def keep(work: Work, kind: AccountKind[Any]) -> None:
-    """An account whose tokens cannot be decrypted any more."""
+    """An account whose tokens can no longer be decrypted."""
     given: dict[str, Any] = {
         "guild_id": work.guild_id,
         "name": "NoraPlays",

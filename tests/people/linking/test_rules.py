@@ -16,7 +16,7 @@ def test_no_window_exceeds_the_rate_limit(asked_at: list[datetime]) -> None:
     again_at = free_again_at(asked_at, NOON)
     granted = again_at or NOON
     inside = [at for at in asked_at if granted - LINKS_PERIOD < at]
-    assert len(inside) < MAX_LINKS, "the moment that is told is a good one"
+    assert len(inside) < MAX_LINKS, "the promised time works"
     if again_at is not None:
         earlier = again_at - timedelta(seconds=1)
         before = [at for at in asked_at if earlier - LINKS_PERIOD < at]
